@@ -1,0 +1,120 @@
+"""Reading a configuration: TOML, `section.key=value` overrides, errors with the key's path, and the text of `--help`."""
+
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from walkgram.config.schema import Config, Section
+from walkgram.errors import ConfigError
+
+__all__ = ["describe", "keys", "load"]
+
+
+def load(path: str | None, overrides: Sequence[str] = (), base: Mapping[str, Any] | None = None) -> Config:
+    """The configuration of a TOML file (or of `base`, a mapping) with overrides such as `walks.p=.5` applied.
+
+    Raises `ConfigError`, one line for each fault, with the file and the key's path.
+    """
+    tree: dict[str, Any] = {k: dict(v) for k, v in (base or {}).items()}
+    where = "configuration"
+    if path is not None:
+        where = path
+        tree = read_toml(path)
+    for override in overrides:
+        set_key(tree, override)
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        faults = [f"{where}: {explain(e)}" for e in error.errors()]
+        raise ConfigError("\n".join(faults)) from None
+
+
+def read_toml(path: str) -> dict[str, Any]:
+    """The tree of a TOML file; `ConfigError` where it is missing or not TOML."""
+    try:
+        return tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}; give --config a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+
+
+def set_key(tree: dict[str, Any], override: str) -> None:
+    """Put `section.key=value` into the tree; the text is read as the key's type."""
+    path, equals, text = override.partition("=")
+    names = path.strip().split(".")
+    if not equals or len(names) < 2:
+        raise ConfigError(f"--set {override}: write section.key=value, such as --set walks.p=0.5")
+    for name in names[:-1]:
+        tree = tree.setdefault(name, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"--set {override}: {name} is not a section")
+    tree[names[-1]] = read_value(annotation(names), text)
+
+
+def annotation(names: Sequence[str]) -> Any:
+    """The type of the key at this path, or str where there is none (validation then names the unknown key)."""
+    model: Any = Config
+    for name in names:
+        if not (isinstance(model, type) and issubclass(model, Section)) or name not in model.model_fields:
+            return str
+        model = model.model_fields[name].annotation
+    return model
+
+
+def read_value(kind: Any, text: str) -> Any:
+    """`text` as a value of the type `kind`; the text itself where it cannot be, so that validation refuses it."""
+    options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if types.NoneType in options and text.strip().lower() in ("", "none", "null"):
+        return None
+    for option in options:
+        try:
+            if option is bool:
+                return {"true": True, "false": False}[text.strip().lower()]
+            if option in (int, float):
+                return option(text.replace("_", ""))
+            if typing.get_origin(option) in (list, dict):
+                return tomllib.loads(f"value = {text}")["value"]
+        except (KeyError, ValueError):
+            continue
+    return text
+
+
+def explain(error: Any) -> str:
+    """One line for one of pydantic's errors: the key's path, what is wrong, what was given."""
+    path = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = [name for name, _, _ in keys(Config)]
+        near = difflib.get_close_matches(path, known, n=1)
+        return f"{path}: unknown key" + (f"; did you mean {near[0]}?" if near else "; --help lists the keys")
+    return f"{path}: {error['msg']} (given: {error['input']!r})"
+
+
+def keys(model: type[Section], prefix: str = "") -> Iterator[tuple[str, str, Any]]:
+    """(path, type, field) of every key under a section."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            yield from keys(kind, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", ""), field
+
+
+def describe(sections: Sequence[str]) -> str:
+    """The keys of these sections, for `--help`: path, type, default, unit and meaning."""
+    lines = []
+    for section in sections:
+        model = typing.cast(type[Section], Config.model_fields[section].annotation)
+        lines.append(f"\n[{section}]  {model.__doc__}")
+        for path, kind, field in keys(model, f"{section}."):
+            default = field.get_default(call_default_factory=True)
+            unit = (field.json_schema_extra or {}).get("unit")
+            lines.append(f"  {path}  ({kind}; default {default!r}{'; ' + unit if unit else ''})")
+            lines.append(f"      {field.description}")
+    return "\n".join(lines)

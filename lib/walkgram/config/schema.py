@@ -1,0 +1,202 @@
+"""The keys: every section as a frozen model, each key with its meaning, unit, default and limits."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Config", "Section"]
+
+
+def key(default: Any, meaning: str, unit: str = "", **limits: Any) -> Any:
+    """A configuration key: its default, what it means (for `--help`), its unit, and pydantic's limits."""
+    extra: dict[str, Any] = {"unit": unit}
+    if callable(default):
+        return Field(default_factory=default, description=meaning, json_schema_extra=extra, **limits)
+    return Field(default=default, description=meaning, json_schema_extra=extra, **limits)
+
+
+class Section(BaseModel):
+    """A frozen group of keys that refuses unknown keys and does not convert types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Columns(Section):
+    """What the columns of the interactions are called in the source."""
+
+    user_id: str = key("user_id", "column of user ids", min_length=1)
+    item_id: str = key("item_id", "column of item ids", min_length=1)
+    rating: str = key("rating", 'column of ratings; "" where there is none (every rating is then null)')
+    timestamp: str = key("timestamp", 'column of times; "" where there is none (every time is then null)')
+
+
+class ItemColumns(Section):
+    """What the columns of the items table are called in the source."""
+
+    item_id: str = key("item_id", "column of item ids", min_length=1)
+    title: str = key("title", 'column of titles; "" where there is none')
+    lists: list[str] = key(list, "columns that hold lists (genres, tags): arrays, or text cut at list_separator")
+    keep: list[str] = key(list, "further columns to keep as they are")
+    list_separator: str = key("|", "what separates the entries of a list that is stored as text", min_length=1)
+
+
+class Input(Section):
+    """Where the interactions (and the items) come from."""
+
+    path: str = key("", "folder or file of the source; given, it is what is read, whatever input.source says")
+    source: Literal["files", "archive", "sample"] = key(
+        "files", "without input.path: files (an error that asks for a path), archive (download input.url), sample"
+    )
+    interactions: str = key("", 'the interactions inside input.path; "": input.path itself')
+    items: str = key("", 'the items table inside input.path (or an absolute path); "": none')
+    format: Literal["auto", "csv", "parquet", "json"] = key("auto", "csv (with header), parquet, json (lines); auto: by suffix")
+    delimiter: str = key(",", "CSV's delimiter", min_length=1, max_length=4)
+    bad_rows: Literal["fail", "drop"] = key(
+        "fail", "rows with unreadable values or NaN or infinite ratings: fail ends the run, drop counts and leaves them out"
+    )
+    timestamp_unit: Literal["s", "ms", "us"] = key("s", "unit of timestamps that are numbers, since 1970-01-01 UTC")
+    columns: Columns = key(Columns, "")
+    item_columns: ItemColumns = key(ItemColumns, "")
+    url: str = key("", "address of the zip archive that input.source = archive downloads")
+    cache: str = key("", 'folder that keeps downloads; "": the user\'s cache folder')
+    sha256: dict[str, str] = key(dict, "SHA-256 of each file taken from the archive")
+
+
+class Sample(Section):
+    """The generated ratings table of input.source = sample."""
+
+    users: int = key(1000, "users", ge=1)
+    items: int = key(3000, "items", ge=1)
+    ratings: int = key(150_000, "ratings, dirty rows not counted", ge=1)
+    groups: int = key(20, "planted groups of items", ge=1)
+    seed: int = key(7, "seed", ge=0, lt=2**63)
+
+
+class Lake(Section):
+    """Where the tables lie."""
+
+    path: str = key("out/lake", "folder of the tables: local, or a URI that pyarrow.fs and Spark both know", min_length=1)
+
+
+class Interactions(Section):
+    """Which interactions are kept."""
+
+    min_rating: float | None = key(None, "least rating that is kept (a null rating then fails); none: all are kept", "rating")
+
+
+class Pairs(Section):
+    """Pair counts."""
+
+    keep: bool = key(False, "write the pairs table; the edges are the same either way")
+    blocks: int = key(0, "blocks of users that the counters read; 0: from the data's size", ge=0)
+    tasks: int = key(0, "tasks that count; 0: four for each core", ge=0)
+
+
+class Pmi(Section):
+    """The weight of an edge."""
+
+    total: Literal["interactions", "users"] = key("interactions", "what N in pmi is: kept interactions, or users")
+    weight: Literal[
+        "pmi_frequency", "pmi", "ppmi", "npmi", "shifted", "frequency", "cosine"
+    ] = key("pmi_frequency", "formula of the weight (README: Weights)")
+    shift: float = key(5.0, "k of shifted: max(pmi - ln k, 0)", gt=0)
+    smoothing: float = key(1.0, "exponent a of context smoothing, f(y)^a / sum f^a; 1: none", gt=0, le=1)
+
+
+class Edges(Section):
+    """Which pairs become edges."""
+
+    min_weight: float = key(0.0, "least weight of an edge; a weight must in any case be above 0")
+    min_frequency: int = key(1, "least number of users of both items", "users", ge=1)
+
+
+class Graph(Section):
+    """The graph as CSR blocks."""
+
+    blocks: int = key(1, "blocks of nodes", ge=1)
+
+
+class Walks(Section):
+    """node2vec's biased random walks."""
+
+    num_walks: int = key(10, "walks that start at each node", "walks", ge=1)
+    walk_length: int = key(80, "nodes of a walk, the start included", "nodes", ge=2, lt=2**24)
+    p: float = key(1.0, "return parameter: the bias towards the node before is 1/p", gt=0)
+    q: float = key(1.0, "in-out parameter: the bias towards nodes that are no neighbours of the node before is 1/q", gt=0)
+    seed: int = key(7, "seed; the walks depend on it and on nothing else", ge=0, lt=2**63)
+    partitions: int = key(0, "tasks that walk, and shards; 0: from the number of walks and cores", ge=0)
+
+
+class Examples(Section):
+    """Objective `examples`, the published recipe: counted (target, context, label) examples over one shared table."""
+
+    batch_size: int = key(1024, "examples of a batch; the last partial batch is dropped", "examples", ge=1)
+    shuffle_buffer: int = key(2048, "examples in the buffer that batches are drawn from", "examples", ge=1)
+    learning_rate: float = key(1e-3, "Adam's rate", gt=0)
+    l2: float = key(1e-6, "factor of the sum of squares of the table in the loss", ge=0)
+    exclude_positives: bool = key(False, "never draw a negative that is a positive pair of the same walk set")
+
+
+class Skipgram(Section):
+    """Objective `skipgram`: windows streamed over walks, in and out tables, negatives shared by a batch."""
+
+    batch_walks: int = key(4, "walks of a batch", "walks", ge=1)
+    shared_negatives: int = key(64, "negatives drawn for a batch and shared by its positions", "nodes", ge=1)
+    exponent: float = key(0.75, "exponent of the token counts in the negatives' distribution", ge=0)
+    learning_rate: float = key(0.025, "rate at the start", gt=0)
+    min_learning_rate: float = key(1e-4, "rate at the end of the linear decay", ge=0)
+
+
+class Train(Section):
+    """The trainer."""
+
+    objective: Literal["skipgram", "examples"] = key("skipgram", "what is trained (README: Objectives)")
+    dim: int = key(64, "numbers of a vector", ge=1, le=65_536)
+    epochs: int = key(3, "passes over the walks", ge=1)
+    window: int = key(10, "reach of the context on each side", "nodes", ge=1)
+    negatives: int = key(5, "negatives for each positive", ge=0)
+    seed: int = key(7, "seed of the first tables, the order and the negatives", ge=0, lt=2**63)
+    threads: int = key(1, "torch's threads", ge=1)
+    run_id: str = key("", 'run_id of the embeddings; "": from the configuration and the walks')
+    examples: Examples = key(Examples, "")
+    skipgram: Skipgram = key(Skipgram, "")
+
+
+class Neighbours(Section):
+    """Exact cosine top-k."""
+
+    k: int = key(10, "neighbours of an item", "items", ge=1)
+    block_rows: int = key(4096, "rows of a block of vectors", "items", ge=1)
+
+
+class Export(Section):
+    """Files for people: the Embedding Projector's tables and plots."""
+
+    plots: bool = key(True, "draw loss.png and degrees.png (needs matplotlib: the extra `plots`)")
+
+
+class Report(Section):
+    """What the pipeline prints at its end."""
+
+    titles: list[str] = key(list, "titles whose neighbours are printed; none: the most frequent items")
+    items: int = key(5, "items printed where no titles are given", ge=0)
+    neighbours: int = key(5, "neighbours printed for each", ge=1)
+    group: str = key("", "column of the items table: print how many neighbours share it, against chance")
+
+
+class Config(Section):
+    """All sections; a job reads its own."""
+
+    input: Input = key(Input, "")
+    sample: Sample = key(Sample, "")
+    lake: Lake = key(Lake, "")
+    interactions: Interactions = key(Interactions, "")
+    pairs: Pairs = key(Pairs, "")
+    pmi: Pmi = key(Pmi, "")
+    edges: Edges = key(Edges, "")
+    graph: Graph = key(Graph, "")
+    walks: Walks = key(Walks, "")
+    train: Train = key(Train, "")
+    neighbours: Neighbours = key(Neighbours, "")
+    export: Export = key(Export, "")
+    report: Report = key(Report, "")

@@ -1,0 +1,1 @@
+"""Arrays in, arrays out (numpy, numba, torch): no Spark, no files, no logging."""

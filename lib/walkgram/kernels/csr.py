@@ -1,0 +1,138 @@
+"""Sorted CSR rows of a weighted graph, alias slots for choosing a neighbour by weight, and membership in a row."""
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["alias_slots", "build", "has_edge", "shares"]
+
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Slots = NDArray[np.uint32]
+
+
+def build(src: Longs, dst: Longs, weight: Floats, low: int, high: int, n: int) -> tuple[Longs, Ints, Floats]:
+    """(indptr, indices, weights) of the rows low..high-1 from directed edges in any order; duplicates are summed.
+
+    src, dst, weight: (m,) with low <= src < high and 0 <= dst < n. indptr (high - low + 1,) int64, indices int32 rising
+    in each row, weights float64. Two counting sorts: O(m + n). Raises `ValueError` for an end outside its range or a
+    weight that is not above 0 and finite.
+    """
+    if len(src) and (src.min() < low or src.max() >= high or dst.min() < 0 or dst.max() >= n):
+        raise ValueError(f"src must lie in {low}..{high - 1} and dst in 0..{n - 1}")
+    if not (np.isfinite(weight) & (weight > 0)).all():
+        raise ValueError("weights must be above 0 and finite")
+    order = counting_order(dst, n)
+    rows = src[order] - low
+    order = order[counting_order(rows, high - low)]
+    return merge(src[order] - low, dst[order], weight[order], high - low)
+
+
+@numba.njit(cache=True)
+def counting_order(keys: Longs, n: int) -> Longs:
+    """The stable order that sorts keys in 0..n-1."""
+    place = np.zeros(n + 1, np.int64)
+    for key in keys:
+        place[key + 1] += 1
+    for key in range(n):
+        place[key + 1] += place[key]
+    order = np.empty(len(keys), np.int64)
+    for i in range(len(keys)):
+        order[place[keys[i]]] = i
+        place[keys[i]] += 1
+    return order
+
+
+@numba.njit(cache=True)
+def merge(rows: Longs, columns: Longs, weights: Floats, height: int) -> tuple[Longs, Ints, Floats]:
+    """CSR of entries sorted by (row, column), equal entries summed."""
+    indptr = np.zeros(height + 1, np.int64)
+    indices = np.empty(len(rows), np.int32)
+    values = np.empty(len(rows), np.float64)
+    kept = 0
+    for i in range(len(rows)):
+        if i and rows[i] == rows[i - 1] and columns[i] == columns[i - 1]:
+            values[kept - 1] += weights[i]
+            continue
+        indices[kept], values[kept] = columns[i], weights[i]
+        indptr[rows[i] + 1] += 1
+        kept += 1
+    for row in range(height):
+        indptr[row + 1] += indptr[row]
+    return indptr, indices[:kept].copy(), values[:kept].copy()
+
+
+@numba.njit(cache=True)
+def alias_slots(indptr: Longs, weights: Floats) -> tuple[Slots, Slots]:
+    """(threshold, other), each (edges,) uint32: Vose's alias table of every row (Vose 1991).
+
+    Slot s of a row is taken where a 32-bit coin is at most its threshold, else the row's slot `other[s]`. Linear in
+    the edges; a probability is exact to 2^-32.
+    """
+    threshold = np.full(len(weights), 0xFFFFFFFF, np.uint32)
+    other = np.zeros(len(weights), np.uint32)
+    widest = 0
+    for row in range(len(indptr) - 1):
+        widest = max(widest, indptr[row + 1] - indptr[row])
+    scaled = np.empty(widest, np.float64)
+    stack = np.empty(widest, np.int64)
+    for row in range(len(indptr) - 1):
+        low, degree = indptr[row], indptr[row + 1] - indptr[row]
+        largest = 0.0
+        for i in range(degree):
+            largest = max(largest, weights[low + i])
+        total = 0.0
+        for i in range(degree):  # by the largest first, so that huge weights do not overflow the sum
+            total += weights[low + i] / largest
+        small, large = 0, degree  # two stacks in one array: small grows from the left, large from the right
+        for i in range(degree):
+            scaled[i] = weights[low + i] / largest / total * degree
+            other[low + i] = i
+            if scaled[i] < 1.0:
+                stack[small] = i
+                small += 1
+            else:
+                large -= 1
+                stack[large] = i
+        while small > 0 and large < degree:
+            small -= 1
+            less, more = stack[small], stack[large]
+            threshold[low + less] = np.uint32(min(scaled[less] * 4294967296.0, 4294967295.0))
+            other[low + less] = more
+            scaled[more] -= 1.0 - scaled[less]
+            if scaled[more] < 1.0:
+                large += 1
+                stack[small] = more
+                small += 1
+    return threshold, other
+
+
+@numba.njit(cache=True)
+def shares(indptr: Longs, weights: Floats) -> NDArray[np.float32]:
+    """(edges,) float32: each edge's share of its row's weight, the probability of a first-order step along it."""
+    out = np.empty(len(weights), np.float32)
+    for row in range(len(indptr) - 1):
+        low, high = indptr[row], indptr[row + 1]
+        largest = 0.0
+        for i in range(low, high):
+            largest = max(largest, weights[i])
+        total = 0.0
+        for i in range(low, high):
+            total += weights[i] / largest
+        for i in range(low, high):
+            out[i] = weights[i] / largest / total
+    return out
+
+
+@numba.njit(inline="always", cache=True)
+def has_edge(indices: Ints, low: int, high: int, node: int) -> bool:
+    """Whether `node` is in the sorted row indices[low:high]; a row may be empty."""
+    end = high
+    while low < high:
+        middle = (low + high) >> 1
+        if indices[middle] < node:
+            low = middle + 1
+        else:
+            high = middle
+    return low < end and indices[low] == node

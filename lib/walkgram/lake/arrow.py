@@ -1,0 +1,98 @@
+"""The tables as Arrow sees them: streamed by row group, for the trainer and the export; no Spark."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from walkgram.errors import LakeError
+from walkgram.lake import files
+
+__all__ = ["Shard", "count_rows", "read_table", "shards", "stream", "write_csv", "write_table"]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One Parquet file of a table: its place and the rows of each row group."""
+
+    uri: str
+    row_groups: tuple[int, ...]
+
+    def read(self, row_group: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """One row group. Raises `LakeError` where the file is damaged."""
+        try:
+            with open_parquet(self.uri) as file:
+                return file.read_row_group(row_group, columns=list(columns) if columns else None)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise damaged(self.uri, error) from None
+
+
+def damaged(uri: str, error: Exception) -> LakeError:
+    """One line for a file that cannot be read."""
+    reason = str(error).splitlines()[0]
+    return LakeError(f"{uri}: truncated or damaged Parquet file ({reason}): run the job that wrote it again with --force")
+
+
+def open_parquet(uri: str) -> pq.ParquetFile:
+    """A Parquet file, its footer read."""
+    system, path = files.resolve(uri)
+    return pq.ParquetFile(path, filesystem=system)
+
+
+def shards(folder: str) -> list[Shard]:
+    """The Parquet files of a table by name. Raises `LakeError` for a damaged or missing one."""
+    system, path = files.resolve(folder)
+    found = []
+    for info in sorted(system.get_file_info(fs.FileSelector(path, allow_not_found=True)), key=lambda i: i.path):
+        if info.type == fs.FileType.File and info.base_name.endswith(".parquet") and info.base_name[0] not in "._":
+            uri = files.join(folder, info.base_name)
+            try:
+                with open_parquet(uri) as file:
+                    groups = tuple(file.metadata.row_group(i).num_rows for i in range(file.num_row_groups))
+            except (OSError, pa.ArrowInvalid) as error:
+                raise damaged(uri, error) from None
+            found.append(Shard(uri, groups))
+    if not found:
+        raise LakeError(f"{folder}: no Parquet file there: run the job that writes it")
+    return found
+
+
+def count_rows(folder: str) -> int:
+    """Rows of a table, from the files' footers."""
+    return sum(sum(shard.row_groups) for shard in shards(folder))
+
+
+def stream(folder: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """The row groups of a table, file by file."""
+    for shard in shards(folder):
+        for group in range(len(shard.row_groups)):
+            yield shard.read(group, columns)
+
+
+def read_table(folder: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """A whole table in memory."""
+    tables = list(stream(folder, columns))
+    if tables:
+        return pa.concat_tables(tables)
+    with open_parquet(shards(folder)[0].uri) as file:
+        return file.read(columns=list(columns) if columns else None)
+
+
+def write_table(folder: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    """Write a table as one Parquet file; returns its rows."""
+    system, path = files.resolve(folder)
+    system.create_dir(path, recursive=True)
+    rows = 0
+    with pq.ParquetWriter(f"{path}/part-00000.parquet", schema, filesystem=system, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows
+
+
+def write_csv(folder: str, name: str, frame: pd.DataFrame) -> None:
+    """Write a small frame as a CSV file with header."""
+    files.open_output(files.join(folder, name), frame.to_csv(index=False).encode())

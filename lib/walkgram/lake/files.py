@@ -1,0 +1,97 @@
+"""Folders on any file system that pyarrow.fs knows: a bare path is local, everything else is a URI (s3, hdfs, ...)."""
+
+import uuid
+from pathlib import Path
+
+from pyarrow import fs
+
+from walkgram.errors import LakeError
+
+__all__ = ["check_output", "exists", "join", "local_path", "move", "open_input", "open_output", "remove", "resolve", "spark_uri"]
+
+
+def resolve(uri: str) -> tuple[fs.FileSystem, str]:
+    """The file system of a path or URI, and the path on it. Raises `LakeError` for a scheme that pyarrow does not know."""
+    local = local_path(uri)
+    if local is not None:
+        return fs.LocalFileSystem(), str(local)
+    try:
+        system, path = fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
+    except (ValueError, OSError) as error:
+        raise LakeError(f"{uri}: no such file system: {error}") from None
+    return system, path
+
+
+def local_path(uri: str) -> Path | None:
+    """The absolute local path of a bare path or a file: URI; None for any other scheme."""
+    for prefix in ("file://", "file:"):
+        if uri.startswith(prefix):
+            return Path(uri.removeprefix(prefix)).absolute()
+    return None if "://" in uri else Path(uri).expanduser().absolute()
+
+
+def spark_uri(uri: str) -> str:
+    """The same place as Hadoop's libraries name it: local paths get file://, s3 becomes s3a."""
+    local = local_path(uri)
+    return f"file://{local}" if local is not None else uri.replace("s3://", "s3a://", 1)
+
+
+def join(uri: str, *names: str) -> str:
+    """`names` below `uri`."""
+    return "/".join([uri.rstrip("/") or "/", *names])
+
+
+def exists(uri: str) -> bool:
+    """Whether a file or folder is there."""
+    system, path = resolve(uri)
+    return bool(system.get_file_info(path).type != fs.FileType.NotFound)
+
+
+def open_input(uri: str) -> bytes:
+    """The bytes of a small file."""
+    system, path = resolve(uri)
+    with system.open_input_stream(path) as stream:
+        return bytes(stream.read())
+
+
+def open_output(uri: str, data: bytes) -> None:
+    """Write a small file, its folder made where it is missing; readers see it whole or not at all."""
+    system, path = resolve(uri)
+    system.create_dir(path.rpartition("/")[0], recursive=True)
+    aside = f"{path}.{uuid.uuid4().hex}" if isinstance(system, fs.LocalFileSystem) else path
+    with system.open_output_stream(aside) as stream:
+        stream.write(data)
+    if aside != path:
+        system.move(aside, path)
+
+
+def remove(uri: str) -> None:
+    """Remove a folder and all below it, where it is there."""
+    system, path = resolve(uri)
+    if system.get_file_info(path).type == fs.FileType.Directory:
+        system.delete_dir(path)
+
+
+def move(source: str, target: str) -> None:
+    """Move a folder to a place where nothing is: a rename where the file system has one, else copy and delete."""
+    system, path = resolve(source)
+    _, new = resolve(target)
+    system.create_dir(new.rpartition("/")[0], recursive=True)
+    if isinstance(system, fs.LocalFileSystem) or system.type_name in ("hdfs", "viewfs"):
+        system.move(path, new)
+        return
+    fs.copy_files(path, new, source_filesystem=system, destination_filesystem=system)
+    system.delete_dir(path)
+
+
+def check_output(uri: str) -> None:
+    """Make the lake's folder and try to write in it. Raises `LakeError` where it is a file or cannot be written."""
+    system, path = resolve(uri)
+    if system.get_file_info(path).type == fs.FileType.File:
+        raise LakeError(f"lake.path {uri} is a file: name a folder")
+    probe = join(uri, f"_probe-{uuid.uuid4().hex}")
+    try:
+        open_output(probe, b"")
+        system.delete_file(resolve(probe)[1])
+    except OSError as error:
+        raise LakeError(f"lake.path {uri} cannot be written: {error}; name a folder that you may write to") from None

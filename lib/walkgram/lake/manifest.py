@@ -1,0 +1,139 @@
+"""What a table was made from, by which code, and its done mark; and the commit that makes tables visible whole.
+
+A job writes its tables into `_staging/<job>-<run>/<table>` and commits: each gets its `_manifest.json`, the former table
+is moved aside, the new one into its place. On file systems without a rename the manifest is copied as the last file, so
+a table without one is not there for any reader.
+"""
+
+import hashlib
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.resources import files as resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from pyarrow import fs
+
+import walkgram
+from walkgram.errors import LakeError
+from walkgram.lake import files
+
+__all__ = ["MANIFEST", "Manifest", "Transaction", "code_version", "identity", "read", "require"]
+
+MANIFEST = "_manifest.json"
+STAGING = "_staging"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The record beside a table. `id` names the content (job, code, configuration, inputs), `run` this making of it."""
+
+    job: str
+    id: str
+    run: str
+    config: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    code: str
+    rows: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    finished: str = ""
+
+
+def identity(job: str, config: Mapping[str, Any], inputs: Mapping[str, str], code: str) -> Manifest:
+    """A manifest to be filled at commit; its id is the SHA-256 of what the tables are a function of."""
+    text = json.dumps([job, code, config, inputs], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return Manifest(job, digest, uuid.uuid4().hex, config, inputs, code)
+
+
+def read(root: str, table: str) -> Manifest | None:
+    """The manifest of a finished table; None where the table is not there."""
+    place = files.join(root, table, MANIFEST)
+    if not files.exists(place):
+        return None
+    try:
+        return Manifest(**json.loads(files.open_input(place)))
+    except (ValueError, TypeError) as error:
+        raise LakeError(f"{place}: damaged ({error}): remove the folder {table} and run its job again") from None
+
+
+def require(root: str, table: str, made_by: str) -> Manifest:
+    """The manifest of a table that a job needs. Raises `LakeError` that names the job to run first."""
+    found = read(root, table)
+    if found is None:
+        raise LakeError(f"table {table} is not in {root}: run jobs/{made_by}.py first, or check lake.path")
+    return found
+
+
+class Transaction:
+    """The tables of one run of a job: staged apart, then visible together. Use as a context manager."""
+
+    def __init__(self, root: str, manifest: Manifest, tables: Sequence[str]) -> None:
+        self.root, self.manifest, self.tables = root, manifest, tuple(tables)
+        self.staging = files.join(root, STAGING, f"{manifest.job}-{manifest.run}")
+        self.rows: dict[str, int] = {}
+        self.counts: dict[str, Any] = {}
+        self._started = time.monotonic()
+
+    def __enter__(self) -> "Transaction":
+        """Remove what a killed run of the same job left behind."""
+        parent = files.join(self.root, STAGING)
+        if files.exists(parent):
+            system, path = files.resolve(parent)
+            from pyarrow import fs
+
+            for info in system.get_file_info(fs.FileSelector(path)):
+                if info.base_name.startswith(f"{self.manifest.job}-"):
+                    system.delete_dir(info.path)
+        return self
+
+    def folder(self, table: str) -> str:
+        """Where this run writes a table."""
+        if table.partition("/")[0] not in self.tables:
+            raise ValueError(f"job {self.manifest.job} does not write {table}")
+        return files.join(self.staging, table)
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        """Commit where the run went well; otherwise leave the former tables as they were."""
+        try:
+            if kind is None:
+                self.commit()
+        finally:
+            files.remove(self.staging)
+
+    def commit(self) -> None:
+        """Put every staged table in its place. Raises `LakeError` where one was not written."""
+        missing = [table for table in self.tables if not files.exists(self.folder(table))]
+        if missing:
+            raise LakeError(f"job {self.manifest.job} wrote no {', '.join(missing)}: nothing was changed")
+        done = asdict(self.manifest) | {
+            "rows": self.rows,
+            "counts": self.counts,
+            "seconds": round(time.monotonic() - self._started, 3),
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+        for table in self.tables:
+            place = files.join(self.root, table)
+            if files.exists(place):
+                files.move(place, files.join(self.staging, f"_former-{table}"))
+            files.move(self.folder(table), place)
+            files.open_output(files.join(place, MANIFEST), json.dumps(done, indent=1).encode())
+
+
+def code_version() -> str:
+    """The package's version and a digest of its sources, so that other code means other tables."""
+    digest = hashlib.sha256()
+
+    def add(folder: Traversable) -> None:
+        for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+            if entry.is_dir() and entry.name != "__pycache__":
+                add(entry)
+            elif entry.name.endswith(".py"):
+                digest.update(entry.name.encode() + entry.read_bytes())
+
+    add(resources("walkgram"))
+    return f"{walkgram.__version__}+{digest.hexdigest()[:12]}"

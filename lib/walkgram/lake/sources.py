@@ -1,0 +1,109 @@
+"""The user's own tables: found, opened and fingerprinted. CSV with header, Parquet, JSON lines; files or folders."""
+
+import hashlib
+from collections.abc import Mapping
+
+from pyarrow import fs
+from pyspark.sql import DataFrame, SparkSession
+
+from walkgram.config.schema import Input
+from walkgram.errors import InputError
+from walkgram.lake import archive, files
+
+__all__ = ["fingerprint", "kind_of", "open_source", "places"]
+
+SUFFIXES = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
+
+
+def open_source(spark: SparkSession, place: str, kind: str, config: Input, columns: Mapping[str, str]) -> DataFrame:
+    """A source of this `kind` as a DataFrame with the source's own columns; text formats give strings (JSON: what it infers).
+
+    `columns` maps each configuration key to the column that must be there. Raises `InputError` that names it otherwise.
+    """
+    uri = files.spark_uri(place)
+    if kind == "csv":
+        # All text: types are read with checks that can name the bad value. Headers are compared, not assumed.
+        tab = place.endswith(".tsv") and config.delimiter == ","
+        frame = spark.read.csv(
+            uri, header=True, sep="\t" if tab else config.delimiter, escape='"', enforceSchema=False, inferSchema=False
+        )
+    elif kind == "json":
+        frame = spark.read.json(uri)
+    else:
+        frame = spark.read.parquet(uri)
+    check_columns(place, frame.columns, columns)
+    return frame
+
+
+def check_columns(place: str, have: list[str], columns: Mapping[str, str]) -> None:
+    """Raise `InputError` for the first column that is missing or there twice."""
+    if not have or have == ["_corrupt_record"]:
+        raise InputError(f"{place}: no columns could be read: is it empty, or is input.format wrong?")
+    for key, name in columns.items():
+        if have.count(name) != 1:
+            fault = "has no column" if name not in have else "has more than one column"
+            raise InputError(f"{place} {fault} {name!r}: set {key} to one of {', '.join(have)}")
+
+
+def data_files(place: str) -> list[fs.FileInfo]:
+    """The data files of a file or folder, by name. Raises `InputError` where there are none."""
+    system, path = files.resolve(place)
+    info = system.get_file_info(path)
+    if info.type == fs.FileType.NotFound:
+        raise InputError(f"{place}: no such file or folder: check input.path (and input.interactions, input.items)")
+    if info.type == fs.FileType.File:
+        return [info]
+    below = system.get_file_info(fs.FileSelector(path, recursive=True))
+    found = [
+        i
+        for i in sorted(below, key=lambda i: i.path)
+        if i.type == fs.FileType.File and not any(part[0] in "._" for part in i.path[len(path) :].split("/") if part)
+    ]
+    if not found:
+        raise InputError(f"{place}: the folder holds no files: check input.path")
+    return found
+
+
+def kind_of(place: str, config: Input) -> str:
+    """csv, parquet or json: as configured, else by the suffix of the files, which must agree."""
+    if config.format != "auto":
+        data_files(place)
+        return config.format
+    kinds = {SUFFIXES.get(suffix(info.base_name), "") for info in data_files(place)}
+    if len(kinds) != 1 or "" in kinds:
+        raise InputError(
+            f"{place}: cannot tell the format by the files' suffixes: set input.format to csv, parquet or json, "
+            "and input.interactions to the table's file where the folder holds several"
+        )
+    return kinds.pop()
+
+
+def suffix(name: str) -> str:
+    """.csv of a.csv and of a.csv.gz."""
+    for packed in (".gz", ".bz2", ".zst", ".snappy", ".lz4"):
+        name = name.removesuffix(packed)
+    return f".{name.rpartition('.')[2].lower()}"
+
+
+def fingerprint(place: str) -> str:
+    """SHA-256 of the names, sizes and times of a source's files: another value where any of them changed."""
+    listed = [f"{i.path} {i.size} {i.mtime_ns}" for i in data_files(place)]
+    return hashlib.sha256("\n".join(listed).encode()).hexdigest()
+
+
+def places(config: Input) -> tuple[str, str]:
+    """(interactions, items or "") of a source of files or of an archive; an archive is downloaded at first use."""
+    if config.path:
+        root = config.path
+    elif config.source == "archive":
+        root = archive.fetch(config.url, config.sha256, config.cache)
+    else:
+        raise InputError("input.path is empty: name the folder or file of the interactions (make run INPUT=...)")
+    return below(root, config.interactions), below(root, config.items) if config.items else ""
+
+
+def below(root: str, name: str) -> str:
+    """`name` inside the folder `root`, unless it is empty or a place of its own."""
+    if not name:
+        return root
+    return name if name.startswith("/") or "://" in name else files.join(root, name)

@@ -1,0 +1,21 @@
+"""The tables as Spark sees them: read, and write into a transaction's staging folder."""
+
+from pyspark.sql import DataFrame, SparkSession
+
+from walkgram.lake import arrow, files
+from walkgram.lake.manifest import Transaction
+
+__all__ = ["read", "write"]
+
+
+def read(spark: SparkSession, folder: str) -> DataFrame:
+    """A table's folder as a DataFrame."""
+    return spark.read.parquet(files.spark_uri(folder))
+
+
+def write(out: Transaction, table: str, frame: DataFrame) -> int:
+    """Write a table into the staging folder; returns its rows, counted from the files' footers."""
+    folder = out.folder(table)
+    frame.write.option("compression", "zstd").parquet(files.spark_uri(folder))
+    out.rows[table] = arrow.count_rows(folder)
+    return out.rows[table]

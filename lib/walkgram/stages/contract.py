@@ -1,0 +1,57 @@
+"""What stages ask of their surroundings: a table's columns on the way out, and block files to map."""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_type, to_arrow_type
+from pyspark.sql.types import DataType, StructType
+
+from walkgram import tables
+
+__all__ = ["BlockStore", "conform", "id_type", "packed", "spark_schema"]
+
+
+class BlockStore(Protocol):
+    """Numbered blocks of named arrays (`walkgram.lake.blocks.Blocks`); it travels to the executors."""
+
+    def write(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write a block whole."""
+
+    def open(self, number: int) -> Mapping[str, np.ndarray]:
+        """Map a block."""
+
+
+def id_type(frame: DataFrame, column: str = "item_id") -> pa.DataType:
+    """The Arrow type of a frame's ids."""
+    return to_arrow_type(frame.schema[column].dataType)
+
+
+def spark_schema(name: str, ids: pa.DataType | None = None) -> StructType:
+    """The schema of a table as Spark states it."""
+    made = StructType()
+    for field in tables.schema(name, ids):
+        made = made.add(field.name, from_arrow_type(field.type))
+    return made
+
+
+def conform(frame: DataFrame, name: str, ids: Mapping[str, DataType] | None = None) -> DataFrame:
+    """Select a table's columns in order, cast to its types; `ids` gives the type of each id column."""
+
+    def cast(column: tables.Column) -> Column:
+        kind = (ids or {}).get(column.name) if column.type == tables.ID else from_arrow_type(column.type)
+        return F.col(column.name) if kind is None else F.col(column.name).cast(kind).alias(column.name)
+
+    return frame.select(*[cast(column) for column in tables.TABLES[name].columns])
+
+
+def packed(columns: Mapping[str, np.ndarray], rows: int = 1 << 20) -> Iterator[pa.RecordBatch]:
+    """Arrays of one length as record batches of at most `rows` rows."""
+    length = len(next(iter(columns.values())))
+    for start in range(0, length, rows):
+        yield pa.RecordBatch.from_arrays(
+            [pa.array(values[start : start + rows]) for values in columns.values()], names=list(columns)
+        )

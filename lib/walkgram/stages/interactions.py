@@ -1,0 +1,159 @@
+"""Source rows -> interactions: types read with checks, one row a (user, item), the threshold on the rating.
+
+DESIGN, section 3: of several rows of a (user, item) the one with the latest timestamp stays, then the higher rating; then
+the threshold is applied, which a null rating fails.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
+
+from walkgram.config.schema import Columns
+from walkgram.errors import InputError
+from walkgram.stages.contract import conform
+
+__all__ = ["census", "check", "kept", "latest", "needed", "typed", "usable"]
+
+UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}
+YEAR_10000 = 253_402_300_800  # seconds; later times are another unit read as this one
+CORRUPT = "_corrupt_record"  # Spark's column for lines that are not JSON
+
+
+def needed(columns: Columns) -> dict[str, str]:
+    """Configuration key -> column that the source must have."""
+    return {f"input.columns.{key}": name for key, name in columns.model_dump().items() if name}
+
+
+def text_ids(frame: DataFrame, columns: Columns) -> list[str]:
+    """Those of the id columns that are text and hold a value which is no whole number as a long would be written.
+
+    Costs one pass over a text source; ids such as "007" or "1.0" stay text, so that none of them changes.
+    """
+    text = [c for c in (columns.user_id, columns.item_id) if isinstance(frame.schema[c].dataType, T.StringType)]
+    if not text:
+        return []
+    odd = [F.max(F.coalesce(quoted(c).try_cast("long").cast("string") != quoted(c), quoted(c).isNotNull())) for c in text]
+    found = frame.agg(*odd).first()
+    return [c for c, is_odd in zip(text, found or [], strict=True) if is_odd]
+
+
+def quoted(name: str) -> Column:
+    """A column by its literal name, dots and all."""
+    return F.col("`" + name.replace("`", "``") + "`")
+
+
+def typed(frame: DataFrame, columns: Columns, timestamp_unit: str, untyped: bool) -> DataFrame:
+    """user_id, item_id, rating float, timestamp, and `bad`: null, or what cannot be read in this row.
+
+    An `untyped` source (CSV) has only text: an id column whose values are all whole numbers becomes long. Raises
+    `InputError` for a column whose type can be no id, rating or time.
+    """
+    text = text_ids(frame, columns) if untyped else []
+    ids = [read_id(frame, c, untyped and c not in text) for c in (columns.user_id, columns.item_id)]
+    rating, bad_rating = read_rating(frame, columns.rating)
+    time, bad_time = read_time(frame, columns.timestamp, timestamp_unit)
+    torn = quoted(CORRUPT) if CORRUPT in frame.columns else F.lit(None).cast("string")
+    bad = F.coalesce(F.concat(F.lit("a line is not JSON: "), F.substring(torn, 1, 60)), bad_rating, bad_time)
+    values = (*ids, rating, time, bad)
+    return frame.select(*[v.alias(n) for v, n in zip(values, ("user_id", "item_id", "rating", "timestamp", "bad"), strict=True)])
+
+
+def read_id(frame: DataFrame, name: str, as_long: bool) -> Column:
+    """An id column as long or string."""
+    kind = frame.schema[name].dataType
+    if isinstance(kind, T.StringType):
+        return quoted(name).cast("long") if as_long else quoted(name)
+    if isinstance(kind, T.ByteType | T.ShortType | T.IntegerType | T.LongType):
+        return quoted(name).cast("long")
+    raise InputError(f"column {name!r} is {kind.simpleString()}: ids must be whole numbers or text; cast it in the source")
+
+
+def read_rating(frame: DataFrame, name: str) -> tuple[Column, Column]:
+    """(rating, what is wrong with it or null)."""
+    if not name:
+        return F.lit(None).cast("float"), F.lit(None).cast("string")
+    kind = frame.schema[name].dataType
+    if not isinstance(kind, T.NumericType | T.StringType | T.NullType):
+        raise InputError(f"column {name!r} is {kind.simpleString()}: ratings must be numbers; set input.columns.rating to another column, or to \"\"")
+    raw = quoted(name)
+    value = raw.try_cast("float") if isinstance(kind, T.StringType) else raw.cast("float")
+    fault = F.when(raw.isNotNull() & (value.isNull() | F.isnan(value) | (F.abs(value) == float("inf"))), describe(name, raw))
+    return value, fault
+
+
+def read_time(frame: DataFrame, name: str, unit: str) -> tuple[Column, Column]:
+    """(timestamp, what is wrong with it or null); numbers are in `unit` since 1970, text may be a number or a date."""
+    if not name:
+        return F.lit(None).cast("timestamp"), F.lit(None).cast("string")
+    kind = frame.schema[name].dataType
+    raw = quoted(name)
+    if isinstance(kind, T.TimestampType | T.TimestampNTZType | T.DateType):
+        return raw.cast("timestamp"), F.lit(None).cast("string")
+    if not isinstance(kind, T.NumericType | T.StringType | T.NullType):
+        raise InputError(f"column {name!r} is {kind.simpleString()}: times must be timestamps, numbers or text; set input.columns.timestamp to another column, or to \"\"")
+    whole = raw.try_cast("decimal(38,6)") / F.lit(UNITS[unit])
+    seconds = F.when(F.abs(whole) < YEAR_10000, whole.cast("decimal(20,6)"))
+    value = seconds.cast("timestamp")
+    if isinstance(kind, T.StringType):
+        value = F.when(whole.isNull(), raw.try_cast("timestamp")).otherwise(value)
+    hint = "" if unit == "us" else f" (numbers are read as {unit}: input.timestamp_unit)"
+    return value, F.when(raw.isNotNull() & value.isNull(), describe(name, raw, hint))
+
+
+def describe(name: str, raw: Column, hint: str = "") -> Column:
+    """The fault of a value, for the error's line."""
+    return F.concat(F.lit(f"column {name!r} holds "), F.substring(raw.cast("string"), 1, 60), F.lit(hint))
+
+
+def census(rows: DataFrame) -> dict[str, Any]:
+    """What `typed` rows hold: rows, null ids by column, bad rows and one example, the highest rating. One pass."""
+    present = F.col("user_id").isNotNull() & F.col("item_id").isNotNull()
+    bad = present & F.col("bad").isNotNull()
+    found = rows.agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.count_if(F.col("user_id").isNull()).alias("null_users"),
+        F.count_if(F.col("item_id").isNull()).alias("null_items"),
+        F.count_if(~present).alias("null_ids"),
+        F.count_if(bad).alias("bad"),
+        F.max(F.when(bad, F.col("bad"))).alias("example"),
+        F.max(F.when(present & F.col("bad").isNull(), F.col("rating"))).alias("highest"),
+    ).first()
+    return {} if found is None else found.asDict()
+
+
+def check(found: Mapping[str, Any], place: str, columns: Columns, bad_rows: str) -> None:
+    """Raise `InputError` for a table that cannot be used: empty, ids null throughout, bad rows where they are not dropped."""
+    if found["rows"] == 0:
+        raise InputError(f"{place}: the table has no rows")
+    for count, name in ((found["null_users"], columns.user_id), (found["null_items"], columns.item_id)):
+        if count == found["rows"]:
+            raise InputError(f"{place}: column {name!r} is null in every row: name the column of ids in input.columns")
+    if found["bad"] and bad_rows == "fail":
+        raise InputError(
+            f"{place}: {found['example']}, and {found['bad']:,} of {found['rows']:,} rows cannot be used: "
+            'mend the source, or set input.bad_rows = "drop" to leave such rows out'
+        )
+    if found["null_ids"] + found["bad"] == found["rows"]:
+        raise InputError(f"{place}: no row can be used: {found['null_ids']:,} have a null id, {found['bad']:,} cannot be read")
+
+
+def usable(rows: DataFrame) -> DataFrame:
+    """Typed rows without null ids and without bad values."""
+    whole = F.col("user_id").isNotNull() & F.col("item_id").isNotNull() & F.col("bad").isNull()
+    return rows.where(whole).drop("bad")
+
+
+def latest(rows: DataFrame) -> DataFrame:
+    """One row a (user, item): the latest timestamp, then the higher rating; null is the least of both."""
+    best = F.max(F.struct("timestamp", "rating")).alias("best")
+    return rows.groupBy("user_id", "item_id").agg(best).select("user_id", "item_id", "best.rating", "best.timestamp")
+
+
+def kept(rows: DataFrame, min_rating: float | None) -> DataFrame:
+    """Rows that reach the threshold, as the table `interactions`; a null rating fails it. None keeps every row."""
+    if min_rating is not None:
+        rows = rows.where(F.col("rating") >= F.lit(min_rating))
+    return conform(rows, "interactions")
