@@ -11,7 +11,7 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["bits", "bits_array", "mix", "scale", "stream", "unit"]
+__all__ = ["bits", "bits_array", "buffered_permutation", "mix", "permutation", "scale", "stream", "unit", "unit_matrix"]
 
 U64 = np.uint64
 GAMMA = U64(0x9E3779B97F4A7C15)
@@ -65,4 +65,48 @@ def bits_array(seed: Any, key: Any, count: Any, draw: Any) -> Any:
     of = stream(seed, key)
     for i in range(count):
         out[i] = bits(of, 0, i, draw)
+    return out
+
+
+@numba.njit(cache=True)
+def unit_matrix(seed: Any, rows: Any, columns: Any, draw: Any) -> Any:
+    """(rows, columns) float64 in [0, 1): entry (i, j) is attempt j of the stream (seed, i)."""
+    out = np.empty((rows, columns), np.float64)
+    for i in range(rows):
+        of = stream(seed, i)
+        for j in range(columns):
+            out[i, j] = unit(bits(of, 0, j, draw))
+    return out
+
+
+@numba.njit(cache=True)
+def permutation(seed: Any, key: Any, n: Any) -> Any:
+    """(n,) int64: 0..n-1 in an order that is a function of (seed, key); Fisher and Yates."""
+    order = np.arange(n)
+    of = stream(seed, key)
+    for i in range(n - 1, 0, -1):
+        j = np.int64(scale(bits(of, 0, i, 0), i + 1))
+        order[i], order[j] = order[j], order[i]
+    return order
+
+
+@numba.njit(cache=True)
+def buffered_permutation(seed: Any, key: Any, n: Any, buffer: Any) -> Any:
+    """(n,) int64: the order in which a shuffle buffer gives back 0..n-1 (fill it, give a random entry, refill its place)."""
+    out = np.empty(n, np.int64)
+    held = np.empty(min(n, buffer), np.int64)
+    of = stream(seed, key)
+    filled = len(held)
+    for i in range(filled):
+        held[i] = i
+    fresh = filled
+    for i in range(n):
+        place = np.int64(scale(bits(of, 0, i, 0), filled))
+        out[i] = held[place]
+        if fresh < n:
+            held[place] = fresh
+            fresh += 1
+        else:
+            filled -= 1
+            held[place] = held[filled]
     return out

@@ -53,6 +53,8 @@ class Run:
     out: Transaction
     name: str
     verbose: bool = False
+    force: bool = False
+    after: list[Callable[[], None]] = field(default_factory=list)
     _spark: "SparkSession | None" = field(default=None, repr=False)
 
     @property
@@ -86,6 +88,10 @@ class Run:
         version = self.inputs[table].run if table in self.inputs else self.out.manifest.run
         return Blocks(files.join(self.folder(table), *below), version)
 
+    def finally_do(self, action: Callable[[], None]) -> None:
+        """Do this once the tables are in place."""
+        self.after.append(action)
+
     def tasks(self, count: int) -> "DataFrame":
         """A DataFrame with one row a task, `id` 0..count-1."""
         return self.spark.range(0, count, 1, max(1, count))
@@ -116,7 +122,10 @@ def execute(job: Job, config: Config, *, force: bool = False, verbose: bool = Fa
     say(f"{job.name}: {job.summary}")
     started = time.monotonic()
     with Transaction(root, mark, tables) as out:
-        out.counts = dict(job.run(Run(config, inputs, out, job.name, verbose)))
+        run = Run(config, inputs, out, job.name, verbose, force)
+        out.counts = dict(job.run(run))
+    for action in run.after:
+        action()
     counted = ", ".join(f"{value:,} {name}" if isinstance(value, int) else f"{name} {value}" for name, value in out.counts.items())
     say(f"{job.name}: done in {time.monotonic() - started:.1f} s: {counted}")
     return True

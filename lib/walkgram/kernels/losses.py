@@ -1,0 +1,12 @@
+"""Losses from logits alone: finite at any logit, and their gradients do not go flat by rounding."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+__all__ = ["weighted_bce"]
+
+
+def weighted_bce(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Mean over the batch of weight * binary cross-entropy; all (batch,) float32. The mean divides by the batch, not the weights."""
+    return torch.mean(weights * binary_cross_entropy_with_logits(logits, labels, reduction="none"))

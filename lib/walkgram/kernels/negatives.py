@@ -1,0 +1,57 @@
+"""Negatives: the unigram^a distribution of word2vec (Mikolov et al. 2013b, section 2.2), and keyed draws from it."""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from walkgram import hashing
+from walkgram.kernels import csr
+
+__all__ = ["Unigram", "unigram", "uniform_for_walks"]
+
+
+class Unigram(NamedTuple):
+    """Alias slots over rows 0..n-1."""
+
+    threshold: NDArray[np.uint32]
+    other: NDArray[np.uint32]
+
+    def draw(self, seed: int, step: int, count: int) -> NDArray[np.int64]:
+        """(count,) int64 rows: the draws of batch `step` under a seed."""
+        words = hashing.bits_array(seed, step, count, 0)
+        slot, coin = split(words, len(self.threshold))
+        return np.where(coin <= self.threshold[slot], slot, self.other[slot]).astype(np.int64)
+
+
+def unigram(counts: NDArray[np.int64], exponent: float) -> Unigram:
+    """The distribution proportional to counts^exponent; counts (n,) int64, rows of count 0 are never drawn at exponent > 0."""
+    weights = np.asarray(counts, np.float64) ** exponent
+    return Unigram(*csr.alias_slots(np.array([0, len(weights)], np.int64), weights))
+
+
+def split(words: NDArray[np.uint64], n: int) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """(slot below n, 32-bit coin) of 64-bit words, n below 2^32."""
+    low, high = words & np.uint64(0xFFFFFFFF), words >> np.uint64(32)
+    slot = (high * np.uint64(n) + ((low * np.uint64(n)) >> np.uint64(32))) >> np.uint64(32)
+    return slot.astype(np.int64), ((words * np.uint64(n)) >> np.uint64(32)).astype(np.uint32)
+
+
+@numba.njit(cache=True)
+def uniform_for_walks(
+    seed: int, walk_ids: NDArray[np.int64], pairs: NDArray[np.int64], negatives: int, n: int, attempt: int
+) -> NDArray[np.int64]:
+    """(sum(pairs) * negatives,) int64 rows below n, uniform: draw k of pair i of a walk is a function of its walk_id.
+
+    pairs: (walks,) int64, the pairs of each walk, at most 2^24; `attempt` gives fresh draws for the same places.
+    """
+    out = np.empty(pairs.sum() * negatives, np.int64)
+    at = 0
+    for walk in range(len(walk_ids)):
+        of = hashing.stream(seed, walk_ids[walk])
+        for pair in range(pairs[walk]):
+            for k in range(negatives):
+                out[at] = np.int64(hashing.scale(hashing.bits(of, pair, (attempt << 16) + k, 0), n))
+                at += 1
+    return out

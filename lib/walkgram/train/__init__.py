@@ -1,0 +1,1 @@
+"""The trainer: torch and pyarrow over shards of walks; never pyspark."""

@@ -1,0 +1,157 @@
+"""Objective `examples`: the published recipe, counted examples over one shared table.
+
+Keras code example "Graph representation learning with node2vec" (Jadon 2021): skip-grams of every walk with negatives
+drawn uniformly, equal examples merged into one with a count, logistic loss on dot products, Adam.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from walkgram import hashing
+from walkgram.config.schema import Train
+from walkgram.kernels import losses, negatives, windows
+from walkgram.train.shards import Walks
+
+__all__ = ["Examples", "Merged", "merge"]
+
+REDRAWS = 64  # attempts at a negative that is no positive; then it is left out
+TWO_SIGMA = 0.9544997361036416  # mass of a normal within two standard deviations
+SHRINK = 0.8796256610342398  # standard deviation of a unit normal cut there
+
+
+class Merged(NamedTuple):
+    """Distinct examples in the order of their first appearance.
+
+    src, dst: (m,) int64 rows, src < dst; label: (m,) float32; count: (m,) float32; raw: how many there were before merging.
+    """
+
+    src: NDArray[np.int64]
+    dst: NDArray[np.int64]
+    label: NDArray[np.float32]
+    count: NDArray[np.float32]
+    raw: int
+
+
+def merge(walks: Walks, window: int, per_positive: int, seed: int, exclude_positives: bool) -> Merged:
+    """The distinct examples of all walks, with counts. Memory: 9 bytes a raw example, and the sort of them."""
+    n = len(walks.nodes)
+    positives, drawn = [], []
+    for batch in walks.in_order():
+        target, context = windows.pairs(batch.rows, batch.lengths, window)
+        each = pairs_of_walks(batch.lengths, window)
+        positives.append(codes(target, context, n))
+        drawn.append(draw(batch.walk_ids, target, each, per_positive, seed, n, 0))
+    sought = np.unique(np.concatenate(positives)) if exclude_positives and positives else None
+    merged: list[NDArray[np.int64]] = []
+    for batch, positive, negative in zip(walks.in_order(), positives, drawn, strict=True):
+        if sought is not None:
+            negative = redraw(negative, batch, sought, window, per_positive, seed, n)
+        both = np.concatenate([positive[:, None] * 2 + 1, np.where(negative < 0, -1, negative * 2)], axis=1)
+        merged.append(both.reshape(-1))
+    return count(np.concatenate(merged) if merged else np.empty(0, np.int64), n)
+
+
+def pairs_of_walks(lengths: NDArray[np.int64], window: int) -> NDArray[np.int64]:
+    """(walks,) int64: pairs of each walk."""
+    places = np.arange(int(lengths.max(initial=0)))[None, :]
+    reach = np.minimum(places, window) + np.minimum(lengths[:, None] - 1 - places, window)
+    return np.where(places < lengths[:, None], reach, 0).sum(axis=1)
+
+
+def codes(a: NDArray[np.int64], b: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """One number for each unordered pair; -1 where the ends are equal."""
+    return np.where(a == b, -1, np.minimum(a, b) * n + np.maximum(a, b))
+
+
+def draw(
+    walk_ids: NDArray[np.int64], target: NDArray[np.int64], each: NDArray[np.int64], per_positive: int, seed: int, n: int, attempt: int
+) -> NDArray[np.int64]:
+    """(pairs, per_positive) int64 codes of negatives."""
+    nodes = negatives.uniform_for_walks(seed, walk_ids, each, per_positive, n, attempt)
+    return codes(np.repeat(target, per_positive), nodes, n).reshape(len(target), per_positive)
+
+
+def redraw(
+    negative: NDArray[np.int64], batch: Any, sought: NDArray[np.int64], window: int, per_positive: int, seed: int, n: int
+) -> NDArray[np.int64]:
+    """Negatives none of which is a positive: those that are get fresh draws; after REDRAWS attempts they are left out."""
+    target, _ = windows.pairs(batch.rows, batch.lengths, window)
+    each = pairs_of_walks(batch.lengths, window)
+    for attempt in range(1, REDRAWS):
+        wrong = np.isin(negative, sought)
+        if not wrong.any():
+            return negative
+        negative = np.where(wrong, draw(batch.walk_ids, target, each, per_positive, seed, n, attempt), negative)
+    return np.where(np.isin(negative, sought), -1, negative)
+
+
+def count(examples: NDArray[np.int64], n: int) -> Merged:
+    """Merge equal examples (code * 2 + label; below 0: left out)."""
+    valid = examples[examples >= 0]
+    distinct, first, times = np.unique(valid, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    code, label = distinct[order] // 2, (distinct[order] % 2).astype(np.float32)
+    return Merged(code // n, code % n, label, times[order].astype(np.float32), len(examples))
+
+
+class Examples:
+    """The recipe as an `Objective`: one table (n, dim), dense Adam, batches from a shuffle buffer."""
+
+    def __init__(self, walks: Walks, config: Train) -> None:
+        self.config, self.recipe = config, config.examples
+        self.merged = merge(walks, config.window, config.negatives, config.seed, self.recipe.exclude_positives)
+        self.src, self.dst, self.label, self.count = (torch.from_numpy(a) for a in self.merged[:4])
+        self.table = torch.nn.Parameter(he_normal(len(walks.nodes), config.dim, config.seed))
+        # Keras's epsilon, not torch's.
+        self.optimiser = torch.optim.Adam([self.table], lr=self.recipe.learning_rate, eps=1e-7)
+
+    def steps(self) -> int:
+        """Whole batches of an epoch."""
+        return len(self.src) // self.recipe.batch_size
+
+    def batches(self, epoch: int) -> Iterator[Tensor]:
+        """Example numbers, batch_size at a time; the last partial batch is dropped."""
+        order = torch.from_numpy(
+            hashing.buffered_permutation(self.config.seed, epoch, len(self.src), self.recipe.shuffle_buffer)
+        )
+        for step in range(self.steps()):
+            yield order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
+
+    def step(self, batch: Tensor, progress: float) -> tuple[float, float]:
+        """One step of Adam; the loss counts as one batch."""
+        self.optimiser.zero_grad()
+        logits = (self.table[self.src[batch]] * self.table[self.dst[batch]]).sum(dim=1)
+        data = losses.weighted_bce(logits, self.label[batch], self.count[batch])
+        loss = data + self.recipe.l2 * (self.table**2).sum()
+        loss.backward()
+        self.optimiser.step()
+        return float(loss.detach()), 1.0
+
+    def state(self) -> dict[str, Any]:
+        """The table and Adam's moments."""
+        return {"table": self.table.detach(), "optimiser": self.optimiser.state_dict()}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take over a state."""
+        with torch.no_grad():
+            self.table.copy_(state["table"])
+        self.optimiser.load_state_dict(dict(state["optimiser"]))
+
+    def vectors(self) -> tuple[Tensor, None]:
+        """The shared table; there is no other."""
+        return self.table.detach(), None
+
+
+def he_normal(rows: int, dim: int, seed: int) -> Tensor:
+    """(rows, dim) float32: normal, cut at two standard deviations, of standard deviation sqrt(2 / rows) after the cut.
+
+    Keras's he_normal on an embedding, whose fan-in is the rows.
+    """
+    uniform = torch.from_numpy(hashing.unit_matrix(seed, rows, dim, 1))
+    unit = torch.erfinv((2 * uniform - 1) * TWO_SIGMA) * 2**0.5
+    return (unit * ((2 / rows) ** 0.5 / SHRINK)).float()

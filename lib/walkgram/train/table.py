@@ -1,0 +1,50 @@
+"""Matrices <-> the embeddings table."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+__all__ = ["batches", "matrix"]
+
+ROWS = 1 << 16
+
+
+def batches(
+    schema: pa.Schema,
+    item_ids: pa.Array,
+    frequency: NDArray[np.int64],
+    vectors: NDArray[np.float32],
+    contexts: NDArray[np.float32] | None,
+    run_id: str,
+) -> Iterator[pa.RecordBatch]:
+    """Rows of the embeddings table, ROWS at a time; all (n, ...) in one order, origin "trained", no side."""
+    for low in range(0, len(item_ids), ROWS):
+        part = slice(low, low + ROWS)
+        rows = len(vectors[part])
+        columns = {
+            "item_id": item_ids[low : low + rows],
+            "side": pa.nulls(rows, pa.string()),
+            "vector": lists(vectors[part]),
+            "context_vector": pa.nulls(rows, pa.list_(pa.float32())) if contexts is None else lists(contexts[part]),
+            "frequency": pa.array(frequency[part]),
+            "origin": pa.array(["trained"] * rows),
+            "run_id": pa.array([run_id] * rows),
+        }
+        yield pa.RecordBatch.from_arrays([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
+
+
+def lists(values: NDArray[np.float32]) -> pa.ListArray:
+    """(n, dim) float32 as a list column."""
+    rows, dim = values.shape
+    offsets = np.arange(0, (rows + 1) * dim, dim, dtype=np.int32) if rows else np.zeros(1, np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.ascontiguousarray(values).reshape(-1)))
+
+
+def matrix(column: pa.ListArray | pa.ChunkedArray) -> NDArray[np.float32]:
+    """(n, dim) float32 of a list column whose lists have one length."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    flat = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    return flat.reshape(len(column), -1) if len(column) else flat.reshape(0, 0)
