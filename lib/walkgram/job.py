@@ -88,6 +88,10 @@ class Run:
         version = self.inputs[table].run if table in self.inputs else self.out.manifest.run
         return Blocks(files.join(self.folder(table), *below), version)
 
+    def scratch(self, name: str) -> Blocks:
+        """Block files that last as long as this run."""
+        return Blocks(files.join(self.out.staging, f"_{name}"), self.out.manifest.run)
+
     def finally_do(self, action: Callable[[], None]) -> None:
         """Do this once the tables are in place."""
         self.after.append(action)

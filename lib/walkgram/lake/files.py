@@ -1,13 +1,16 @@
 """Folders on any file system that pyarrow.fs knows: a bare path is local, everything else is a URI (s3, hdfs, ...)."""
 
+import contextlib
+import io
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from pyarrow import fs
 
 from walkgram.errors import LakeError
 
-__all__ = ["check_output", "exists", "join", "local_path", "move", "open_input", "open_output", "remove", "resolve", "spark_uri"]
+__all__ = ["check_output", "exists", "join", "local_path", "move", "open_input", "open_output", "remove", "resolve", "spark_uri", "text"]
 
 
 def resolve(uri: str) -> tuple[fs.FileSystem, str]:
@@ -63,6 +66,15 @@ def open_output(uri: str, data: bytes) -> None:
         stream.write(data)
     if aside != path:
         system.move(aside, path)
+
+
+@contextlib.contextmanager
+def text(folder: str, name: str) -> Iterator[io.TextIOWrapper]:
+    """A text file (UTF-8, \\n) to write line by line."""
+    system, path = resolve(join(folder, name))
+    system.create_dir(path.rpartition("/")[0], recursive=True)
+    with system.open_output_stream(path, buffer_size=1 << 20) as stream, io.TextIOWrapper(stream, "utf-8", newline="\n") as writer:
+        yield writer
 
 
 def remove(uri: str) -> None:

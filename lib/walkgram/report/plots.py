@@ -1,0 +1,53 @@
+"""PNG pictures by matplotlib: the loss by epoch, the histogram of degrees."""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from walkgram.errors import ConfigError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["check", "degrees", "loss"]
+
+
+def check() -> None:
+    """Raise `ConfigError` where matplotlib is missing."""
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError:
+        raise ConfigError("export.plots = true needs matplotlib: pip install 'walkgram[plots]', or set export.plots=false") from None
+
+
+def loss(epochs: Sequence[int], losses: Sequence[float]) -> bytes:
+    """The mean loss of each epoch."""
+    figure = new_figure()
+    axes = figure.subplots()
+    axes.plot(epochs, losses, marker="o")
+    axes.set(xlabel="epoch", ylabel="mean loss", title="Loss by epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    return png(figure)
+
+
+def degrees(degree: Sequence[int], nodes: Sequence[int]) -> bytes:
+    """How many nodes have each degree, both axes logarithmic."""
+    figure = new_figure()
+    axes = figure.subplots()
+    axes.scatter(degree, nodes, s=12)
+    axes.set(xscale="log", yscale="log", xlabel="degree", ylabel="nodes", title="Degrees of the graph")
+    return png(figure)
+
+
+def new_figure() -> "Figure":
+    """A figure that needs no display and no global state."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(6.4, 4.0), layout="constrained")
+
+
+def png(figure: "Figure") -> bytes:
+    """The figure as a PNG file's bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()

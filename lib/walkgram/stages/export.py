@@ -1,0 +1,35 @@
+"""embeddings, items -> lines of text for the Embedding Projector; edges -> the histogram of degrees."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from walkgram.stages.graph import both_ways
+
+__all__ = ["HEADER", "degrees", "lines"]
+
+HEADER = "item_id\ttitle"  # the Projector asks for a header where the metadata has more than one column
+
+
+def lines(embeddings: DataFrame, items: DataFrame | None) -> DataFrame:
+    """`vector` and `metadata`, a line of text each, in the order of falling frequency, ties by rising item_id.
+
+    Tabs and line breaks in ids and titles become spaces; an item without a title has an empty one.
+    """
+    titled = embeddings.withColumn("title", F.lit(""))
+    if items is not None:
+        titled = embeddings.join(items.select("item_id", "title"), on="item_id", how="left")
+    vector = F.array_join(F.transform("vector", lambda x: x.cast("string")), "\t")
+    metadata = F.concat_ws("\t", flat(F.col("item_id").cast("string")), F.coalesce(flat(F.col("title")), F.lit("")))
+    ordered = titled.orderBy(F.col("frequency").desc(), F.col("item_id").asc())
+    return ordered.select(vector.alias("vector"), metadata.alias("metadata"))
+
+
+def flat(text: Column) -> Column:
+    """Text on one line, without tabs."""
+    return F.regexp_replace(text, r"[\t\r\n\u0085\u2028\u2029]+", " ")
+
+
+def degrees(edges: DataFrame) -> DataFrame:
+    """degree, nodes: how many nodes have each degree (a self loop counts once); at most as many rows as degrees."""
+    by_node = both_ways(edges).groupBy("src").agg(F.count(F.lit(1)).alias("degree"))
+    return by_node.groupBy("degree").agg(F.count(F.lit(1)).alias("nodes")).orderBy("degree")

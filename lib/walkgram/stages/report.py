@@ -1,0 +1,50 @@
+"""What the pipeline prints: neighbours with titles, and how many share a planted group."""
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+__all__ = ["frequent", "named", "of_titles", "same_group"]
+
+
+def frequent(vocabulary: DataFrame, embeddings: DataFrame, count: int) -> DataFrame:
+    """item_id, position of the `count` most frequent items that have a vector."""
+    with_vector = vocabulary.join(embeddings.select("item_id"), on="item_id", how="left_semi")
+    return with_vector.select("item_id", F.col("index").alias("position")).orderBy("position").limit(count)
+
+
+def of_titles(items: DataFrame, titles: Sequence[str]) -> DataFrame:
+    """item_id, position of the items with these titles, in the titles' order."""
+    position = F.array_position(F.array(*[F.lit(t) for t in titles]), F.col("title"))
+    return items.where(F.col("title").isin(*titles)).select("item_id", position.alias("position"))
+
+
+def named(chosen: DataFrame, neighbours: DataFrame, items: DataFrame | None, count: int) -> DataFrame:
+    """position, item, rank, neighbour, score of the chosen items' `count` nearest; names are titles, or ids without one."""
+    found = chosen.join(neighbours.where(F.col("rank") <= count), on="item_id", how="left")
+    if items is None:
+        item, other = F.col("item_id").cast("string"), F.col("neighbour_id").cast("string")
+    else:
+        titles = items.select("item_id", "title")
+        others = items.select(F.col("item_id").alias("neighbour_id"), F.col("title").alias("other"))
+        found = found.join(titles, on="item_id", how="left").join(others, on="neighbour_id", how="left")
+        item = F.coalesce("title", F.col("item_id").cast("string"))
+        other = F.coalesce("other", F.col("neighbour_id").cast("string"))
+    return found.select("position", item.alias("item"), "rank", other.alias("neighbour"), "score").orderBy("position", "rank")
+
+
+def same_group(neighbours: DataFrame, items: DataFrame, embeddings: DataFrame, group: str) -> DataFrame:
+    """One row: share of the neighbours in the item's own group, and `chance`, that of a random other item.
+
+    Means over all items with a vector and a group.
+    """
+    groups = items.where(F.col(group).isNotNull()).select("item_id", F.col(group).alias("own"))
+    nodes = embeddings.select("item_id").join(groups, on="item_id", how="inner")
+    theirs = groups.select(F.col("item_id").alias("neighbour_id"), F.col("own").alias("theirs"))
+    joined = neighbours.join(nodes, on="item_id", how="inner").join(theirs, on="neighbour_id", how="left")
+    share = joined.agg(F.avg(F.when(F.col("own") == F.col("theirs"), 1.0).otherwise(0.0)).alias("share"))
+    sizes = nodes.groupBy("own").agg(F.count(F.lit(1)).alias("size"))
+    total = F.sum("size")
+    chance = sizes.agg((F.sum(F.col("size") * (F.col("size") - 1)) / (total * (total - 1))).alias("chance"))
+    return share.crossJoin(chance)
