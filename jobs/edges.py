@@ -24,14 +24,24 @@ def run(run: job.Run) -> Mapping[str, Any]:
     )  # fmt: skip
     kept = run.write("edges", weighed(run, weigher))
     if kept == 0:
-        uncut = weighed(run, replace(weigher, min_weight=float("-inf"), min_frequency=1))
-        most = uncut.agg(F.max("weight").alias("weight"), F.max("frequency").alias("frequency")).first()
         raise InputError(
-            f"edges.min_weight = {config.edges.min_weight} with edges.min_frequency = {config.edges.min_frequency} keeps no edge; "
-            f"the heaviest has weight {most and most['weight']}, the highest frequency is {most and most['frequency']}"
+            f"edges.min_weight = {config.edges.min_weight} with edges.min_frequency = {config.edges.min_frequency} "
+            f"keeps no edge: {most(weighed(run, replace(weigher, min_weight=0.0, min_frequency=1)))}"
         )
     sums = run.read("edges").agg(F.sum("weight").alias("weight"), F.sum("frequency").alias("frequency")).first()
-    return {"edges": kept, "total weight": f"{sums and sums['weight']:.4f}", "total frequency": sums and sums["frequency"]}
+    return {
+        "edges": kept,
+        "total weight": f"{sums and sums['weight']:.4f}",
+        "total frequency": sums and sums["frequency"],
+    }
+
+
+def most(uncut: DataFrame) -> str:
+    """What the cuts would have to spare, for the error's line."""
+    found = uncut.agg(F.max("weight").alias("weight"), F.max("frequency").alias("frequency")).first()
+    if found is None or found["weight"] is None:
+        return "no pair has a weight above 0; try another pmi.weight, or pmi.total"
+    return f"the heaviest pair weighs {found['weight']:.6g}, the most frequent has {found['frequency']} users"
 
 
 def weighed(run: job.Run, weigher: edges.Weigher) -> DataFrame:

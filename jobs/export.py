@@ -30,7 +30,8 @@ def run(run: job.Run) -> Mapping[str, Any]:
         files.open_output(files.join(folder, "loss.png"), plots.loss(losses["epoch"], losses["loss"]))
         histogram = export.degrees(run.read("edges")).collect()
         files.open_output(
-            files.join(folder, "degrees.png"), plots.degrees([row["degree"] for row in histogram], [row["nodes"] for row in histogram])
+            files.join(folder, "degrees.png"),
+            plots.degrees([row["degree"] for row in histogram], [row["nodes"] for row in histogram]),
         )
     return {"vectors": count}
 

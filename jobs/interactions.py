@@ -28,10 +28,15 @@ def run(run: job.Run) -> Mapping[str, Any]:
     threshold = run.config.interactions.min_rating
     kept = run.write("interactions", interactions.kept(one, threshold))
     if kept == 0:
-        raise InputError(f"interactions.min_rating = {threshold} keeps none of {found['rows']:,} rows; the highest rating is {found['highest']}")
+        raise InputError(
+            f"interactions.min_rating = {threshold} keeps none of {found['rows']:,} rows; "
+            f"the highest rating is {found['highest']}"
+        )
     run.write("vocabulary", vocabulary.vocabulary(run.read("interactions")))
     if items_place:
-        side = sources.open_source(run.spark, items_place, sources.kind_of(items_place, config), config, items.needed(config.item_columns))
+        side = sources.open_source(
+            run.spark, items_place, sources.kind_of(items_place, config), config, items.needed(config.item_columns)
+        )
         run.write("items", items.items(side, config.item_columns, run.read("interactions").schema["item_id"].dataType))
     usable = found["rows"] - found["null_ids"] - found["bad"]
     once = distinct.get["rows"]
@@ -62,7 +67,9 @@ def source(config: Config) -> Mapping[str, str]:
 
 def writes(config: Config) -> list[str]:
     """The tables of this configuration."""
-    return ["interactions", "vocabulary"] + ["items"] * bool(config.input.items or sampled(config)) + ["sample"] * sampled(config)
+    return (
+        ["interactions", "vocabulary"] + ["items"] * bool(config.input.items or sampled(config)) + ["sample"] * sampled(config)
+    )
 
 
 JOB = job.Job("interactions", __doc__, run, ("input", "sample", "interactions"), lambda _: (), writes, source)

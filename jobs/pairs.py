@@ -20,7 +20,9 @@ def run(run: job.Run) -> Mapping[str, Any]:
     pairs.frequencies(run.read("vocabulary"), n, run.blocks("baskets", "frequency")).collect()
     plan = pairs.plan(run.read("baskets/work"))
     if plan.increments == 0:
-        raise InputError("no two kept items share a user, so there are no pairs: lower interactions.min_rating, or check the id columns")
+        raise InputError(
+            "no two kept items share a user, so there are no pairs: lower interactions.min_rating, or check the id columns"
+        )
     found = {"users": plan.users, "increments": plan.increments}
     if run.config.pairs.keep:
         spans = plan.ranges(n, run.config.pairs.tasks or 4 * run.cores)

@@ -1,4 +1,4 @@
-"""The whole line: interactions -> pairs -> edges -> graph -> walks -> train -> neighbours -> export; finished stages are skipped."""
+"""The whole line, from interactions to export, one stage after the other; finished stages are skipped."""
 
 import sys
 import time
@@ -11,7 +11,6 @@ import neighbours
 import pairs
 import train
 import walks
-
 from walkgram import job, session
 from walkgram.config import Config
 from walkgram.lake import files, manifest, spark
@@ -27,7 +26,13 @@ def run(config: Config, force: bool, verbose: bool) -> None:
         plots.check()
     started = time.monotonic()
     for number, stage in enumerate(LINE, 1):
-        job.execute(stage, config, force=force, verbose=verbose, say=lambda line, n=number: print(f"[{n}/{len(LINE)}] {line}", flush=True))
+        job.execute(
+            stage,
+            config,
+            force=force,
+            verbose=verbose,
+            say=lambda line, n=number: print(f"[{n}/{len(LINE)}] {line}", flush=True),
+        )
     root = config.lake.path
     frames = {
         name: spark.read(session.start("pipeline", verbose), files.join(root, name))

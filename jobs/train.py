@@ -31,10 +31,17 @@ def run(run: job.Run) -> Mapping[str, Any]:
     epochs = loop.train(objective, config.epochs, loop.Checkpoints(kept.place, kept.load, kept.save, mark))
     write_embeddings(run, nodes, *objective.vectors())
     run.out.rows["losses"] = arrow.write_table(
-        run.folder("losses"), tables.schema("losses"), pa.Table.from_pylist([vars(e) for e in epochs], tables.schema("losses")).to_batches()
+        run.folder("losses"),
+        tables.schema("losses"),
+        pa.Table.from_pylist([vars(e) for e in epochs], tables.schema("losses")).to_batches(),
     )
     run.finally_do(kept.remove)
-    found = {"nodes": len(nodes), "epochs": len(epochs), "first loss": f"{epochs[0].loss:.4f}", "last loss": f"{epochs[-1].loss:.4f}"}
+    found = {
+        "nodes": len(nodes),
+        "epochs": len(epochs),
+        "first loss": f"{epochs[0].loss:.4f}",
+        "last loss": f"{epochs[-1].loss:.4f}",
+    }
     if isinstance(objective, Examples):
         found |= {"raw examples": objective.merged.raw, "distinct examples": len(objective.src)}
     return found
@@ -51,7 +58,9 @@ def write_embeddings(run: job.Run, nodes: np.ndarray, vectors: torch.Tensor, con
     run.out.rows["embeddings"] = arrow.write_table(run.folder("embeddings"), schema, rows)
 
 
-JOB = job.Job("train", __doc__, run, ("train",), lambda _: ("vocabulary", "walks", "tokens"), lambda _: ("embeddings", "losses"))
+JOB = job.Job(
+    "train", __doc__, run, ("train",), lambda _: ("vocabulary", "walks", "tokens"), lambda _: ("embeddings", "losses")
+)
 
 if __name__ == "__main__":
     sys.exit(job.main(JOB))

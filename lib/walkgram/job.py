@@ -110,8 +110,13 @@ class Run:
         return self.inputs[table].rows[table]
 
 
-def execute(job: Job, config: Config, *, force: bool = False, verbose: bool = False, say: Callable[[str], None] = print) -> bool:
-    """Run a job unless its tables are up to date; returns whether it ran. Raises `WalkgramError` and leaves tables as they were."""
+def execute(
+    job: Job, config: Config, *, force: bool = False, verbose: bool = False, say: Callable[[str], None] = print
+) -> bool:
+    """Run a job unless its tables are up to date; returns whether it ran.
+
+    Raises `WalkgramError`; the tables are then as they were.
+    """
     root = config.lake.path
     files.check_output(root)
     inputs = {table: manifest.require(root, table, MADE_BY.get(table, table)) for table in job.reads(config)}
@@ -130,7 +135,9 @@ def execute(job: Job, config: Config, *, force: bool = False, verbose: bool = Fa
         out.counts = dict(job.run(run))
     for action in run.after:
         action()
-    counted = ", ".join(f"{value:,} {name}" if isinstance(value, int) else f"{name} {value}" for name, value in out.counts.items())
+    counted = ", ".join(
+        f"{value:,} {name}" if isinstance(value, int) else f"{name} {value}" for name, value in out.counts.items()
+    )
     say(f"{job.name}: done in {time.monotonic() - started:.1f} s: {counted}")
     return True
 
@@ -143,8 +150,17 @@ def parser(name: str, summary: str, sections: Sequence[str]) -> argparse.Argumen
         epilog="keys (--set section.key=value, or in the TOML file):" + describe(["lake", *sections]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--config", metavar="FILE", help="TOML file; without it the embedded sample's configuration (conf/sample.toml)")
-    made.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help="override a key; may be repeated")
+    made.add_argument(
+        "--config", metavar="FILE", help="TOML file; without it the embedded sample's configuration (conf/sample.toml)"
+    )
+    made.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="override a key; may be repeated",
+    )
     made.add_argument("--force", action="store_true", help="run even where the tables are up to date")
     made.add_argument("--verbose", action="store_true", help="show Spark's log, and stack traces of errors")
     return made
@@ -187,7 +203,11 @@ def one_line(error: BaseException) -> tuple[str, int]:
         return ours.group(1), 2
     unreadable = re.search(r"\[FAILED_READ_FILE[^\]]*\][^\n]*?(\S+:/[^\s]+)", text)
     if unreadable:
-        return f"{unreadable.group(1).rstrip('.')}: truncated or damaged file: replace it, or run the job that wrote it with --force", 2
+        return (
+            f"{unreadable.group(1).rstrip('.')}: truncated or damaged file: "
+            "replace it, or run the job that wrote it with --force",
+            2,
+        )
     raised = re.findall(r"^[A-Za-z_][\w.]*(?:Error|Exception|Invalid): .+$", text, re.MULTILINE)
     first = raised[-1] if raised else next((line.strip() for line in text.splitlines() if line.strip()), "")
     return f"{type(error).__name__}: {first} (--verbose shows the stack trace)", 1

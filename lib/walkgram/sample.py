@@ -28,8 +28,34 @@ CONFIG: dict[str, Any] = {
     "report": {"group": "group"},
 }
 
-NOUNS = ("River", "Harbour", "Garden", "Letter", "Engine", "Winter", "Mirror", "Island", "Orchard", "Signal", "Castle", "Desert")
-ADJECTIVES = ("Quiet", "Crimson", "Hidden", "Last", "Golden", "Broken", "Distant", "Silver", "Secret", "Burning", "Empty", "Long")
+NOUNS = (
+    "River",
+    "Harbour",
+    "Garden",
+    "Letter",
+    "Engine",
+    "Winter",
+    "Mirror",
+    "Island",
+    "Orchard",
+    "Signal",
+    "Castle",
+    "Desert",
+)
+ADJECTIVES = (
+    "Quiet",
+    "Crimson",
+    "Hidden",
+    "Last",
+    "Golden",
+    "Broken",
+    "Distant",
+    "Silver",
+    "Secret",
+    "Burning",
+    "Empty",
+    "Long",
+)
 GENRES = ("drama", "comedy", "action", "crime", "fantasy", "horror", "romance", "western", "mystery", "war")
 START = 946_684_800  # 2000-01-01 UTC, in seconds
 YEAR = 365 * 86_400
@@ -59,7 +85,8 @@ def generate(users: int, items: int, ratings: int, groups: int, seed: int) -> tu
 def activity(rng: np.random.Generator, users: int, ratings: int, items: int) -> np.ndarray:
     """(users,) int: ratings of each user, heavy-tailed, at least one and at most half of the items."""
     share = rng.lognormal(0.0, 0.8, size=users)
-    return np.clip(np.round(share / share.sum() * ratings), 1, max(1, items // 2)).astype(np.int64)
+    counts = np.clip(np.round(share / share.sum() * ratings), 1, max(1, items // 2))
+    return np.asarray(counts, np.int64)
 
 
 def dirty(rng: np.random.Generator, clean: pd.DataFrame) -> pd.DataFrame:
@@ -80,10 +107,15 @@ def describe_items(rng: np.random.Generator, group: np.ndarray) -> pd.DataFrame:
     items = len(group)
     titles = [
         f"{ADJECTIVES[a]} {NOUNS[b]} {number + 1}"
-        for number, (a, b) in enumerate(zip(rng.integers(0, len(ADJECTIVES), items), rng.integers(0, len(NOUNS), items), strict=True))
+        for number, (a, b) in enumerate(
+            zip(rng.integers(0, len(ADJECTIVES), items), rng.integers(0, len(NOUNS), items), strict=True)
+        )
     ]
     extra = rng.integers(0, len(GENRES), items)
     genres = ["|".join(dict.fromkeys((GENRES[g % len(GENRES)], GENRES[e]))) for g, e in zip(group, extra, strict=True)]
-    tags = ["" if lost else f"tag{g}|tag{t}" for g, t, lost in zip(group, rng.integers(0, 50, items), rng.random(items) < 0.2, strict=True)]
+    tags = [
+        "" if lost else f"tag{g}|tag{t}"
+        for g, t, lost in zip(group, rng.integers(0, 50, items), rng.random(items) < 0.2, strict=True)
+    ]
     names = [f"group {g}" for g in group]
     return pd.DataFrame({"item_id": np.arange(items) + 1, "title": titles, "genres": genres, "tags": tags, "group": names})

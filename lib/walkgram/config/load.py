@@ -103,7 +103,11 @@ def keys(model: type[Section], prefix: str = "") -> Iterator[tuple[str, str, Any
         if isinstance(kind, type) and issubclass(kind, Section):
             yield from keys(kind, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", ""), field
+            yield (
+                f"{prefix}{name}",
+                kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", ""),
+                field,
+            )
 
 
 def describe(sections: Sequence[str]) -> str:

@@ -52,7 +52,8 @@ class Input(Section):
     format: Literal["auto", "csv", "parquet", "json"] = key("auto", "csv (with header), parquet, json (lines); auto: by suffix")
     delimiter: str = key(",", "CSV's delimiter", min_length=1, max_length=4)
     bad_rows: Literal["fail", "drop"] = key(
-        "fail", "rows with unreadable values or NaN or infinite ratings: fail ends the run, drop counts and leaves them out"
+        "fail",
+        "rows with unreadable values or NaN or infinite ratings: fail ends the run, drop counts and leaves them out",
     )
     timestamp_unit: Literal["s", "ms", "us"] = key("s", "unit of timestamps that are numbers, since 1970-01-01 UTC")
     columns: Columns = key(Columns, "")
@@ -96,9 +97,9 @@ class Pmi(Section):
     """The weight of an edge."""
 
     total: Literal["interactions", "users"] = key("interactions", "what N in pmi is: kept interactions, or users")
-    weight: Literal[
-        "pmi_frequency", "pmi", "ppmi", "npmi", "shifted", "frequency", "cosine"
-    ] = key("pmi_frequency", "formula of the weight (README: Weights)")
+    weight: Literal["pmi_frequency", "pmi", "ppmi", "npmi", "shifted", "frequency", "cosine"] = key(
+        "pmi_frequency", "formula of the weight (README: Weights)"
+    )
     shift: float = key(5.0, "k of shifted: max(pmi - ln k, 0)", gt=0)
     smoothing: float = key(1.0, "exponent a of context smoothing, f(y)^a / sum f^a; 1: none", gt=0, le=1)
 

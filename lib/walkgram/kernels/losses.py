@@ -8,5 +8,5 @@ __all__ = ["weighted_bce"]
 
 
 def weighted_bce(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Mean over the batch of weight * binary cross-entropy; all (batch,) float32. The mean divides by the batch, not the weights."""
+    """Mean over the batch (not over the weights) of weight * binary cross-entropy; all (batch,) float32."""
     return torch.mean(weights * binary_cross_entropy_with_logits(logits, labels, reduction="none"))

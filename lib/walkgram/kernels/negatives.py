@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from walkgram import hashing
 from walkgram.kernels import csr
 
-__all__ = ["Unigram", "unigram", "uniform_for_walks"]
+__all__ = ["Unigram", "uniform_for_walks", "unigram"]
 
 
 class Unigram(NamedTuple):

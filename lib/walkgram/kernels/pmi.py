@@ -3,6 +3,8 @@
 Church & Hanks 1990 (pmi); Bouma 2009 (npmi); Levy, Goldberg & Dagan 2015, section 3 (shifted, context smoothing).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,8 +21,8 @@ def pmi(joint: Floats, fx: Floats, fy: Floats, total: float, smoothing: float = 
     joint, fx, fy: (m,) float64 counts, all above 0. Returns (m,) float64.
     """
     if smoothing == 1.0:
-        return np.log(joint) - np.log(fx) - np.log(fy) + np.log(total)
-    return np.log(joint) - np.log(fx) - smoothing * np.log(fy) + np.log(smoothed_total)
+        return np.asarray(np.log(joint) - np.log(fx) - np.log(fy) + np.log(total))
+    return np.asarray(np.log(joint) - np.log(fx) - smoothing * np.log(fy) + np.log(smoothed_total))
 
 
 def weigh(
@@ -56,7 +58,7 @@ def npmi(value: Floats, joint: Floats, total: float, _: float) -> Floats:
     return np.where(certain, 1.0, value / scale)
 
 
-FORMULAS = {
+FORMULAS: dict[str, Callable[[Floats, Floats, float, float], Floats]] = {
     "pmi_frequency": lambda value, joint, total, shift: value * joint,
     "pmi": lambda value, joint, total, shift: value,
     "ppmi": lambda value, joint, total, shift: np.maximum(value, 0.0),

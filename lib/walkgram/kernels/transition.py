@@ -42,4 +42,4 @@ def exact(adjacency: NDArray[np.float64], before: int, at: int, p: float, q: flo
         bias[before] = 1.0 / p
         weight = weight * bias
     total = weight.sum()
-    return weight / total if total > 0 else weight
+    return np.asarray(weight / total if total > 0 else weight)

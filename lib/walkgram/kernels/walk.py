@@ -37,7 +37,13 @@ class Graph(NamedTuple):
 
 
 def walks(
-    graph: Graph, starts: NDArray[np.int64], walk_ids: NDArray[np.int64], seed: int, p: float, q: float, walk_length: int
+    graph: Graph,
+    starts: NDArray[np.int64],
+    walk_ids: NDArray[np.int64],
+    seed: int,
+    p: float,
+    q: float,
+    walk_length: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """(nodes, lengths) of one walk for each start: nodes (m, walk_length) int32, valid up to lengths (m,) int64.
 
@@ -200,7 +206,9 @@ def search(indptr: Any, indices: Any, rows: Any, sought: Any, walkers: Any) -> A
 
 
 @numba.njit(cache=True, nogil=True)
-def shares_of_return(indptr: Any, indices: Any, share: Any, at: Any, before: Any, walkers: Any, bias: Biases, back: Any) -> None:
+def shares_of_return(
+    indptr: Any, indices: Any, share: Any, at: Any, before: Any, walkers: Any, bias: Biases, back: Any
+) -> None:
     """back[i] = e s / (M + e s) for every walker, s the share of the edge to the node before (0 where there is none)."""
     for k in range(len(walkers)):
         i = walkers[k]

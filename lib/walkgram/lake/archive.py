@@ -23,7 +23,12 @@ def fetch(url: str, sha256: Mapping[str, str], cache: str) -> str:
     name = url.rpartition("/")[2] or "archive.zip"
     try:
         unzipped = pooch.retrieve(
-            url, known_hash=None, fname=name, path=root, processor=pooch.Unzip(extract_dir=f"{name}.d"), progressbar=True
+            url,
+            known_hash=None,
+            fname=name,
+            path=root,
+            processor=pooch.Unzip(extract_dir=f"{name}.d"),
+            progressbar=True,
         )
     except (requests.RequestException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:200]
@@ -46,5 +51,7 @@ def check(unzipped: list[str], file: str, digest: str, archive: Path) -> Path:
             archive.unlink(missing_ok=True)
             for extracted in map(Path, unzipped):
                 extracted.unlink(missing_ok=True)
-            raise InputError(f"{file} from {archive.name} differs from its SHA-256 {digest}: removed, try again or give INPUT=folder")
+            raise InputError(
+                f"{file} from {archive.name} differs from its SHA-256 {digest}: removed, try again or give INPUT=folder"
+            )
     raise InputError(f"{archive} holds no {file}: check input.url, or give INPUT=folder")

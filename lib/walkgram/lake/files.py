@@ -10,7 +10,19 @@ from pyarrow import fs
 
 from walkgram.errors import LakeError
 
-__all__ = ["check_output", "exists", "join", "local_path", "move", "open_input", "open_output", "remove", "resolve", "spark_uri", "text"]
+__all__ = [
+    "check_output",
+    "exists",
+    "join",
+    "local_path",
+    "move",
+    "open_input",
+    "open_output",
+    "remove",
+    "resolve",
+    "spark_uri",
+    "text",
+]
 
 
 def resolve(uri: str) -> tuple[fs.FileSystem, str]:
@@ -73,7 +85,10 @@ def text(folder: str, name: str) -> Iterator[io.TextIOWrapper]:
     """A text file (UTF-8, \\n) to write line by line."""
     system, path = resolve(join(folder, name))
     system.create_dir(path.rpartition("/")[0], recursive=True)
-    with system.open_output_stream(path, buffer_size=1 << 20) as stream, io.TextIOWrapper(stream, "utf-8", newline="\n") as writer:
+    with (
+        system.open_output_stream(path, buffer_size=1 << 20) as stream,
+        io.TextIOWrapper(stream, "utf-8", newline="\n") as writer,
+    ):
         yield writer
 
 

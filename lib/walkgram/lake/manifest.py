@@ -15,8 +15,6 @@ from importlib.resources import files as resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from pyarrow import fs
-
 import walkgram
 from walkgram.errors import LakeError
 from walkgram.lake import files

@@ -17,16 +17,20 @@ def check() -> None:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError:
-        raise ConfigError("export.plots = true needs matplotlib: pip install 'walkgram[plots]', or set export.plots=false") from None
+        raise ConfigError(
+            "export.plots = true needs matplotlib: pip install 'walkgram[plots]', or set export.plots=false"
+        ) from None
 
 
 def loss(epochs: Sequence[int], losses: Sequence[float]) -> bytes:
     """The mean loss of each epoch."""
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure()
     axes = figure.subplots()
     axes.plot(epochs, losses, marker="o")
     axes.set(xlabel="epoch", ylabel="mean loss", title="Loss by epoch")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return png(figure)
 
 

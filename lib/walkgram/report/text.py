@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 
 from walkgram.config.schema import Report
 from walkgram.stages import report
@@ -17,26 +17,40 @@ def summary(tables: Mapping[str, DataFrame], config: Report) -> Iterator[str]:
         chosen = report.of_titles(items, config.titles)
     else:
         chosen = report.frequent(tables["vocabulary"], tables["embeddings"], config.items)
+    notes = {}
+    if config.group and items is not None:
+        for row in report.hits(chosen, tables["neighbours"], items, config.group).collect():
+            notes[row["position"]] = f"  ({row['hits']} of its {row['of']} nearest are of its {config.group}: {row['own']})"
     named = report.named(chosen, tables["neighbours"], items, config.neighbours).collect()
-    last = None
-    for row in named:
-        if row["position"] != last:
-            yield f"\n{row['item']}"
-            last = row["position"]
-        yield "   (no vector: it has no edge)" if row["rank"] is None else f"  {row['rank']:2}. {row['score']:.3f}  {row['neighbour']}"
+    yield from listed(named, notes)
     shown = {row["item"] for row in named}
-    for title in config.titles:
+    for title in config.titles if items is not None else []:
         if title not in shown:
             yield f"\n{title}\n   (no item has this title)"
     if config.group and items is not None:
         yield from groups(tables, items, config.group)
 
 
+def listed(named: list[Row], notes: Mapping[int, str]) -> Iterator[str]:
+    """Each item with its neighbours."""
+    last = None
+    for row in named:
+        if row["position"] != last:
+            yield f"\n{row['item']}{notes.get(row['position'], '')}"
+            last = row["position"]
+        if row["rank"] is None:
+            yield "   (no vector: it has no edge)"
+        else:
+            yield f"  {row['rank']:2}. {row['score']:.3f}  {row['neighbour']}"
+
+
 def groups(tables: Mapping[str, DataFrame], items: DataFrame, group: str) -> Iterator[str]:
     """How many neighbours share the item's group."""
     found = report.same_group(tables["neighbours"], items, tables["embeddings"], group).first()
-    if found is None or found["share"] is None or found["chance"] is None:
+    if found is None or found["share"] is None or not found["chance"]:
         yield f"\nno neighbours to compare by {group}"
         return
-    over = found["share"] / found["chance"] if found["chance"] else float("inf")
-    yield f"\nneighbours of the same {group}: {found['share']:.1%}, by chance {found['chance']:.1%}: {over:.1f} times chance, over all nodes"
+    yield (
+        f"\nover all nodes, {found['share']:.1%} of the nearest are of the item's {group}, by chance {found['chance']:.1%}: "
+        f"{found['share'] / found['chance']:.1f} times chance"
+    )

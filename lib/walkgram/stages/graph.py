@@ -32,13 +32,16 @@ def graph(steps: DataFrame, n: int, blocks: int, store: BlockStore) -> DataFrame
     """Write the rows of directed `steps` (src, dst, weight) as blocks of consecutive nodes; returns one row a block.
 
     A block holds low, high, n (`range`), the CSR rows of its nodes (indptr, indices), alias slots and shares (empty where
-    all its weights are equal), and `nodes`, those with an edge. A task holds its block's edges: about 40 bytes each while building.
+    all its weights are equal), and `nodes`, those with an edge. A task holds its
+    block's edges: about 40 bytes each while building.
     """
     height = max(1, -(-n // blocks))
     if blocks == 1:
         placed = steps.withColumn("block", F.lit(0).cast("long")).coalesce(1)
     else:
-        placed = steps.withColumn("block", F.floor(F.col("src") / height)).repartition(blocks, "block").sortWithinPartitions("block")
+        placed = (
+            steps.withColumn("block", F.floor(F.col("src") / height)).repartition(blocks, "block").sortWithinPartitions("block")
+        )
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         columns: list[list[np.ndarray]] = [[], [], [], []]
@@ -55,7 +58,8 @@ def graph(steps: DataFrame, n: int, blocks: int, store: BlockStore) -> DataFrame
             store.write(int(number), arrays)
             degrees = np.diff(arrays["indptr"])
             yield from packed({
-                "block": np.array([number]), "nodes": np.array([len(arrays["nodes"])]), "edges": np.array([len(arrays["indices"])]),
+                "block": np.array([number]), "nodes": np.array([len(arrays["nodes"])]),
+                "edges": np.array([len(arrays["indices"])]),
                 "largest_degree": np.array([degrees.max()]),
             })  # fmt: skip
 
@@ -71,7 +75,15 @@ def block_of_graph(src: np.ndarray, dst: np.ndarray, weight: np.ndarray, low: in
     share = np.empty(0, np.float32) if equal else csr.shares(indptr, weights)
     nodes = low + np.flatnonzero(np.diff(indptr))
     span = np.array([low, high, n], np.int64)
-    return {"range": span, "indptr": indptr, "indices": indices, "threshold": threshold, "other": other, "share": share, "nodes": nodes}
+    return {
+        "range": span,
+        "indptr": indptr,
+        "indices": indices,
+        "threshold": threshold,
+        "other": other,
+        "share": share,
+        "nodes": nodes,
+    }
 
 
 def to_graphframe(vertices: DataFrame, edges: DataFrame) -> "GraphFrame":

@@ -58,7 +58,9 @@ def typed(frame: DataFrame, columns: Columns, timestamp_unit: str, untyped: bool
     torn = quoted(CORRUPT) if CORRUPT in frame.columns else F.lit(None).cast("string")
     bad = F.coalesce(F.concat(F.lit("a line is not JSON: "), F.substring(torn, 1, 60)), bad_rating, bad_time)
     values = (*ids, rating, time, bad)
-    return frame.select(*[v.alias(n) for v, n in zip(values, ("user_id", "item_id", "rating", "timestamp", "bad"), strict=True)])
+    return frame.select(
+        *[v.alias(n) for v, n in zip(values, ("user_id", "item_id", "rating", "timestamp", "bad"), strict=True)]
+    )
 
 
 def read_id(frame: DataFrame, name: str, as_long: bool) -> Column:
@@ -77,7 +79,10 @@ def read_rating(frame: DataFrame, name: str) -> tuple[Column, Column]:
         return F.lit(None).cast("float"), F.lit(None).cast("string")
     kind = frame.schema[name].dataType
     if not isinstance(kind, T.NumericType | T.StringType | T.NullType):
-        raise InputError(f"column {name!r} is {kind.simpleString()}: ratings must be numbers; set input.columns.rating to another column, or to \"\"")
+        raise InputError(
+            f"column {name!r} is {kind.simpleString()}: ratings must be numbers; "
+            'set input.columns.rating to another column, or to ""'
+        )
     raw = quoted(name)
     value = raw.try_cast("float") if isinstance(kind, T.StringType) else raw.cast("float")
     fault = F.when(raw.isNotNull() & (value.isNull() | F.isnan(value) | (F.abs(value) == float("inf"))), describe(name, raw))
@@ -93,7 +98,10 @@ def read_time(frame: DataFrame, name: str, unit: str) -> tuple[Column, Column]:
     if isinstance(kind, T.TimestampType | T.TimestampNTZType | T.DateType):
         return raw.cast("timestamp"), F.lit(None).cast("string")
     if not isinstance(kind, T.NumericType | T.StringType | T.NullType):
-        raise InputError(f"column {name!r} is {kind.simpleString()}: times must be timestamps, numbers or text; set input.columns.timestamp to another column, or to \"\"")
+        raise InputError(
+            f"column {name!r} is {kind.simpleString()}: times must be timestamps, numbers or text; "
+            'set input.columns.timestamp to another column, or to ""'
+        )
     whole = raw.try_cast("decimal(38,6)") / F.lit(UNITS[unit])
     seconds = F.when(F.abs(whole) < YEAR_10000, whole.cast("decimal(20,6)"))
     value = seconds.cast("timestamp")

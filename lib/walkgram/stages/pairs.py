@@ -5,6 +5,7 @@ Counting tasks own ranges of items of about equal work and read every block thro
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -61,7 +62,13 @@ def work_row(block: int, users: int, entries: int, arrays: dict[str, np.ndarray]
     sums = np.add.reduceat(work, np.arange(0, len(work), size))
     first = np.zeros(len(sums), np.int64)
     first[0] = 1
-    return {"block": np.full(len(sums), block), "users": first * users, "entries": first * entries, "chunk": np.arange(len(sums)), "work": sums}
+    return {
+        "block": np.full(len(sums), block),
+        "users": first * users,
+        "entries": first * entries,
+        "chunk": np.arange(len(sums)),
+        "work": sums,
+    }
 
 
 def chunk_size(n: int) -> int:
@@ -80,7 +87,7 @@ class Plan(NamedTuple):
     def ranges(self, n: int, tasks: int) -> list[tuple[int, int]]:
         """Consecutive ranges of the n items, of about equal work, for at most `tasks` tasks."""
         bounds = np.minimum(gram.ranges_of_equal_work(self.work, tasks) * chunk_size(n), n)
-        return [(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [(int(low), int(high)) for low, high in pairwise(bounds)]
 
 
 def plan(work: DataFrame) -> Plan:
@@ -92,7 +99,13 @@ def plan(work: DataFrame) -> Plan:
 
 
 def counts(
-    tasks: DataFrame, spans: list[tuple[int, int]], blocks: list[int], n: int, store: BlockStore, then: Counted, schema: str
+    tasks: DataFrame,
+    spans: list[tuple[int, int]],
+    blocks: list[int],
+    n: int,
+    store: BlockStore,
+    then: Counted,
+    schema: str,
 ) -> DataFrame:
     """Count the items of span i = (low, high) for each row `id` = i of `tasks` and emit what `then` makes of the counts.
 
@@ -104,19 +117,19 @@ def counts(
         accumulator, touched = np.zeros(n, np.int64), np.empty(n, np.int32)
         for batch in batches:
             for span in batch["id"].to_pylist():
-                for rows in rows_of_range(*spans[span], opened, accumulator, touched):
+                for rows in rows_of_range(spans[span], opened, accumulator, touched):
                     yield from packed(then(*rows))
 
     return tasks.mapInArrow(count, schema)
 
 
 def rows_of_range(
-    low: int, high: int, blocks: Sequence[Mapping[str, np.ndarray]], accumulator: np.ndarray, touched: np.ndarray
+    span: tuple[int, int], blocks: Sequence[Mapping[str, np.ndarray]], accumulator: np.ndarray, touched: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """(src, dst, frequency) of the items low..high-1, in batches of about a million pairs."""
+    """(src, dst, frequency) of the items of a span (low, high), in batches of about a million pairs."""
     waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     size = 0
-    for item in range(low, high):
+    for item in range(*span):
         parts = []
         for block in blocks:
             first, last = block["indptr"][item], block["indptr"][item + 1]

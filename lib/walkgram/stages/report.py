@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-__all__ = ["frequent", "named", "of_titles", "same_group"]
+__all__ = ["frequent", "hits", "named", "of_titles", "same_group"]
 
 
 def frequent(vocabulary: DataFrame, embeddings: DataFrame, count: int) -> DataFrame:
@@ -34,17 +34,29 @@ def named(chosen: DataFrame, neighbours: DataFrame, items: DataFrame | None, cou
     return found.select("position", item.alias("item"), "rank", other.alias("neighbour"), "score").orderBy("position", "rank")
 
 
+def in_group(neighbours: DataFrame, items: DataFrame, group: str) -> DataFrame:
+    """item_id, own (the item's group), hit (1.0 where the neighbour is of the same, else 0.0), of items with a group."""
+    groups = items.where(F.col(group).isNotNull()).select("item_id", F.col(group).alias("own"))
+    theirs = groups.select(F.col("item_id").alias("neighbour_id"), F.col("own").alias("theirs"))
+    joined = neighbours.join(groups, on="item_id", how="inner").join(theirs, on="neighbour_id", how="left")
+    hit = F.when(F.col("own") == F.col("theirs"), 1.0).otherwise(0.0)
+    return joined.select("item_id", "own", hit.alias("hit"))
+
+
+def hits(chosen: DataFrame, neighbours: DataFrame, items: DataFrame, group: str) -> DataFrame:
+    """position, own, hits, of: how many of all neighbours of each chosen item are of its group."""
+    found = chosen.join(in_group(neighbours, items, group), on="item_id", how="inner")
+    return found.groupBy("position", "own").agg(F.sum("hit").cast("long").alias("hits"), F.count(F.lit(1)).alias("of"))
+
+
 def same_group(neighbours: DataFrame, items: DataFrame, embeddings: DataFrame, group: str) -> DataFrame:
     """One row: share of the neighbours in the item's own group, and `chance`, that of a random other item.
 
     Means over all items with a vector and a group.
     """
-    groups = items.where(F.col(group).isNotNull()).select("item_id", F.col(group).alias("own"))
-    nodes = embeddings.select("item_id").join(groups, on="item_id", how="inner")
-    theirs = groups.select(F.col("item_id").alias("neighbour_id"), F.col("own").alias("theirs"))
-    joined = neighbours.join(nodes, on="item_id", how="inner").join(theirs, on="neighbour_id", how="left")
-    share = joined.agg(F.avg(F.when(F.col("own") == F.col("theirs"), 1.0).otherwise(0.0)).alias("share"))
-    sizes = nodes.groupBy("own").agg(F.count(F.lit(1)).alias("size"))
+    share = in_group(neighbours, items, group).agg(F.avg("hit").alias("share"))
+    nodes = embeddings.select("item_id").join(items.where(F.col(group).isNotNull()), on="item_id", how="inner")
+    sizes = nodes.groupBy(group).agg(F.count(F.lit(1)).alias("size"))
     total = F.sum("size")
     chance = sizes.agg((F.sum(F.col("size") * (F.col("size") - 1)) / (total * (total - 1))).alias("chance"))
     return share.crossJoin(chance)

@@ -27,13 +27,13 @@ SHRINK = 0.8796256610342398  # standard deviation of a unit normal cut there
 class Merged(NamedTuple):
     """Distinct examples in the order of their first appearance.
 
-    src, dst: (m,) int64 rows, src < dst; label: (m,) float32; count: (m,) float32; raw: how many there were before merging.
+    src, dst: (m,) int64 rows, src < dst; label, times: (m,) float32; raw: how many there were before merging.
     """
 
     src: NDArray[np.int64]
     dst: NDArray[np.int64]
     label: NDArray[np.float32]
-    count: NDArray[np.float32]
+    times: NDArray[np.float32]
     raw: int
 
 
@@ -60,7 +60,7 @@ def pairs_of_walks(lengths: NDArray[np.int64], window: int) -> NDArray[np.int64]
     """(walks,) int64: pairs of each walk."""
     places = np.arange(int(lengths.max(initial=0)))[None, :]
     reach = np.minimum(places, window) + np.minimum(lengths[:, None] - 1 - places, window)
-    return np.where(places < lengths[:, None], reach, 0).sum(axis=1)
+    return np.asarray(np.where(places < lengths[:, None], reach, 0).sum(axis=1), np.int64)
 
 
 def codes(a: NDArray[np.int64], b: NDArray[np.int64], n: int) -> NDArray[np.int64]:
@@ -69,7 +69,13 @@ def codes(a: NDArray[np.int64], b: NDArray[np.int64], n: int) -> NDArray[np.int6
 
 
 def draw(
-    walk_ids: NDArray[np.int64], target: NDArray[np.int64], each: NDArray[np.int64], per_positive: int, seed: int, n: int, attempt: int
+    walk_ids: NDArray[np.int64],
+    target: NDArray[np.int64],
+    each: NDArray[np.int64],
+    per_positive: int,
+    seed: int,
+    n: int,
+    attempt: int,
 ) -> NDArray[np.int64]:
     """(pairs, per_positive) int64 codes of negatives."""
     nodes = negatives.uniform_for_walks(seed, walk_ids, each, per_positive, n, attempt)
@@ -77,7 +83,13 @@ def draw(
 
 
 def redraw(
-    negative: NDArray[np.int64], batch: Any, sought: NDArray[np.int64], window: int, per_positive: int, seed: int, n: int
+    negative: NDArray[np.int64],
+    batch: Any,
+    sought: NDArray[np.int64],
+    window: int,
+    per_positive: int,
+    seed: int,
+    n: int,
 ) -> NDArray[np.int64]:
     """Negatives none of which is a positive: those that are get fresh draws; after REDRAWS attempts they are left out."""
     target, _ = windows.pairs(batch.rows, batch.lengths, window)
@@ -105,7 +117,7 @@ class Examples:
     def __init__(self, walks: Walks, config: Train) -> None:
         self.config, self.recipe = config, config.examples
         self.merged = merge(walks, config.window, config.negatives, config.seed, self.recipe.exclude_positives)
-        self.src, self.dst, self.label, self.count = (torch.from_numpy(a) for a in self.merged[:4])
+        self.src, self.dst, self.label, self.times = (torch.from_numpy(a) for a in self.merged[:4])
         self.table = torch.nn.Parameter(he_normal(len(walks.nodes), config.dim, config.seed))
         # Keras's epsilon, not torch's.
         self.optimiser = torch.optim.Adam([self.table], lr=self.recipe.learning_rate, eps=1e-7)
@@ -126,7 +138,7 @@ class Examples:
         """One step of Adam; the loss counts as one batch."""
         self.optimiser.zero_grad()
         logits = (self.table[self.src[batch]] * self.table[self.dst[batch]]).sum(dim=1)
-        data = losses.weighted_bce(logits, self.label[batch], self.count[batch])
+        data = losses.weighted_bce(logits, self.label[batch], self.times[batch])
         loss = data + self.recipe.l2 * (self.table**2).sum()
         loss.backward()
         self.optimiser.step()
@@ -153,5 +165,6 @@ def he_normal(rows: int, dim: int, seed: int) -> Tensor:
     Keras's he_normal on an embedding, whose fan-in is the rows.
     """
     uniform = torch.from_numpy(hashing.unit_matrix(seed, rows, dim, 1))
-    unit = torch.erfinv((2 * uniform - 1) * TWO_SIGMA) * 2**0.5
-    return (unit * ((2 / rows) ** 0.5 / SHRINK)).float()
+    unit: Tensor = torch.erfinv((2 * uniform - 1) * TWO_SIGMA) * 2**0.5
+    unit *= (2 / rows) ** 0.5 / SHRINK
+    return unit.float()

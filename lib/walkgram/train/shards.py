@@ -71,7 +71,9 @@ class Walks:
         rows = np.where(known, self.lookup[np.where(known, values, 0)] if len(self.lookup) else -1, -1)
         if (rows < 0).any():
             wrong = int(values[rows < 0][0])
-            raise TrainError(f"{shard.uri}: node {wrong} is not among the tokens of these walks: run jobs/walks.py again with --force")
+            raise TrainError(
+                f"{shard.uri}: node {wrong} is not among the tokens of these walks: run jobs/walks.py again with --force"
+            )
         padded = np.zeros((len(lengths), int(lengths.max(initial=1))), np.int64)
         padded[np.arange(padded.shape[1]) < lengths[:, None]] = rows
         return Batch(table["walk_id"].to_numpy(), padded, lengths)

@@ -47,7 +47,9 @@ class Skipgram:
             self.bands[length] = torch.from_numpy(windows.band(length, self.config.window))
         weights = sgns.pair_weights(self.bands[length], torch.from_numpy(batch.lengths))
         shared = torch.from_numpy(
-            self.unigram.draw(self.config.seed ^ DRAWS, self.taken, self.options.shared_negatives if self.config.negatives else 0)
+            self.unigram.draw(
+                self.config.seed ^ DRAWS, self.taken, self.options.shared_negatives if self.config.negatives else 0
+            )
         )
         found = sgns.gradients(self.vector[rows], self.context[rows], self.context[shared], weights, self.config.negatives)
         dim = self.config.dim

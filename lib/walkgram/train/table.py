@@ -47,4 +47,4 @@ def matrix(column: pa.ListArray | pa.ChunkedArray) -> NDArray[np.float32]:
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     flat = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
-    return flat.reshape(len(column), -1) if len(column) else flat.reshape(0, 0)
+    return np.asarray(flat.reshape(len(column), -1) if len(column) else flat.reshape(0, 0))

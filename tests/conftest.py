@@ -1,0 +1,62 @@
+"""One Spark session for all tests, real data where it is at hand, and jobs run in a temporary lake."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["PYSPARK_PYTHON"] = sys.executable  # workers run this environment, whatever `python3` is
+os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+
+ROOT = Path(__file__).parent.parent
+SHARED = Path(os.environ.get("WALKGRAM_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """Two cores; few shuffle partitions, since each is a task; no web server; Python workers kept between tests."""
+    from pyspark.sql import SparkSession
+
+    session = (
+        SparkSession.builder.master("local[2]")
+        .appName("walkgram tests")
+        .config("spark.driver.memory", "2g")
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.sql.session.timeZone", "UTC")
+        .config("spark.sql.shuffle.partitions", "3")
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .getOrCreate()
+    )
+    session.sparkContext.setLogLevel("OFF")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def movielens() -> Path:
+    """The folder of MovieLens ml-latest-small."""
+    folder = SHARED / "ml-latest-small"
+    if not (folder / "ratings.csv").exists():
+        pytest.skip(f"real data is not at {folder} (set WALKGRAM_DATA)")
+    return folder
+
+
+@pytest.fixture
+def job(spark: Any) -> Callable[..., int]:
+    """job(name, *arguments): the exit status of a job's main in the tests' session."""
+
+    def run(name: str, *arguments: str) -> int:
+        module = importlib.import_module(name)
+        if name == "pipeline":
+            return int(module.main(list(arguments)))
+        from walkgram import job
+
+        return job.main(module.JOB, list(arguments))
+
+    return run

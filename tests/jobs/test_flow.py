@@ -1,0 +1,143 @@
+"""Every job's main in a temporary lake: tables as the contract has them, the skip, the rerun, the interrupted run."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from walkgram import tables
+
+Job = Callable[..., int]
+LINE = ("interactions", "pairs", "edges", "graph", "walks", "train", "neighbours", "export")
+SMALL = {
+    "sample.users": 60, "sample.items": 40, "sample.ratings": 900, "sample.groups": 4, "edges.min_frequency": 2, "edges.min_weight": 0.5,
+    "walks.num_walks": 3, "walks.walk_length": 8, "train.dim": 8, "train.epochs": 2, "neighbours.block_rows": 16, "pairs.keep": "true",
+}  # fmt: skip
+
+
+def arguments(lake: Path, **changes: object) -> list[str]:
+    keys = {**SMALL, "lake.path": lake, **{k.replace("__", "."): v for k, v in changes.items()}}
+    return [part for key, value in keys.items() for part in ("--set", f"{key}={value}")]
+
+
+def manifest(lake: Path, table: str) -> dict[str, Any]:
+    return dict(json.loads((lake / table / "_manifest.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def lake(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake in which every job has run once, by its own main."""
+    import importlib
+
+    from walkgram import job
+
+    folder = tmp_path_factory.mktemp("lake with a space")
+    for name in LINE:
+        assert job.main(importlib.import_module(name).JOB, arguments(folder)) == 0
+    return folder
+
+
+@pytest.mark.parametrize("name", list(tables.TABLES))
+def test_a_table_has_the_columns_types_and_key_of_the_contract(lake: Path, name: str) -> None:
+    read = pq.read_table(lake / name)
+    expected = tables.schema(name, pa.int64())
+    assert read.schema.names == expected.names
+    for field in expected:
+        have = read.schema.field(field.name).type
+        if pa.types.is_list(field.type):
+            assert have.value_type == field.type.value_type
+        elif pa.types.is_timestamp(field.type):
+            assert pa.types.is_timestamp(have)
+        else:
+            assert have == field.type, field.name
+    keys = list(zip(*(read[c].to_pylist() for c in tables.TABLES[name].key), strict=True))
+    assert len(keys) == len(set(keys)) == read.num_rows > 0
+    assert manifest(lake, name)["rows"][name] == read.num_rows
+
+
+def test_indices_hang_together(lake: Path) -> None:
+    words = pq.read_table(lake / "vocabulary").to_pandas().sort_values("index")
+    assert words["index"].tolist() == list(range(len(words)))
+    assert words["frequency"].is_monotonic_decreasing
+    kept = pq.read_table(lake / "interactions").to_pandas()
+    assert kept.groupby("item_id").size().to_dict() == dict(zip(words["item_id"], words["frequency"], strict=True))
+    edges = pq.read_table(lake / "edges").to_pandas()
+    assert (edges["src"] < edges["dst"]).all()
+    assert (edges["weight"] >= 0.5).all()
+    nodes = sorted(set(edges["src"]) | set(edges["dst"]))
+    assert pq.read_table(lake / "tokens").to_pandas()["index"].sort_values().tolist() == nodes
+    vectors = pq.read_table(lake / "embeddings").to_pandas()
+    assert vectors["item_id"].tolist() == words.set_index("index").loc[nodes, "item_id"].tolist()
+    assert vectors["frequency"].tolist() == words.set_index("index").loc[nodes, "frequency"].tolist()
+    assert np.isfinite(np.stack(vectors["vector"].to_list())).all()
+    walks = pq.read_table(lake / "walks").to_pandas().sort_values("walk_id")
+    assert walks["walk_id"].tolist() == list(range(3 * len(nodes)))
+    assert [w[0] for w in walks["walk"]] == nodes * 3
+
+
+def test_the_export_belongs_together_line_by_line(lake: Path) -> None:
+    vectors = (lake / "export" / "embeddings.tsv").read_text().splitlines()
+    metadata = (lake / "export" / "metadata.tsv").read_text().splitlines()
+    assert metadata[0] == "item_id\ttitle"
+    assert len(metadata) == len(vectors) + 1
+    table = {r["item_id"]: r["vector"] for r in pq.read_table(lake / "embeddings").to_pylist()}
+    titles = {r["item_id"]: r["title"] for r in pq.read_table(lake / "items").to_pylist()}
+    for vector, line in zip(vectors, metadata[1:], strict=True):
+        item, title = line.split("\t")
+        assert titles[int(item)] == title
+        assert np.allclose([float(x) for x in vector.split("\t")], table[int(item)])
+    for picture in ("loss.png", "degrees.png"):
+        assert (lake / "export" / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_rerun_skips_what_is_up_to_date_and_a_change_reruns_what_depends_on_it(lake: Path, job: Job, capsys: Any) -> None:
+    before = {name: manifest(lake, name)["run"] for name in ("edges", "walks", "embeddings", "neighbours")}
+    assert job("pipeline", *arguments(lake)) == 0
+    said = capsys.readouterr().out
+    assert said.count("up to date") == len(LINE)
+    assert "times chance" in said
+    assert str(lake / "neighbours") in said
+    assert job("pipeline", *arguments(lake, neighbours__k=3)) == 0
+    after = {name: manifest(lake, name)["run"] for name in before}
+    assert {name for name in before if before[name] != after[name]} == {"neighbours"}
+    assert max(pq.read_table(lake / "neighbours")["rank"].to_pylist()) == 3
+
+
+def test_force_makes_the_same_tables_anew(lake: Path, job: Job) -> None:
+    walks, run = pq.read_table(lake / "walks").sort_by("walk_id"), manifest(lake, "walks")["run"]
+    assert job("walks", "--force", *arguments(lake)) == 0
+    assert manifest(lake, "walks")["run"] != run
+    assert pq.read_table(lake / "walks").sort_by("walk_id").equals(walks)
+
+
+def test_a_stage_that_fails_leaves_the_former_table_and_no_trace(lake: Path, job: Job, capsys: Any) -> None:
+    run = manifest(lake, "edges")["run"]
+    assert job("edges", *arguments(lake, edges__min_weight=1e9)) == 2
+    error = capsys.readouterr().err.strip()
+    assert "keeps no edge: the heaviest pair weighs" in error
+    assert len(error.splitlines()) == 1
+    assert manifest(lake, "edges")["run"] == run
+    assert not list((lake / "_staging").iterdir())
+
+
+def test_a_killed_run_shows_no_table_and_is_cleared_by_the_next(lake: Path, job: Job) -> None:
+    left = lake / "_staging" / "graph-dead" / "graph"
+    left.mkdir(parents=True)
+    (left / "half").write_text("half")
+    assert job("graph", "--force", *arguments(lake)) == 0
+    assert not left.exists()
+
+
+def test_edges_do_not_depend_on_the_pairs_table(lake: Path, job: Job, tmp_path: Path) -> None:
+    for name in LINE[:3]:
+        assert job(name, *arguments(tmp_path, pairs__keep="false", pairs__blocks=3)) == 0
+    assert not (tmp_path / "pairs").exists()
+    kept, direct = (
+        pq.read_table(place / "edges").sort_by([("src", "ascending"), ("dst", "ascending")]) for place in (lake, tmp_path)
+    )
+    assert kept.equals(direct)

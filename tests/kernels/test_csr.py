@@ -1,0 +1,111 @@
+"""CSR rows, alias slots, shares and membership: against dicts."""
+
+import numpy as np
+import pytest
+
+from walkgram.kernels import csr
+
+COIN = 2.0**32
+
+
+def built(edges: list[tuple[int, int, float]], low: int, high: int, n: int) -> dict[int, dict[int, float]]:
+    """The rows that csr.build makes, as a dict of dicts; checks the order on the way."""
+    src, dst = (np.array([e[i] for e in edges], np.int64) for i in (0, 1))
+    indptr, indices, weights = csr.build(src, dst, np.array([e[2] for e in edges], np.float64), low, high, n)
+    assert (indptr.dtype, indices.dtype, weights.dtype) == (np.int64, np.int32, np.float64)
+    assert len(indptr) == high - low + 1
+    rows = {}
+    for row in range(high - low):
+        part = slice(indptr[row], indptr[row + 1])
+        assert (np.diff(indices[part]) > 0).all()
+        rows[low + row] = dict(zip(indices[part].tolist(), weights[part].tolist(), strict=True))
+    return rows
+
+
+def probabilities(weights: list[float]) -> np.ndarray:
+    """What the alias slots of one row amount to: slot s is its own with probability (threshold + 1) / 2^32."""
+    threshold, other = csr.alias_slots(np.array([0, len(weights)]), np.array(weights, np.float64))
+    own = (threshold.astype(np.float64) + 1) / COIN
+    return (own + np.bincount(other, 1 - own, len(weights))) / len(weights)
+
+
+def test_rows_are_sorted_and_duplicates_summed() -> None:
+    edges = [(1, 3, 1.0), (0, 2, 2.0), (1, 0, 4.0), (1, 3, 0.5), (2, 2, 7.0)]
+    assert built(edges, 0, 4, 4) == {0: {2: 2.0}, 1: {0: 4.0, 3: 1.5}, 2: {2: 7.0}, 3: {}}
+
+
+def test_a_block_holds_its_own_rows_and_any_column() -> None:
+    assert built([(5, 9, 1.0), (4, 0, 2.0), (5, 0, 3.0)], 4, 7, 10) == {4: {0: 2.0}, 5: {0: 3.0, 9: 1.0}, 6: {}}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_rows_are_those_of_a_dict(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    edges = [(int(rng.integers(3, 20)), int(rng.integers(30)), float(rng.integers(1, 9))) for _ in range(300)]
+    expected: dict[int, dict[int, float]] = {row: {} for row in range(3, 20)}
+    for a, b, w in edges:
+        expected[a][b] = expected[a].get(b, 0.0) + w
+    assert built(edges, 3, 20, 30) == expected
+
+
+def test_no_edges_make_empty_rows() -> None:
+    assert built([], 2, 4, 9) == {2: {}, 3: {}}
+
+
+@pytest.mark.parametrize("edge", [(1, 0), (5, 0), (2, -1), (2, 6)])
+def test_an_end_outside_its_range_is_an_error(edge: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"2\.\.4"):
+        built([(*edge, 1.0)], 2, 5, 6)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_weight_that_is_not_positive_and_finite_is_an_error(weight: float) -> None:
+    with pytest.raises(ValueError, match="weights"):
+        built([(0, 1, weight)], 0, 2, 2)
+
+
+ROWS = {
+    "one": [3.0],
+    "equal": [1.0] * 7,
+    "small": [1.0, 2.0, 3.0, 4.0],
+    "skewed": [1e-9, 1.0, 1e9, 5.0, 1e9],
+    "huge": [1e300, 2e300, 1e300],
+    "tiny": [1e-300, 3e-300],
+    "huge and tiny": [1e300, 1e-300, 1e300],
+    "hub": [1e6, *([1.0] * 5000)],
+    "random": np.random.default_rng(5).exponential(size=999).tolist(),
+}
+
+
+@pytest.mark.parametrize("weights", ROWS.values(), ids=ROWS.keys())
+def test_alias_slots_amount_to_the_weights(weights: list[float]) -> None:
+    scaled = np.array(weights) / max(weights)
+    np.testing.assert_allclose(probabilities(weights), scaled / scaled.sum(), rtol=0, atol=1e-9)
+
+
+def test_alias_slots_of_a_row_do_not_depend_on_the_rows_beside_it() -> None:
+    rows = [ROWS["small"], [], ROWS["skewed"], ROWS["one"], []]
+    indptr = np.concatenate([[0], np.cumsum([len(r) for r in rows])])
+    threshold, other = csr.alias_slots(indptr, np.array([w for r in rows for w in r]))
+    for low, high, row in zip(indptr[:-1], indptr[1:], rows, strict=True):
+        alone = csr.alias_slots(np.array([0, len(row)]), np.array(row, np.float64))
+        assert threshold[low:high].tolist() == alone[0].tolist()
+        assert other[low:high].tolist() == alone[1].tolist()
+
+
+@pytest.mark.parametrize("weights", ROWS.values(), ids=ROWS.keys())
+def test_shares_are_each_edges_part_of_its_row(weights: list[float]) -> None:
+    twice = np.array([*weights, *weights[::-1]])
+    found = csr.shares(np.array([0, len(weights), len(weights), 2 * len(weights)]), twice)
+    part = np.array(weights) / max(weights)
+    part = part / part.sum()
+    np.testing.assert_allclose(found, np.concatenate([part, part[::-1]]), rtol=1e-6, atol=1e-30)
+
+
+def test_has_edge_finds_the_members_of_a_row_and_nothing_else() -> None:
+    rows = [[2, 5, 9], [], [0], [1, 2, 3, 4, 5, 6, 7], []]
+    indptr = np.concatenate([[0], np.cumsum([len(r) for r in rows])])
+    indices = np.array([i for r in rows for i in r], np.int32)
+    for row, members in enumerate(rows):
+        for node in range(-1, 12):
+            assert csr.has_edge(indices, indptr[row], indptr[row + 1], node) == (node in members)

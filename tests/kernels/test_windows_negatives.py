@@ -1,0 +1,110 @@
+"""Windows of walks and negatives: against loops and exact shares."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import oracles
+from walkgram.kernels import negatives, windows
+
+RAGGED = [[3, 1, 4, 1, 5], [9], [2, 6, 5], [7, 7]]
+
+
+def padded(walks: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """(nodes, lengths), with -1 behind a walk's end so that reading there shows."""
+    nodes = np.full((len(walks), max(map(len, walks), default=1)), -1, np.int64)
+    for row, walk in zip(nodes, walks, strict=True):
+        row[: len(walk)] = walk
+    return nodes, np.array([len(walk) for walk in walks], np.int64)
+
+
+def test_pairs_of_a_walk_of_three() -> None:
+    target, context = windows.pairs(*padded([[5, 6, 7]]), 1)
+    assert list(zip(target, context, strict=True)) == [(5, 6), (6, 5), (6, 7), (7, 6)]
+
+
+@pytest.mark.parametrize("window", [1, 2, 4, 5, 100])
+def test_pairs_are_the_skip_grams_of_every_walk_in_order(window: int) -> None:
+    target, context = windows.pairs(*padded(RAGGED), window)
+    expected = [pair for walk in RAGGED for pair in oracles.skip_grams(walk, window)]
+    assert list(zip(target.tolist(), context.tolist(), strict=True)) == expected
+
+
+@pytest.mark.parametrize("walks", [[], [[1]], [[1], [2]]])
+def test_walks_of_one_node_have_no_pairs(walks: list[list[int]]) -> None:
+    target, context = windows.pairs(*padded(walks), 3)
+    assert (len(target), len(context)) == (0, 0)
+
+
+@pytest.mark.parametrize(("length", "window"), [(1, 3), (2, 1), (6, 1), (6, 3), (6, 50)])
+def test_the_band_is_the_mean_of_windows_drawn_from_one_to_the_widest(length: int, window: int) -> None:
+    drawn = np.zeros((length, length))
+    for width in range(1, window + 1):
+        for i, j in oracles.skip_grams(range(length), width):
+            drawn[i, j] += 1 / window
+    band = windows.band(length, window)
+    assert band.dtype == np.float32
+    np.testing.assert_allclose(band, drawn, atol=1e-6)
+
+
+@pytest.mark.parametrize("exponent", [1.0, 0.75, 0.0])
+def test_draws_follow_the_power_of_the_counts(exponent: float) -> None:
+    counts = [1, 50, 7, 900, 3, 3, 200]
+    drawn = np.bincount(negatives.unigram(np.array(counts), exponent).draw(7, 0, 200_000), minlength=7)
+    weights = np.array([c**exponent for c in counts])
+    assert stats.chisquare(drawn, weights / weights.sum() * 200_000).pvalue > 1e-3
+    wrong = np.array([c ** (exponent + 0.05) for c in counts])
+    assert stats.chisquare(drawn, wrong / wrong.sum() * 200_000).pvalue < 1e-9
+
+
+def test_draws_are_a_function_of_seed_and_step_and_begin_alike() -> None:
+    table = negatives.unigram(np.arange(1, 1000), 0.75)
+    assert table.draw(7, 3, 50).tolist() == table.draw(7, 3, 500)[:50].tolist()
+    assert len({tuple(table.draw(seed, step, 50)) for seed in (1, 2) for step in (0, 1, 2)}) == 6
+    assert table.draw(7, 3, 0).tolist() == []
+
+
+def test_a_row_that_was_never_visited_is_never_drawn() -> None:
+    drawn = negatives.unigram(np.array([0, 5, 0, 10**15, 0]), 0.75).draw(7, 0, 100_000)
+    assert set(drawn.tolist()) <= {1, 3}
+
+
+def test_a_table_of_one_row_gives_that_row() -> None:
+    assert set(negatives.unigram(np.array([12]), 0.75).draw(7, 0, 100).tolist()) == {0}
+
+
+@pytest.mark.parametrize("n", [1, 3, 1000, 2**32 - 1])
+def test_slot_and_coin_are_the_two_halves_of_the_product(n: int) -> None:
+    words = [0, 1, 2**32, 2**63 + 12345, 2**64 - 1, oracles.word(1, 2, 3, 4, 5)]
+    slot, coin = negatives.split(np.array(words, np.uint64), n)
+    assert slot.tolist() == [w * n >> 64 for w in words]
+    assert coin.tolist() == [(w * n >> 32) % 2**32 for w in words]
+
+
+def test_uniform_negatives_are_uniform() -> None:
+    ids = np.arange(2000)
+    drawn = negatives.uniform_for_walks(7, ids, np.full(2000, 9), 3, 11, 0)
+    assert len(drawn) == 2000 * 9 * 3
+    assert stats.chisquare(np.bincount(drawn, minlength=11)).pvalue > 1e-3
+    one, two, three = drawn.reshape(-1, 3).T
+    assert stats.chi2_contingency(np.histogram2d(one, two, 11)[0]).pvalue > 1e-3
+    assert stats.chi2_contingency(np.histogram2d(two, three, 11)[0]).pvalue > 1e-3
+
+
+def test_negatives_of_a_walk_are_its_own_whatever_is_drawn_beside_it() -> None:
+    ids, pairs = np.array([4, 10, 2]), np.array([3, 0, 5])
+    whole = negatives.uniform_for_walks(7, ids, pairs, 2, 10**6, 0)
+    alone = [negatives.uniform_for_walks(7, ids[i : i + 1], pairs[i : i + 1], 2, 10**6, 0) for i in range(3)]
+    assert whole.tolist() == np.concatenate(alone).tolist()
+    assert len(set(whole.tolist())) == 16
+
+
+def test_another_attempt_draws_other_negatives() -> None:
+    draws = [negatives.uniform_for_walks(7, np.array([4]), np.array([50]), 4, 10**6, a) for a in range(3)]
+    assert len(np.unique(np.concatenate(draws))) > 590
+
+
+@pytest.mark.parametrize(("pairs", "each"), [([], 3), ([0], 3), ([5], 0)])
+def test_no_pairs_or_no_negatives_draw_nothing(pairs: list[int], each: int) -> None:
+    ids = np.arange(len(pairs))
+    assert len(negatives.uniform_for_walks(7, ids, np.array(pairs, np.int64), each, 9, 0)) == 0

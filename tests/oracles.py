@@ -1,0 +1,145 @@
+"""Brute force in plain Python, to judge walkgram by: nothing here imports it, nothing here is fast.
+
+Graphs are dicts of dicts, graph[v][x] = weight of the step v -> x; walks are lists of nodes; baskets are lists of items.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import pyarrow as pa
+
+Graph = Mapping[int, Mapping[int, float]]
+MASK = 2**64 - 1
+GAMMA = 0x9E3779B97F4A7C15
+
+
+def pair_counts(baskets: Iterable[Iterable[int]]) -> Counter[tuple[int, int]]:
+    """f(x,y) for x < y: baskets that hold both."""
+    return Counter(pair for basket in baskets for pair in combinations(sorted(set(basket)), 2))
+
+
+def item_counts(baskets: Iterable[Iterable[int]]) -> Counter[int]:
+    """f(x): baskets that hold x."""
+    return Counter(item for basket in baskets for item in set(basket))
+
+
+def pmi(joint: float, fx: float, fy: float, total: float, smoothing: float = 1.0, every: Sequence[float] = ()) -> float:
+    """ln of p(x,y) / (p(x) p(y)), where p(y) is f(y)^a / sum f^a over `every` item's count if a < 1."""
+    of_y = fy / total if smoothing == 1.0 else fy**smoothing / sum(f**smoothing for f in every)
+    return math.log(joint / total) - math.log(fx / total) - math.log(of_y)
+
+
+def directed_weight(formula: str, value: float, joint: float, total: float, shift: float) -> float:
+    """The weight that a formula makes of one direction's pmi."""
+    if formula == "pmi_frequency":
+        return value * joint
+    if formula == "pmi":
+        return value
+    if formula == "ppmi":
+        return max(value, 0.0)
+    if formula == "npmi":
+        return 1.0 if joint == total else value / -math.log(joint / total)
+    if formula == "shifted":
+        return max(value - math.log(shift), 0.0)
+    raise ValueError(formula)
+
+
+def weight(
+    formula: str, joint: float, fx: float, fy: float, total: float,
+    shift: float = 1.0, smoothing: float = 1.0, every: Sequence[float] = (),
+) -> float:  # fmt: skip
+    """The undirected weight of a pair: the mean of x given y and y given x."""
+    if formula == "frequency":
+        return joint
+    if formula == "cosine":
+        return joint / math.sqrt(fx * fy)
+    ways = [pmi(joint, fx, fy, total, smoothing, every), pmi(joint, fy, fx, total, smoothing, every)]
+    return sum(directed_weight(formula, value, joint, total, shift) for value in ways) / 2
+
+
+def undirected(edges: Iterable[tuple[int, int, float]]) -> dict[int, dict[int, float]]:
+    """The graph that steps both ways along every edge; duplicates summed, a self loop once."""
+    graph: dict[int, dict[int, float]] = {}
+    for a, b, w in edges:
+        for v, x in {(a, b), (b, a)}:
+            row = graph.setdefault(v, {})
+            row[x] = row.get(x, 0.0) + w
+    return graph
+
+
+def transition(graph: Graph, before: int | None, at: int, p: float, q: float) -> dict[int, float]:
+    """node2vec's probabilities of the node after `before` -> `at` (None: the first step); {} at a dead end."""
+    weighed = {}
+    for x, w in graph.get(at, {}).items():
+        if before is None:
+            bias = 1.0
+        elif x == before:
+            bias = 1 / p
+        elif x in graph.get(before, {}):
+            bias = 1.0
+        else:
+            bias = 1 / q
+        weighed[x] = w * bias
+    whole = math.fsum(weighed.values())
+    return {x: w / whole for x, w in weighed.items()}
+
+
+def skip_grams(walk: Sequence[int], window: int) -> list[tuple[int, int]]:
+    """(walk[i], walk[j]) for 0 < |i - j| <= window, by i, then j."""
+    places = range(len(walk))
+    return [(walk[i], walk[j]) for i in places for j in places if 0 < abs(i - j) <= window]
+
+
+def counted_examples(pairs: Iterable[tuple[int, int]], label: int) -> Counter[tuple[int, int, int]]:
+    """(low end, high end, label) with counts; pairs of equal ends are left out."""
+    return Counter((min(a, b), max(a, b), label) for a, b in pairs if a != b)
+
+
+def cosine(a: Sequence[float], b: Sequence[float]) -> float:
+    """0 where either vector is all zeros."""
+    length = math.sqrt(math.fsum(x * x for x in a)) * math.sqrt(math.fsum(x * x for x in b))
+    return math.fsum(x * y for x, y in zip(a, b, strict=True)) / length if length else 0.0
+
+
+def top_k(vectors: Sequence[Sequence[float]], row: int, k: int) -> list[tuple[int, float]]:
+    """The k other rows with the highest dot products with `row`, best first, ties by lower row."""
+    dots = [(other, math.fsum(x * y for x, y in zip(vectors[row], v, strict=True))) for other, v in enumerate(vectors)]
+    return sorted((hit for hit in dots if hit[0] != row), key=lambda hit: (-hit[1], hit[0]))[:k]
+
+
+def splitmix(x: int) -> int:
+    """SplitMix64's finaliser, on Python's whole numbers."""
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
+    return x ^ (x >> 31)
+
+
+def word(seed: int, key: int, step: int, attempt: int, draw: int) -> int:
+    """The 64 random bits of a draw."""
+    of = splitmix(splitmix((seed + GAMMA) & MASK) ^ ((key * GAMMA) & MASK))
+    counter = (step << 40) | (attempt << 8) | draw
+    return splitmix(of ^ splitmix((counter + GAMMA) & MASK))
+
+
+@dataclass
+class MemoryShard:
+    """A shard of walks that was never on a disk: row groups of (walk_id, walk)."""
+
+    groups: Sequence[Sequence[tuple[int, Sequence[int]]]]
+    uri: str = "memory:shard"
+    row_groups: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.row_groups = tuple(len(group) for group in self.groups)
+
+    def read(self, row_group: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """One row group, as Parquet would give it."""
+        group = self.groups[row_group]
+        table = pa.table({
+            "walk_id": pa.array([i for i, _ in group], pa.int64()),
+            "walk": pa.array([list(walk) for _, walk in group], pa.list_(pa.int32())),
+        })  # fmt: skip
+        return table.select(list(columns)) if columns else table

@@ -1,0 +1,106 @@
+"""Configuration: defaults, overrides, and errors that name the key."""
+
+from pathlib import Path
+
+import pytest
+
+from walkgram import config, sample
+from walkgram.errors import ConfigError
+
+CONF = Path(__file__).parent.parent / "conf"
+
+
+def test_the_embedded_default_is_the_sample_file() -> None:
+    assert config.load(str(CONF / "sample.toml")) == config.load(None, base=sample.CONFIG)
+
+
+@pytest.mark.parametrize("file", sorted(CONF.glob("*.toml")), ids=lambda f: f.name)
+def test_every_shipped_configuration_is_valid(file: Path) -> None:
+    assert isinstance(config.load(str(file)), config.Config)
+
+
+@pytest.mark.parametrize(
+    "override, path, value",
+    [
+        ("walks.p=.25", ("walks", "p"), 0.25),
+        ("walks.walk_length=12", ("walks", "walk_length"), 12),
+        ("pairs.keep=true", ("pairs", "keep"), True),
+        ("interactions.min_rating=5", ("interactions", "min_rating"), 5.0),
+        ("interactions.min_rating=none", ("interactions", "min_rating"), None),
+        ("input.path=/data/2024", ("input", "path"), "/data/2024"),
+        ("input.path=2024", ("input", "path"), "2024"),
+        ("input.columns.user_id=a=b", ("input", "columns", "user_id"), "a=b"),
+        ('report.titles=["A, The (1999)"]', ("report", "titles"), ["A, The (1999)"]),
+        ("train.examples.exclude_positives=TRUE", ("train", "examples", "exclude_positives"), True),
+    ],
+)
+def test_an_override_is_read_as_the_type_of_its_key(override: str, path: tuple[str, ...], value: object) -> None:
+    found: object = config.load(None, [override])
+    for name in path:
+        found = getattr(found, name)
+    assert found == value
+
+
+@pytest.mark.parametrize(
+    "override, named",
+    [
+        ("walks.p=0", "walks.p"),
+        ("walks.q=-1", "walks.q"),
+        ("walks.p=nan", "walks.p"),
+        ("walks.walk_length=1", "walks.walk_length"),
+        ("walks.walk_length=ten", "walks.walk_length"),
+        ("walks.walk_length=2.5", "walks.walk_length"),
+        ("train.dim=0", "train.dim"),
+        ("pairs.keep=maybe", "pairs.keep"),
+        ("pmi.weight=tfidf", "pmi.weight"),
+        ("walks.lenght=3", "walks.lenght"),
+        ("nonsense.key=3", "nonsense"),
+        ("walks=3", "walks=3"),
+        ("walks.p.x=3", "walks.p"),
+        ("lake.path=", "lake.path"),
+    ],
+)
+def test_a_bad_override_is_an_error_that_names_its_path(override: str, named: str) -> None:
+    with pytest.raises(ConfigError, match=named.replace(".", r"\.")):
+        config.load(None, [override])
+
+
+def test_an_unknown_key_suggests_the_one_that_was_meant() -> None:
+    with pytest.raises(ConfigError, match=r"walks\.walk_lenght: unknown key; did you mean walks\.walk_length\?"):
+        config.load(None, ["walks.walk_lenght=3"])
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("[walks]\nwalk_length = '10'\n", r"walks\.walk_length"),
+        ("[walks]\nnum_walks = true\n", r"walks\.num_walks"),
+        ("[walks\n", "not TOML"),
+        ("walks = 3\n", "walks"),
+        ("[train.skipgram]\nnegatives = 3\n", r"train\.skipgram\.negatives: unknown key"),
+    ],
+)
+def test_a_bad_file_is_an_error_with_file_and_path(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=rf"bad\.toml: .*{said}|bad\.toml: {said}"):
+        config.load(str(file))
+
+
+def test_a_missing_file_says_so() -> None:
+    with pytest.raises(ConfigError, match="cannot read"):
+        config.load("nowhere.toml")
+
+
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as error:
+        config.load(None, ["walks.p=0", "train.dim=0"])
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_help_lists_every_key_with_meaning_and_default() -> None:
+    text = config.describe(["walks", "train"])
+    assert "walks.p  (float; default 1.0)" in text
+    assert "walks.walk_length  (int; default 80; nodes)" in text
+    assert "train.skipgram.exponent" in text
+    assert text.count("default") >= 20

@@ -1,0 +1,170 @@
+"""The training loop: resume equals no interruption, and what must stop a run stops it with one clear line."""
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from oracles import MemoryShard
+from walkgram.config.schema import Examples as ExamplesConfig
+from walkgram.config.schema import Skipgram as SkipgramConfig
+from walkgram.config.schema import Train
+from walkgram.errors import TrainError
+from walkgram.train import loop
+from walkgram.train.examples import Examples
+from walkgram.train.shards import Walks
+from walkgram.train.skipgram import Skipgram
+
+N = 12
+WALKS = [(i, [(i + s * (1 + i % 3)) % N for s in range(3 + i % 6)]) for i in range(60)]
+Make = Callable[..., loop.Objective]
+
+
+def walks() -> Walks:
+    return Walks([MemoryShard([WALKS[:25], WALKS[25:]])], np.arange(N))
+
+
+def examples(rate: float = 1e-2, size: int = 16) -> loop.Objective:
+    recipe = ExamplesConfig(batch_size=size, shuffle_buffer=64, learning_rate=rate)
+    return Examples(walks(), Train(dim=4, epochs=5, window=2, negatives=2, examples=recipe))
+
+
+def skipgram(rate: float = 0.1) -> loop.Objective:
+    options = SkipgramConfig(batch_walks=4, shared_negatives=8, learning_rate=rate)
+    return Skipgram(walks(), np.arange(1, N + 1), Train(dim=4, epochs=5, window=2, negatives=2, skipgram=options))
+
+
+class Memory:
+    """A place for checkpoints that cuts the power after so many of them are saved."""
+
+    def __init__(self, power: int = 1000, **mark: Any) -> None:
+        self.data: bytes | None = None
+        self.power, self.saved, self.mark = power, 0, {"dim": 4, **mark}
+
+    def save(self, data: bytes) -> None:
+        self.data, self.saved = data, self.saved + 1
+        if self.saved == self.power:
+            raise KeyboardInterrupt
+
+    def checkpoints(self, **mark: Any) -> loop.Checkpoints:
+        return loop.Checkpoints("memory:train.pt", lambda: self.data, self.save, {**self.mark, **mark})
+
+
+def same(a: loop.Objective, b: loop.Objective) -> bool:
+    pairs = zip(a.vectors(), b.vectors(), strict=True)
+    return all((x is None and y is None) or (x is not None and y is not None and torch.equal(x, y)) for x, y in pairs)
+
+
+@pytest.mark.parametrize("make", [examples, skipgram])
+@pytest.mark.parametrize("power", [1, 3, 4])
+def test_a_resumed_run_equals_an_uninterrupted_one(make: Make, power: int) -> None:
+    whole, broken, resumed = make(), make(), make()
+    losses = [epoch.loss for epoch in loop.train(whole, 5, Memory().checkpoints())]
+    memory = Memory(power)
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(broken, 5, memory.checkpoints())
+    assert not same(broken, whole)
+    done = loop.train(resumed, 5, memory.checkpoints())
+    assert same(resumed, whole)
+    assert [epoch.loss for epoch in done] == losses
+    assert [epoch.epoch for epoch in done] == [1, 2, 3, 4, 5]
+    assert memory.saved == 5
+
+
+@pytest.mark.parametrize("make", [examples, skipgram])
+def test_a_run_broken_inside_an_epoch_goes_on_from_the_last_whole_one(make: Make) -> None:
+    whole, broken, resumed = make(), make(), make()
+    loop.train(whole, 5, Memory().checkpoints())
+    step, left = broken.step, [2 * broken.steps() + 3]
+
+    def failing(batch: Any, progress: float) -> tuple[float, float]:
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return step(batch, progress)
+
+    broken.step = failing  # type: ignore[method-assign]
+    memory = Memory()
+    with pytest.raises(KeyboardInterrupt):
+        loop.train(broken, 5, memory.checkpoints())
+    assert memory.saved == 2
+    loop.train(resumed, 5, memory.checkpoints())
+    assert same(resumed, whole)
+
+
+@pytest.mark.parametrize("make", [examples, skipgram])
+def test_a_finished_run_is_not_trained_further_and_repeats_itself(make: Make) -> None:
+    first, again, anew = make(), make(), make()
+    memory = Memory()
+    done = loop.train(first, 2, memory.checkpoints())
+    assert loop.train(again, 2, memory.checkpoints()) == done
+    assert memory.saved == 2
+    loop.train(anew, 2, Memory().checkpoints())
+    assert same(first, again)
+    assert same(first, anew)
+
+
+@pytest.mark.parametrize("make", [examples, skipgram])
+def test_training_lowers_the_loss(make: Make) -> None:
+    losses = [epoch.loss for epoch in loop.train(make(), 5, Memory().checkpoints())]
+    assert losses[-1] < losses[0]
+
+
+def test_a_checkpoint_of_another_configuration_is_refused_and_the_key_named() -> None:
+    memory = Memory(window=2, seed=7)
+    loop.train(skipgram(), 1, memory.checkpoints())
+    with pytest.raises(TrainError, match=r"memory:train\.pt: .*another configuration \(window: 2 there, 9 here\).*--force"):
+        loop.train(skipgram(), 1, memory.checkpoints(window=9))
+    with pytest.raises(TrainError, match=r"rate: None there, 3 here"):
+        loop.train(skipgram(), 1, memory.checkpoints(rate=3))
+
+
+def test_a_key_that_only_the_checkpoint_has_is_named() -> None:
+    memory = Memory()
+    loop.train(skipgram(), 1, memory.checkpoints(hierarchical=True))
+    with pytest.raises(TrainError, match="hierarchical"):
+        loop.train(skipgram(), 1, memory.checkpoints())
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a checkpoint", None, {"mark": {}}, [1, 2]], ids=repr)
+def test_a_damaged_checkpoint_is_refused_with_its_place_and_the_remedy(damage: Any) -> None:
+    memory = Memory()
+    loop.train(skipgram(), 1, memory.checkpoints())
+    assert memory.data is not None
+    if damage is None:
+        memory.data = memory.data[: len(memory.data) // 2]
+    elif isinstance(damage, bytes):
+        memory.data = damage
+    else:
+        buffer = io.BytesIO()
+        torch.save(damage, buffer)
+        memory.data = buffer.getvalue()
+    with pytest.raises(TrainError, match=r"memory:train\.pt: damaged checkpoint \(.+\): remove it"):
+        loop.train(skipgram(), 1, memory.checkpoints())
+
+
+@pytest.mark.parametrize(("make", "rate"), [(skipgram, 1e30), (examples, 1e38)])
+def test_a_rate_too_high_stops_at_the_first_loss_that_is_not_finite(make: Make, rate: float) -> None:
+    memory = Memory()
+    with pytest.raises(TrainError, match=r"the loss is (nan|inf) at epoch 1, batch \d+: lower the learning rate"):
+        loop.train(make(rate), 5, memory.checkpoints())
+    assert memory.saved == 0
+
+
+def test_a_vector_that_is_not_finite_at_the_end_is_an_error_that_names_its_row() -> None:
+    objective = skipgram()
+    memory = Memory()
+    loop.train(objective, 1, memory.checkpoints())
+    context = objective.vectors()[1]
+    assert context is not None
+    context[7, 2] = float("inf")
+    with pytest.raises(TrainError, match="context_vector of row 7 is not finite"):
+        loop.check_finite(objective)
+
+
+def test_fewer_examples_than_a_batch_are_an_error_that_says_so() -> None:
+    with pytest.raises(TrainError, match="batch_size"):
+        loop.train(examples(size=10_000), 5, Memory().checkpoints())

@@ -1,0 +1,112 @@
+"""Shards of walks as batches: every walk once an epoch, in an order of (seed, epoch); bad shards end the run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from oracles import MemoryShard
+from walkgram import tables
+from walkgram.errors import TrainError
+from walkgram.lake import arrow
+from walkgram.train.shards import Batch, Walks
+
+NODES = np.array([2, 3, 5, 7, 11])
+GROUPS = [[(0, [2, 3, 5]), (1, [7])], [(2, [11, 2]), (3, [3, 3, 3, 3]), (4, [5, 7])]]
+
+
+def walks_of(batch: Batch) -> list[tuple[int, list[int]]]:
+    """(walk_id, nodes) of every walk of a batch; checks what lies behind the ends."""
+    assert (batch.rows.dtype, batch.lengths.dtype, batch.walk_ids.dtype) == (np.int64,) * 3
+    for row, length in zip(batch.rows, batch.lengths, strict=True):
+        assert not row[length:].any()
+    rows = zip(batch.walk_ids.tolist(), batch.rows, batch.lengths, strict=True)
+    return [(i, NODES[row[:length]].tolist()) for i, row, length in rows]
+
+
+def numbered(count: int) -> list[tuple[int, list[int]]]:
+    return [(i, [int(NODES[i % 5])] * (1 + i % 3)) for i in range(count)]
+
+
+def epoch_of(walks: Walks, size: int, seed: int, epoch: int) -> list[tuple[int, list[int]]]:
+    return [walk for batch in walks.batches(size, seed, epoch) for walk in walks_of(batch)]
+
+
+def test_walks_come_in_order_as_rows_of_the_tables() -> None:
+    walks = Walks([MemoryShard(GROUPS)], NODES)
+    first, second = walks.in_order()
+    assert first.rows.tolist() == [[0, 1, 2], [3, 0, 0]]
+    assert walks_of(first) + walks_of(second) == GROUPS[0] + GROUPS[1]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_an_epoch_gives_every_walk_once_in_as_many_batches_as_counted(size: int) -> None:
+    shards = [MemoryShard([numbered(40)[:9], numbered(40)[9:30]]), MemoryShard([numbered(40)[30:]])]
+    walks = Walks(shards, NODES)
+    batches = list(walks.batches(size, 7, 0))
+    assert len(batches) == walks.count(size)
+    assert all(1 <= len(batch.lengths) <= size for batch in batches)
+    assert all(batch.rows.shape[1] == batch.lengths.max() for batch in batches)
+    assert sorted(walk for batch in batches for walk in walks_of(batch)) == numbered(40)
+
+
+def test_the_order_is_a_function_of_seed_and_epoch() -> None:
+    walks = Walks([MemoryShard([numbered(60)[:30], numbered(60)[30:]])], NODES)
+    assert epoch_of(walks, 4, 7, 1) == epoch_of(walks, 4, 7, 1) == epoch_of(walks, 9, 7, 1)
+    orders = {tuple(i for i, _ in epoch_of(walks, 4, seed, epoch)) for seed in (7, 8) for epoch in (0, 1, 2)}
+    assert len(orders) == 6
+    assert tuple(range(60)) not in orders
+
+
+def test_row_groups_come_in_every_order() -> None:
+    walks = Walks([MemoryShard([[(i, [2])] for i in range(3)])], NODES)
+    assert len({tuple(i for i, _ in epoch_of(walks, 1, 7, epoch)) for epoch in range(60)}) == 6
+
+
+def test_one_row_group_is_read_at_a_time() -> None:
+    read: list[int] = []
+
+    class Watched(MemoryShard):
+        def read(self, row_group: int, columns: Sequence[str] | None = None) -> pa.Table:
+            read.append(row_group)
+            return super().read(row_group, columns)
+
+    batches = Walks([Watched([numbered(10), numbered(10)])], NODES).batches(5, 7, 0)
+    next(batches)
+    assert len(read) == 1
+
+
+@pytest.mark.parametrize("node", [4, 12, 10**9, -1, 0])
+def test_a_node_without_tokens_ends_the_run_and_is_named(node: int) -> None:
+    shard = MemoryShard([[(0, [2, 3])], [(1, [5, node, 4])]], uri="memory:bad.parquet")
+    with pytest.raises(TrainError, match=rf"memory:bad\.parquet: node {node} is not"):
+        list(Walks([shard], NODES).in_order())
+
+
+def test_a_walk_is_refused_where_no_node_has_tokens() -> None:
+    with pytest.raises(TrainError, match="node 2 is not"):
+        list(Walks([MemoryShard(GROUPS)], np.empty(0, np.int64)).in_order())
+
+
+@pytest.mark.parametrize("shards", [[], [MemoryShard([])], [MemoryShard([[]])]], ids=["none", "no groups", "no rows"])
+def test_empty_shards_give_no_batch(shards: list[MemoryShard]) -> None:
+    walks = Walks(shards, NODES)
+    assert walks.count(4) == 0
+    assert list(walks.batches(4, 7, 0)) == []
+    assert list(walks.in_order()) == []
+
+
+def test_empty_shards_and_row_groups_beside_others_are_passed_over() -> None:
+    walks = Walks([MemoryShard([]), MemoryShard([[], GROUPS[0], []]), MemoryShard([[]])], NODES)
+    assert walks.count(4) == 1
+    assert sorted(epoch_of(walks, 4, 7, 0)) == GROUPS[0]
+
+
+def test_parquet_shards_give_the_walks_that_were_written(tmp_path: Path) -> None:
+    schema = tables.schema("walks")
+    batches = [pa.RecordBatch.from_pylist([{"walk_id": i, "walk": walk} for i, walk in group], schema) for group in GROUPS]
+    assert arrow.write_table(str(tmp_path / "walks"), schema, batches) == 5
+    walks = Walks(arrow.shards(str(tmp_path / "walks")), NODES)
+    assert sorted(epoch_of(walks, 2, 7, 0)) == GROUPS[0] + GROUPS[1]
