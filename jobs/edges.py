@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -16,32 +15,14 @@ from walkgram.stages import edges, pairs
 def run(run: job.Run) -> Mapping[str, Any]:
     """Weigh and cut, straight from the counts or from the pairs on disk: the same edges."""
     config = run.config
-    users = run.inputs["baskets"].counts["users"]
-    total = run.rows("interactions") if config.pmi.total == "interactions" else users
-    weigher = edges.Weigher(
-        run.blocks("baskets", "frequency"), float(total), config.pmi.weight, config.pmi.shift, config.pmi.smoothing,
-        config.edges.min_weight, config.edges.min_frequency,
-    )  # fmt: skip
+    total = run.rows("interactions") if config.pmi.total == "interactions" else run.inputs["baskets"].counts["users"]
+    weigher = edges.Weigher(run.blocks("baskets", "frequency"), float(total), config.pmi, config.edges)
     kept = run.write("edges", weighed(run, weigher))
     if kept == 0:
-        raise InputError(
-            f"edges.min_weight = {config.edges.min_weight} with edges.min_frequency = {config.edges.min_frequency} "
-            f"keeps no edge: {most(weighed(run, replace(weigher, min_weight=0.0, min_frequency=1)))}"
-        )
-    sums = run.read("edges").agg(F.sum("weight").alias("weight"), F.sum("frequency").alias("frequency")).first()
-    return {
-        "edges": kept,
-        "total weight": f"{sums and sums['weight']:.4f}",
-        "total frequency": sums and sums["frequency"],
-    }
-
-
-def most(uncut: DataFrame) -> str:
-    """What the cuts would have to spare, for the error's line."""
-    found = uncut.agg(F.max("weight").alias("weight"), F.max("frequency").alias("frequency")).first()
-    if found is None or found["weight"] is None:
-        return "no pair has a weight above 0; try another pmi.weight, or pmi.total"
-    return f"the heaviest pair weighs {found['weight']:.6g}, the most frequent has {found['frequency']} users"
+        cuts = f"edges.min_weight = {config.edges.min_weight} with edges.min_frequency = {config.edges.min_frequency}"
+        raise InputError(f"{cuts} keeps no edge: {edges.most(weighed(run, weigher.uncut()))}")
+    weight, frequency = run.read("edges").agg(F.sum("weight"), F.sum("frequency")).collect()[0]
+    return {"edges": kept, "total weight": f"{weight:.4f}", "total frequency": frequency}
 
 
 def weighed(run: job.Run, weigher: edges.Weigher) -> DataFrame:
@@ -54,10 +35,12 @@ def weighed(run: job.Run, weigher: edges.Weigher) -> DataFrame:
     return pairs.counts(run.tasks(len(spans)), spans, plan.blocks, n, store, weigher, edges.SCHEMA)
 
 
-JOB = job.Job(
-    "edges", __doc__, run, ("pairs", "pmi", "edges"),
-    lambda config: ("interactions", "vocabulary", "baskets") + ("pairs",) * config.pairs.keep, lambda _: ("edges",),
-)  # fmt: skip
+def reads(config: job.Config) -> tuple[str, ...]:
+    """The pairs table only where it is kept."""
+    return ("interactions", "vocabulary", "baskets") + ("pairs",) * config.pairs.keep
+
+
+JOB = job.Job("edges", __doc__, run, ("pairs", "pmi", "edges"), reads, lambda _: ("edges",))
 
 if __name__ == "__main__":
     sys.exit(job.main(JOB))

@@ -17,62 +17,39 @@ from walkgram.stages import interactions, items, vocabulary
 def run(run: job.Run) -> Mapping[str, Any]:
     """Read the source, check it, keep what passes, number the items."""
     config = run.config.input
-    place, items_place = generated(run) if sampled(run.config) else sources.places(config)
-    kind = sources.kind_of(place, config)
-    raw = sources.open_source(run.spark, place, kind, config, interactions.needed(config.columns))
-    rows = interactions.typed(raw, config.columns, config.timestamp_unit, kind == "csv")
+    place, items_place = generated(run) if sources.sampled(config) else sources.places(config)
+    raw, untyped = sources.open_source(run.spark, place, config, interactions.needed(config.columns))
+    rows = interactions.typed(raw, config.columns, config.timestamp_unit, untyped)
     found = interactions.census(rows)
     interactions.check(found, place, config.columns, config.bad_rows)
-    distinct = Observation()
+    distinct, threshold = Observation(), run.config.interactions.min_rating
     one = interactions.latest(interactions.usable(rows)).observe(distinct, F.count(F.lit(1)).alias("rows"))
-    threshold = run.config.interactions.min_rating
     kept = run.write("interactions", interactions.kept(one, threshold))
     if kept == 0:
-        raise InputError(
-            f"interactions.min_rating = {threshold} keeps none of {found['rows']:,} rows; "
-            f"the highest rating is {found['highest']}"
-        )
-    run.write("vocabulary", vocabulary.vocabulary(run.read("interactions")))
+        nothing = f"interactions.min_rating = {threshold} keeps none of {found['rows']:,} rows"
+        raise InputError(f"{nothing}; the highest rating is {found['highest']}")
+    items_kept = run.write("vocabulary", vocabulary.vocabulary(run.read("interactions")))
     if items_place:
-        side = sources.open_source(
-            run.spark, items_place, sources.kind_of(items_place, config), config, items.needed(config.item_columns)
-        )
+        side = sources.open_source(run.spark, items_place, config, items.needed(config.item_columns)).frame
         run.write("items", items.items(side, config.item_columns, run.read("interactions").schema["item_id"].dataType))
-    usable = found["rows"] - found["null_ids"] - found["bad"]
-    once = distinct.get["rows"]
-    return {
-        "rows read": found["rows"], "null ids": found["null_ids"], "bad rows": found["bad"], "duplicates": usable - once,
-        "below the threshold": once - kept, "kept": kept, "items": run.out.rows["vocabulary"],
-    }  # fmt: skip
-
-
-def sampled(config: Config) -> bool:
-    """Whether the source is the generated sample."""
-    return config.input.source == "sample" and not config.input.path
+    return interactions.tally(found, distinct.get["rows"], kept) | {"items": items_kept}
 
 
 def generated(run: job.Run) -> tuple[str, str]:
     """Write the sample's CSV files into the lake; their places."""
-    config = run.config.sample
     folder = run.folder("sample")
-    for name, frame in zip(("ratings.csv", "items.csv"), sample.generate(**config.model_dump()), strict=True):
-        arrow.write_csv(folder, name, frame)
-    return f"{folder}/ratings.csv", f"{folder}/items.csv"
-
-
-def source(config: Config) -> Mapping[str, str]:
-    """Fingerprints of the source's files."""
-    return {} if sampled(config) else {place: sources.fingerprint(place) for place in sources.places(config.input) if place}
+    frames = sample.generate(**run.config.sample.model_dump())
+    return arrow.write_csv(folder, "ratings.csv", frames[0]), arrow.write_csv(folder, "items.csv", frames[1])
 
 
 def writes(config: Config) -> list[str]:
     """The tables of this configuration."""
-    return (
-        ["interactions", "vocabulary"] + ["items"] * bool(config.input.items or sampled(config)) + ["sample"] * sampled(config)
-    )
+    own = sources.sampled(config.input)
+    return ["interactions", "vocabulary"] + ["items"] * bool(config.input.items or own) + ["sample"] * own
 
 
-JOB = job.Job("interactions", __doc__, run, ("input", "sample", "interactions"), lambda _: (), writes, source)
+SECTIONS = ("input", "sample", "interactions")
+JOB = job.Job("interactions", __doc__, run, SECTIONS, lambda _: (), writes, lambda config: sources.fingerprints(config.input))
 
 if __name__ == "__main__":
     sys.exit(job.main(JOB))

@@ -1,6 +1,6 @@
 """Brute force in plain Python, to judge walkgram by: nothing here imports it, nothing here is fast.
 
-Graphs are dicts of dicts, graph[v][x] = weight of the step v -> x; walks are lists of nodes; baskets are lists of items.
+Graphs are dicts of dicts, graph[v][x] = weight of the step v -> x; walks are lists of nodes, baskets lists of items.
 """
 
 import math

@@ -90,7 +90,7 @@ def test_nothing_imports_jobs_but_the_pipeline() -> None:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "jobs").glob("*.py")), ids=lambda f: f.name)
 def test_a_job_is_short(file: Path) -> None:
-    assert len(file.read_text().splitlines()) <= 100
+    assert len(file.read_text().splitlines()) <= 60
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,6 @@ __all__ = ["CONFIG", "generate"]
 CONFIG: dict[str, Any] = {
     "input": {
         "source": "sample",
-        "interactions": "ratings.csv",
-        "items": "items.csv",
         "item_columns": {"title": "title", "lists": ["genres", "tags"], "keep": ["group"]},
     },
     "lake": {"path": "out/sample"},

@@ -63,6 +63,10 @@ def test_a_missing_path_is_named(job: Job, capsys: Any, tmp_path: Path) -> None:
     ends(job, capsys, tmp_path / "lake", "input.path is empty", "interactions", "--set", "input.source=files")
 
 
+def test_a_file_that_spark_would_leave_out_is_named(job: Job, capsys: Any, tmp_path: Path) -> None:
+    ends(job, capsys, tmp_path / "lake", "begin with _", "interactions", *source(tmp_path / "_ratings.csv", GOOD))
+
+
 def test_a_folder_whose_format_is_unclear_asks_for_it(job: Job, capsys: Any, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     ends(job, capsys, tmp_path / "lake", "holds no files", "interactions", "--set", f"input.path={tmp_path / 'in'}")
@@ -112,19 +116,53 @@ def test_a_truncated_parquet_source_is_named(job: Job, capsys: Any, tmp_path: Pa
     ends(job, capsys, tmp_path / "lake", "truncated or damaged", "interactions", "--set", f"input.path={file}")
 
 
-def test_a_truncated_shard_stops_the_trainer_and_names_the_file(job: Job, capsys: Any, tmp_path: Path) -> None:
-    more = ("--set", f"lake.path={tmp_path}", "--set", "walks.walk_length=5", *source(tmp_path / "ratings.csv", GOOD))
+@pytest.fixture(scope="module")
+def walked(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
+    """A lake up to the walks, and the arguments that made it."""
+    from walkgram import job
+
+    lake = tmp_path_factory.mktemp("walked")
+    cuts = ("interactions.min_rating=none", "edges.min_frequency=1", "edges.min_weight=0", "walks.walk_length=5", "train.dim=4")
+    more = (
+        *source(lake / "ratings.csv", GOOD),
+        *(part for cut in cuts for part in ("--set", cut)),
+        "--set",
+        f"lake.path={lake}",
+    )
     for name in ("interactions", "pairs", "edges", "graph", "walks"):
-        assert job(name, *more) == 0
-    shard = sorted((tmp_path / "walks").glob("*.parquet"))[0]
+        assert job.main(importlib.import_module(name).JOB, list(more)) == 0
+    return lake, more
+
+
+def test_a_checkpoint_of_another_configuration_is_named_with_the_key(job: Job, capsys: Any, walked: Any) -> None:
+    lake, more = walked
+    assert job("train", *more, "--set", "train.epochs=2", "--set", "train.skipgram.learning_rate=1e30") == 2
+    assert "lower the learning rate" in capsys.readouterr().err
+    import torch
+
+    mark = {"objective": "skipgram", "dim": 99}
+    (lake / "_checkpoints").mkdir(exist_ok=True)
+    torch.save({"mark": mark, "epochs": [], "state": {}}, lake / "_checkpoints" / "train.pt")
+    assert job("train", *more) == 2
+    error = capsys.readouterr().err
+    assert "checkpoint of another configuration" in error
+    assert "dim: 99 there, 4 here" in error
+    assert "--force" in error
+    assert not (lake / "embeddings").exists()
+    assert job("train", "--force", *more) == 0
+    assert not (lake / "_checkpoints").exists()
+
+
+def test_a_truncated_shard_stops_the_trainer_and_names_the_file(job: Job, capsys: Any, walked: Any) -> None:
+    lake, more = walked
+    shard = sorted((lake / "walks").glob("*.parquet"))[0]
     whole = shard.read_bytes()
     shard.write_bytes(whole[: len(whole) // 2])
-    capsys.readouterr()
-    assert job("train", *more) == 2
+    assert job("train", "--force", *more) == 2
+    shard.write_bytes(whole)
     error = capsys.readouterr().err
     assert shard.name in error
     assert "truncated or damaged" in error
-    assert not (tmp_path / "embeddings").exists()
 
 
 def test_verbose_shows_the_stack_trace(job: Job, capsys: Any, tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ from walkgram import tables
 Job = Callable[..., int]
 LINE = ("interactions", "pairs", "edges", "graph", "walks", "train", "neighbours", "export")
 SMALL = {
-    "sample.users": 60, "sample.items": 40, "sample.ratings": 900, "sample.groups": 4, "edges.min_frequency": 2, "edges.min_weight": 0.5,
-    "walks.num_walks": 3, "walks.walk_length": 8, "train.dim": 8, "train.epochs": 2, "neighbours.block_rows": 16, "pairs.keep": "true",
+    "sample.users": 60, "sample.items": 40, "sample.ratings": 900, "sample.groups": 4,
+    "edges.min_frequency": 2, "edges.min_weight": 0.5,
+    "walks.num_walks": 3, "walks.walk_length": 8, "train.dim": 8, "train.epochs": 2,
+    "neighbours.block_rows": 16, "pairs.keep": "true",
 }  # fmt: skip
 
 

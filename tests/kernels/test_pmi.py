@@ -26,7 +26,8 @@ ONE = np.ones(1)
 def test_every_weight_is_that_of_the_formula(formula: str, smoothing: float, total: float) -> None:
     smoothed = sum(f**smoothing for f in EVERY)
     _, weight = pmi.weigh(JOINT, FX, FY, total, formula, 1.1, smoothing, smoothed)
-    expected = [oracles.weight(formula, *counts, total, 1.1, smoothing, EVERY) for counts in zip(JOINT, FX, FY, strict=True)]
+    counts = zip(JOINT, FX, FY, strict=True)
+    expected = [oracles.weight(formula, *of_pair, total, 1.1, smoothing, EVERY) for of_pair in counts]
     np.testing.assert_allclose(weight, expected, rtol=1e-12, atol=1e-12)
     assert len({round(w, 9) for w in expected}) > 2
 

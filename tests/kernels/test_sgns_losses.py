@@ -9,11 +9,12 @@ from torch.nn.functional import logsigmoid
 
 from walkgram.kernels import losses, sgns, windows
 
+Pair = tuple[Tensor, Tensor]
 RAGGED = [[0, 1, 2, 1, 3], [4], [2, 2, 0], [3, 4, 3, 4]]
 SHARED = [1, 5, 5, 0]
 
 
-def tables(scale: float = 1.0) -> tuple[Tensor, Tensor]:
+def tables(scale: float = 1.0) -> Pair:
     generator = torch.Generator().manual_seed(3)
     return tuple(scale * torch.randn(6, 5, dtype=torch.float64, generator=generator) for _ in range(2))  # type: ignore
 
@@ -23,7 +24,7 @@ def batch(walks: list[list[int]]) -> tuple[Tensor, Tensor]:
     return torch.tensor([w + [0] * (longest - len(w)) for w in walks]), torch.tensor([len(w) for w in walks])
 
 
-def objective(walks: list[list[int]], shared: list[int], window: int, k: float, tables: tuple[Tensor, Tensor]) -> Tensor:
+def objective(walks: list[list[int]], shared: list[int], window: int, k: float, tables: Pair) -> Tensor:
     """Minus the log-likelihood, pair by pair: each context by its weight, and k / len(shared) of it each negative."""
     inward, outward = tables
     total = torch.zeros((), dtype=torch.float64)
@@ -39,7 +40,7 @@ def objective(walks: list[list[int]], shared: list[int], window: int, k: float, 
     return total
 
 
-def by_row(walks: list[list[int]], shared: list[int], window: int, k: float, tables: tuple[Tensor, Tensor]) -> list[Tensor]:
+def by_row(walks: list[list[int]], shared: list[int], window: int, k: float, tables: Pair) -> list[Tensor]:
     """The loss, and the kernel's ascent directions summed by row of the tables."""
     (rows, lengths), (inward, outward) = batch(walks), tables
     weights = sgns.pair_weights(torch.from_numpy(windows.band(rows.shape[1], window)).double(), lengths)
@@ -64,10 +65,11 @@ def test_gradients_are_those_of_the_loops(walks: list[list[int]], negatives: int
 
 
 def test_the_weight_is_the_sum_of_the_band_inside_the_walks() -> None:
-    rows, lengths = batch(RAGGED)
+    lengths = batch(RAGGED)[1]
     weights = sgns.pair_weights(torch.from_numpy(windows.band(5, 2)), lengths)
     found = sgns.gradients(torch.zeros(4, 5, 2), torch.zeros(4, 5, 2), torch.zeros(3, 2), weights, 5)
-    expected = sum((3 - abs(i - j)) / 2 for w in RAGGED for i in range(len(w)) for j in range(len(w)) if 0 < abs(i - j) < 3)
+    places = [(i, j) for walk in RAGGED for i in range(len(walk)) for j in range(len(walk))]
+    expected = sum((3 - abs(i - j)) / 2 for i, j in places if 0 < abs(i - j) < 3)
     assert float(found.weight) == pytest.approx(expected)
     assert float(found.loss) == pytest.approx(expected * math.log(2) * 6)
 
@@ -109,7 +111,8 @@ def test_weighted_bce_is_the_formula_over_the_batch_not_over_the_weights() -> No
 
 
 @pytest.mark.parametrize(("logit", "label", "loss", "slope"), [
-    (1e9, 1.0, 0.0, 0.0), (-1e9, 1.0, 1e9, -1.0), (1e9, 0.0, 1e9, 1.0), (-1e9, 0.0, 0.0, 0.0), (0.0, 1.0, math.log(2), -0.5),
+    (1e9, 1.0, 0.0, 0.0), (-1e9, 1.0, 1e9, -1.0), (1e9, 0.0, 1e9, 1.0), (-1e9, 0.0, 0.0, 0.0),
+    (0.0, 1.0, math.log(2), -0.5),
 ])  # fmt: skip
 def test_bce_and_its_slope_at_the_ends(logit: float, label: float, loss: float, slope: float) -> None:
     logits = torch.tensor([logit], requires_grad=True)

@@ -1,5 +1,7 @@
 """Blockwise top-k: against sorting, however the rows are cut into blocks."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ PLANE = np.array([[1, 0], [0, 1], [2, 1], [-1, 0], [1, 1], [2, 1]], np.float32)
 
 def found(vectors: Matrix, k: int, cuts: tuple[int, ...] = (), first: int = 0, last: int | None = None) -> list[list]:  # type: ignore[type-arg]
     bounds = [0, *cuts, len(vectors)]
-    blocks = [(low, vectors[low:high]) for low, high in zip(bounds[:-1], bounds[1:], strict=True)]
+    blocks = [(low, vectors[low:high]) for low, high in pairwise(bounds)]
     rows, scores = topk.top(vectors[first:last], first, blocks, k)
     return [list(zip(r, s, strict=True)) for r, s in zip(rows.tolist(), scores.tolist(), strict=True)]
 

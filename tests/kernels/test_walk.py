@@ -1,6 +1,7 @@
 """The walk kernel: equal walks however they are cut, the exact transition law, and the ends of the scale."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -27,7 +28,12 @@ def arrays(graph: oracles.Graph, n: int, weighted: bool = True) -> Graph:
 
 
 def walked(
-    graph: Graph, ids: Sequence[int] | NDArray[np.int64], p: float = 0.5, q: float = 2.0, length: int = 12, seed: int = 7
+    graph: Graph,
+    ids: Sequence[int] | NDArray[np.int64],
+    p: float = 0.5,
+    q: float = 2.0,
+    length: int = 12,
+    seed: int = 7,
 ) -> list[list[int]]:
     """One walk for each id, from node id modulo n; lists cut at their lengths."""
     walk_ids = np.array(ids, np.int64)
@@ -40,10 +46,8 @@ def walked(
 def test_walks_are_equal_however_the_ids_are_cut_ordered_or_chosen(weighted: bool, p: float, q: float) -> None:
     graph = arrays(TRIANGLES, 10, weighted)
     whole = walked(graph, range(1000), p, q)
-    parts = [
-        walk for low, high in [(0, 1), (1, 300), (300, 999), (999, 1000)] for walk in walked(graph, range(low, high), p, q)
-    ]
-    assert parts == whole
+    parts = [walked(graph, range(low, high), p, q) for low, high in pairwise([0, 1, 300, 999, 1000])]
+    assert [walk for part in parts for walk in part] == whole
     order = np.random.default_rng(1).permutation(1000)
     assert walked(graph, order, p, q) == [whole[i] for i in order]
     assert walked(graph, [640, 3, 3, 77], p, q) == [whole[i] for i in (640, 3, 3, 77)]
@@ -70,7 +74,7 @@ def test_ids_and_seeds_near_two_to_the_63_walk() -> None:
 def test_every_step_follows_an_edge_and_walks_start_where_they_are_told(weighted: bool) -> None:
     for i, walk in enumerate(walked(arrays(TRIANGLES, 10, weighted), range(500), 0.25, 4.0)):
         assert walk[0] == i % 10
-        assert all(x in TRIANGLES[v] for v, x in zip(walk[:-1], walk[1:], strict=True))
+        assert all(x in TRIANGLES[v] for v, x in pairwise(walk))
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 80])

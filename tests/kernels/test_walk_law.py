@@ -1,4 +1,4 @@
-"""The law of the walk kernel: chi-square of its transitions against exact node2vec probabilities, and against wrong ones."""
+"""The law of the walk kernel: chi-square of its steps against exact node2vec probabilities, and against wrong ones."""
 
 from collections.abc import Callable, Mapping
 
@@ -19,8 +19,8 @@ UNDIRECTED = oracles.undirected([
 ])  # fmt: skip
 DIRECTED = {
     0: {1: 1.0, 2: 3.0, 4: 1.0}, 1: {2: 2.0, 3: 1.0}, 2: {0: 1.0, 3: 2.0, 4: 0.5}, 3: {3: 1.0, 5: 2.0, 1: 1.0},
-    4: {0: 2.0, 5: 1.0, 6: 1.0}, 5: {6: 1.0, 0: 4.0, 3: 1.0}, 6: {7: 1.0, 4: 2.0}, 7: {8: 1.0, 6: 1.0}, 8: {9: 1.0, 2: 1.0},
-    9: {0: 1.0},
+    4: {0: 2.0, 5: 1.0, 6: 1.0}, 5: {6: 1.0, 0: 4.0, 3: 1.0}, 6: {7: 1.0, 4: 2.0}, 7: {8: 1.0, 6: 1.0},
+    8: {9: 1.0, 2: 1.0}, 9: {0: 1.0},
 }  # fmt: skip
 EQUAL = {v: dict.fromkeys(row, 1.0) for v, row in UNDIRECTED.items()}
 BIASES = [(0.25, 4.0), (4.0, 0.25), (0.5, 2.0), (0.1, 1.0), (1.0, 1.0)]

@@ -1,6 +1,7 @@
 """The graph's blocks, walks through Spark, tokens, and the GraphFrame door."""
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_walks_are_equal_for_any_number_of_partitions_and_on_a_rerun(spark: Any,
     assert one == walked(spark, store, 2) == walked(spark, store, 7) == walked(spark, store, 1)
     assert all(one[i][0] == i % 6 and len(one[i]) == 12 for i in one)
     edges = {(a, b) for a, b, _ in EDGES} | {(b, a) for a, b, _ in EDGES}
-    assert all(step in edges for walk in one.values() for step in zip(walk, walk[1:], strict=False))
+    assert all(step in edges for walk in one.values() for step in pairwise(walk))
 
 
 def test_another_seed_gives_other_walks(spark: Any, tmp_path: Path) -> None:

@@ -76,7 +76,10 @@ def test_ratings_that_are_not_finite_are_bad(spark: Any, rating: float) -> None:
 def test_text_ratings_and_times_are_read_or_bad(spark: Any) -> None:
     text = "user_id string, item_id string, rating string, timestamp string"
     frame = spark.createDataFrame(
-        [("1", "1", "4.5", "10"), ("1", "2", "good", "10"), ("1", "3", None, "yesterday"), ("1", "4", "", None), ("1", "5", "NaN", "1"), ("1", "6", "3", "2001-02-03 04:05:06")],
+        [
+            ("1", "1", "4.5", "10"), ("1", "2", "good", "10"), ("1", "3", None, "yesterday"),
+            ("1", "4", "", None), ("1", "5", "NaN", "1"), ("1", "6", "3", "2001-02-03 04:05:06"),
+        ],
         text,
     )  # fmt: skip
     assert [b is not None for b in bad(frame, untyped=True)] == [False, True, True, True, True, False]

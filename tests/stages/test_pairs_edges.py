@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from walkgram.config.schema import Edges, Pmi
 from walkgram.lake.blocks import Blocks
 from walkgram.stages import edges, pairs, vocabulary
 
@@ -91,7 +92,11 @@ def test_edges_are_the_same_from_counts_and_from_the_pairs_table(spark: Any, tmp
     store = Blocks(str(tmp_path / "users"), "test")
     often = {pair for pair, f in brute_force(baskets).items() if f >= 3}
     for formula in ("pmi_frequency", "npmi", "shifted", "cosine"):
-        weigher = edges.Weigher(Blocks(str(tmp_path / "frequency"), "test"), total, formula, 2.0, 0.75, 0.2, 3)
+        options, cuts = (
+            Pmi.model_validate({"weight": formula, "shift": 2.0, "smoothing": 0.75}),
+            Edges(min_weight=0.2, min_frequency=3),
+        )
+        weigher = edges.Weigher(Blocks(str(tmp_path / "frequency"), "test"), total, options, cuts)
         tasks = spark.range(0, len(spans), 1, len(spans))
         direct = pairs.counts(tasks, spans, plan.blocks, n, store, weigher, edges.SCHEMA).collect()
         assert sorted(map(tuple, direct)) == sorted(map(tuple, edges.from_pairs(stored, weigher).collect()))
@@ -103,7 +108,7 @@ def test_edges_are_the_same_from_counts_and_from_the_pairs_table(spark: Any, tmp
 def test_pmi_of_an_edge_is_the_definition(spark: Any, tmp_path: Path) -> None:
     baskets = {0: {1, 2}, 1: {1, 2}, 2: {1, 3}, 3: {3}}
     frame, _, _ = counted(spark, tmp_path, baskets, 1, 1)
-    weigher = edges.Weigher(Blocks(str(tmp_path / "frequency"), "test"), 7.0, "pmi_frequency", 1.0, 1.0, 0.0, 1)
+    weigher = edges.Weigher(Blocks(str(tmp_path / "frequency"), "test"), 7.0, Pmi(), Edges())
     found = {(r["src"], r["dst"]): r for r in edges.from_pairs(frame, weigher).collect()}
     index = indexed(baskets)
     edge = found[(index[1], index[2])]  # f(1) = 3, f(2) = 2, f(1, 2) = 2, N = 7

@@ -106,7 +106,8 @@ def test_empty_shards_and_row_groups_beside_others_are_passed_over() -> None:
 
 def test_parquet_shards_give_the_walks_that_were_written(tmp_path: Path) -> None:
     schema = tables.schema("walks")
-    batches = [pa.RecordBatch.from_pylist([{"walk_id": i, "walk": walk} for i, walk in group], schema) for group in GROUPS]
+    rows = [[{"walk_id": i, "walk": walk} for i, walk in group] for group in GROUPS]
+    batches = [pa.RecordBatch.from_pylist(group, schema) for group in rows]
     assert arrow.write_table(str(tmp_path / "walks"), schema, batches) == 5
     walks = Walks(arrow.shards(str(tmp_path / "walks")), NODES)
     assert sorted(epoch_of(walks, 2, 7, 0)) == GROUPS[0] + GROUPS[1]

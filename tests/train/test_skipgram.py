@@ -1,4 +1,4 @@
-"""Objective `skipgram`: one step against autograd, the schedule, planted communities from walks to vectors, the ends."""
+"""Objective `skipgram`: one step against autograd, the schedule, planted communities from walks to vectors."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_a_step_goes_down_the_gradient_of_the_loops_at_the_falling_rate() -> Non
         loss = looped(batch, drawn, inward, outward)
         down = torch.autograd.grad(loss, (inward, outward))
         found, weight = skipgram.step(batch, progress)
-        assert found == pytest.approx(float(loss), rel=1e-5)
+        assert found == pytest.approx(loss.item(), rel=1e-5)
         assert weight == pytest.approx(sum(1.5 * 2 * n - 4 if n > 1 else 0 for n in (5, 1, 3, 4)))
         for table, start, slope in zip(skipgram.vectors(), (inward, outward), down, strict=True):
             torch.testing.assert_close(table.double(), start.detach() - rate * slope, rtol=0, atol=1e-5)
@@ -98,7 +98,7 @@ def test_without_negatives_only_the_contexts_pull() -> None:
 
 
 def planted(groups: int, size: int, seed: int) -> dict[int, dict[int, float]]:
-    """Groups with an edge inside at .6 and between at .03, weights of 1 to 3; one edge round the ring, so none is alone."""
+    """Groups with an edge inside at .6 and between at .03, weights of 1 to 3; a ring besides, so that none is alone."""
     rng, n = np.random.default_rng(seed), groups * size
     chance = np.where(np.arange(n)[:, None] // size == np.arange(n) // size, 0.6, 0.03)
     both = np.argwhere(np.triu(rng.random((n, n)) < chance, 1))
@@ -115,9 +115,8 @@ def test_planted_communities_are_found_from_walks() -> None:
     ids = np.arange(10 * n)
     nodes, lengths = walk_graph(csr_rows, ids % n, ids, 7, 0.5, 2.0, length)
     assert (lengths == length).all()
-    shards = [
-        MemoryShard([list(zip(ids[part].tolist(), nodes[part].tolist(), strict=True))]) for part in (ids < 400, ids >= 400)
-    ]
+    rows = list(zip(ids.tolist(), nodes.tolist(), strict=True))
+    shards = [MemoryShard([rows[:400]]), MemoryShard([rows[400:]])]
     config = Train(dim=16, window=5, epochs=3, negatives=5, skipgram=Options(learning_rate=0.05))
     skipgram = Skipgram(Walks(shards, np.arange(n)), np.bincount(nodes.ravel(), minlength=n), config)
     losses = [e.loss for e in loop.train(skipgram, 3, loop.Checkpoints("memory:", lambda: None, lambda _: None, {}))]

@@ -47,7 +47,7 @@ def test_many_rows_come_in_parts_that_fit_together(monkeypatch: pytest.MonkeyPat
         np.testing.assert_array_equal(table.matrix(rows["context_vector"]), vectors + 1)
 
 
-@pytest.mark.parametrize("vectors", [VECTORS, VECTORS[:1], VECTORS[:, :1], VECTORS[:, ::-1]], ids=lambda v: str(v.shape))
+@pytest.mark.parametrize("vectors", [VECTORS, VECTORS[:1], VECTORS[:, :1], VECTORS[:, ::-1]])
 def test_a_matrix_comes_back_bit_by_bit(vectors: np.ndarray) -> None:
     back = table.matrix(table.lists(vectors))
     assert back.dtype == np.float32

@@ -47,7 +47,7 @@ class Input(Section):
     source: Literal["files", "archive", "sample"] = key(
         "files", "without input.path: files (an error that asks for a path), archive (download input.url), sample"
     )
-    interactions: str = key("", 'the interactions inside input.path; "": input.path itself')
+    interactions: str = key("", 'the interactions inside input.path where that is a folder; "": all of it')
     items: str = key("", 'the items table inside input.path (or an absolute path); "": none')
     format: Literal["auto", "csv", "parquet", "json"] = key("auto", "csv (with header), parquet, json (lines); auto: by suffix")
     delimiter: str = key(",", "CSV's delimiter", min_length=1, max_length=4)

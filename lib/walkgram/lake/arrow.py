@@ -93,6 +93,8 @@ def write_table(folder: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch
     return rows
 
 
-def write_csv(folder: str, name: str, frame: pd.DataFrame) -> None:
-    """Write a small frame as a CSV file with header."""
-    files.open_output(files.join(folder, name), frame.to_csv(index=False).encode())
+def write_csv(folder: str, name: str, frame: pd.DataFrame) -> str:
+    """Write a small frame as a CSV file with header; its place."""
+    place = files.join(folder, name)
+    files.open_output(place, frame.to_csv(index=False).encode())
+    return place

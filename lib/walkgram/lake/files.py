@@ -13,6 +13,7 @@ from walkgram.errors import LakeError
 __all__ = [
     "check_output",
     "exists",
+    "is_file",
     "join",
     "local_path",
     "move",
@@ -60,6 +61,12 @@ def exists(uri: str) -> bool:
     """Whether a file or folder is there."""
     system, path = resolve(uri)
     return bool(system.get_file_info(path).type != fs.FileType.NotFound)
+
+
+def is_file(uri: str) -> bool:
+    """Whether a file is there."""
+    system, path = resolve(uri)
+    return bool(system.get_file_info(path).type == fs.FileType.File)
 
 
 def open_input(uri: str) -> bytes:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from pyarrow import fs
 from pyspark.sql import DataFrame, SparkSession
@@ -10,29 +11,34 @@ from walkgram.config.schema import Input
 from walkgram.errors import InputError
 from walkgram.lake import archive, files
 
-__all__ = ["fingerprint", "kind_of", "open_source", "places"]
+__all__ = ["Source", "fingerprints", "open_source", "places", "sampled"]
 
 SUFFIXES = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 
 
-def open_source(spark: SparkSession, place: str, kind: str, config: Input, columns: Mapping[str, str]) -> DataFrame:
-    """A source of this `kind` as a DataFrame with the source's own columns; text formats give strings (JSON: what it infers).
+class Source(NamedTuple):
+    """A source with its own columns; `untyped` where all of them are text (CSV)."""
+
+    frame: DataFrame
+    untyped: bool
+
+
+def open_source(spark: SparkSession, place: str, config: Input, columns: Mapping[str, str]) -> Source:
+    """A source as a DataFrame.
 
     `columns` maps each configuration key to the column that must be there. Raises `InputError` that names it otherwise.
     """
-    uri = files.spark_uri(place)
+    uri, kind = files.spark_uri(place), kind_of(place, config)
     if kind == "csv":
         # All text: types are read with checks that can name the bad value. Headers are compared, not assumed.
-        tab = place.endswith(".tsv") and config.delimiter == ","
-        frame = spark.read.csv(
-            uri, header=True, sep="\t" if tab else config.delimiter, escape='"', enforceSchema=False, inferSchema=False
-        )
+        separator = "\t" if place.endswith(".tsv") and config.delimiter == "," else config.delimiter
+        frame = spark.read.csv(uri, header=True, sep=separator, escape='"', enforceSchema=False, inferSchema=False)
     elif kind == "json":
         frame = spark.read.json(uri)
     else:
         frame = spark.read.parquet(uri)
     check_columns(place, frame.columns, columns)
-    return frame
+    return Source(frame, kind == "csv")
 
 
 def check_columns(place: str, have: list[str], columns: Mapping[str, str]) -> None:
@@ -52,6 +58,8 @@ def data_files(place: str) -> list[fs.FileInfo]:
     if info.type == fs.FileType.NotFound:
         raise InputError(f"{place}: no such file or folder: check input.path (and input.interactions, input.items)")
     if info.type == fs.FileType.File:
+        if info.base_name[0] in "._":
+            raise InputError(f"{place}: Spark leaves out files whose names begin with _ or a dot: rename it")
         return [info]
     below = system.get_file_info(fs.FileSelector(path, recursive=True))
     found = [
@@ -91,6 +99,16 @@ def fingerprint(place: str) -> str:
     return hashlib.sha256("\n".join(listed).encode()).hexdigest()
 
 
+def sampled(config: Input) -> bool:
+    """Whether the source is the generated sample."""
+    return config.source == "sample" and not config.path
+
+
+def fingerprints(config: Input) -> dict[str, str]:
+    """The fingerprint of every place of a source; none for the sample, which is a function of its configuration."""
+    return {} if sampled(config) else {place: fingerprint(place) for place in places(config) if place}
+
+
 def places(config: Input) -> tuple[str, str]:
     """(interactions, items or "") of a source of files or of an archive; an archive is downloaded at first use."""
     if config.path:
@@ -99,6 +117,8 @@ def places(config: Input) -> tuple[str, str]:
         root = archive.fetch(config.url, config.sha256, config.cache)
     else:
         raise InputError("input.path is empty: name the folder or file of the interactions (make run INPUT=...)")
+    if files.is_file(root):  # then it is the interactions itself, and the items are beside it
+        return root, below(root.rpartition("/")[0] or ".", config.items) if config.items else ""
     return below(root, config.interactions), below(root, config.items) if config.items else ""
 
 

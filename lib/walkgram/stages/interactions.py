@@ -15,7 +15,7 @@ from walkgram.config.schema import Columns
 from walkgram.errors import InputError
 from walkgram.stages.contract import conform
 
-__all__ = ["census", "check", "kept", "latest", "needed", "typed", "usable"]
+__all__ = ["census", "check", "kept", "latest", "needed", "tally", "typed", "usable"]
 
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}
 YEAR_10000 = 253_402_300_800  # seconds; later times are another unit read as this one
@@ -146,6 +146,13 @@ def check(found: Mapping[str, Any], place: str, columns: Columns, bad_rows: str)
         )
     if found["null_ids"] + found["bad"] == found["rows"]:
         raise InputError(f"{place}: no row can be used: {found['null_ids']:,} have a null id, {found['bad']:,} cannot be read")
+
+
+def tally(found: Mapping[str, Any], once: int, kept: int) -> dict[str, int]:
+    """What became of the rows of a census; `once`: rows after one a (user, item) was chosen."""
+    usable_rows = found["rows"] - found["null_ids"] - found["bad"]
+    left_out = {"null ids": found["null_ids"], "bad rows": found["bad"], "duplicates": usable_rows - once}
+    return {"rows read": found["rows"], **left_out, "below the threshold": once - kept, "kept": kept}
 
 
 def usable(rows: DataFrame) -> DataFrame:

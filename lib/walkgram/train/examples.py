@@ -154,6 +154,10 @@ class Examples:
             self.table.copy_(state["table"])
         self.optimiser.load_state_dict(dict(state["optimiser"]))
 
+    def counts(self) -> dict[str, int]:
+        """Examples before and after merging."""
+        return {"raw examples": self.merged.raw, "distinct examples": len(self.src)}
+
     def vectors(self) -> tuple[Tensor, None]:
         """The shared table; there is no other."""
         return self.table.detach(), None

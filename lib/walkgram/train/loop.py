@@ -35,6 +35,9 @@ class Objective(Protocol):
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over a state."""
 
+    def counts(self) -> dict[str, int]:
+        """What it counted, for the manifest."""
+
     def vectors(self) -> tuple[Tensor, Tensor | None]:
         """(vectors, context vectors or None), each (n, dim) float32."""
 

@@ -69,6 +69,10 @@ class Skipgram:
         self.context.copy_(state["context"])
         self.taken = int(state["taken"])
 
+    def counts(self) -> dict[str, int]:
+        """Batches so far."""
+        return {"batches": self.taken}
+
     def vectors(self) -> tuple[Tensor, Tensor]:
         """The in table and the out table."""
         return self.vector, self.context

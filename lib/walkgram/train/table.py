@@ -12,23 +12,22 @@ ROWS = 1 << 16
 
 
 def batches(
-    schema: pa.Schema,
-    item_ids: pa.Array,
-    frequency: NDArray[np.int64],
-    vectors: NDArray[np.float32],
-    contexts: NDArray[np.float32] | None,
-    run_id: str,
+    schema: pa.Schema, words: pa.Table, vectors: NDArray[np.float32], contexts: NDArray[np.float32] | None, run_id: str
 ) -> Iterator[pa.RecordBatch]:
-    """Rows of the embeddings table, ROWS at a time; all (n, ...) in one order, origin "trained", no side."""
-    for low in range(0, len(item_ids), ROWS):
+    """Rows of the embeddings table, ROWS at a time: origin "trained", no side.
+
+    words: n rows of the vocabulary (item_id, frequency); vectors, contexts: (n, dim) float32 in the same order.
+    """
+    for low in range(0, len(vectors), ROWS):
         part = slice(low, low + ROWS)
         rows = len(vectors[part])
+        own = words.slice(low, rows)
         columns = {
-            "item_id": item_ids[low : low + rows],
+            "item_id": own["item_id"].combine_chunks(),
             "side": pa.nulls(rows, pa.string()),
             "vector": lists(vectors[part]),
             "context_vector": pa.nulls(rows, pa.list_(pa.float32())) if contexts is None else lists(contexts[part]),
-            "frequency": pa.array(frequency[part]),
+            "frequency": own["frequency"].combine_chunks(),
             "origin": pa.array(["trained"] * rows),
             "run_id": pa.array([run_id] * rows),
         }

@@ -1,0 +1,118 @@
+"""Staging and commit, manifests, block files, Parquet as Arrow sees it."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from walkgram.errors import LakeError
+from walkgram.lake import arrow, files, manifest
+from walkgram.lake.blocks import Blocks
+
+
+def mark(job: str = "edges", code: str = "1") -> manifest.Manifest:
+    return manifest.identity(job, {"a": 1}, {"pairs": "x"}, code)
+
+
+def put(root: Path, text: str, made: manifest.Manifest) -> None:
+    with manifest.Transaction(str(root), made, ["edges"]) as out:
+        files.open_output(files.join(out.folder("edges"), "part"), text.encode())
+
+
+def test_a_commit_shows_the_table_whole_with_its_manifest(tmp_path: Path) -> None:
+    made = mark()
+    put(tmp_path, "first", made)
+    assert (tmp_path / "edges" / "part").read_text() == "first"
+    found = manifest.require(str(tmp_path), "edges", "edges")
+    assert (found.id, found.run, found.job) == (made.id, made.run, "edges")
+    put(tmp_path, "second", mark())
+    assert (tmp_path / "edges" / "part").read_text() == "second"
+    assert not list((tmp_path / "_staging").iterdir())
+
+
+def test_a_failure_leaves_the_former_table(tmp_path: Path) -> None:
+    put(tmp_path, "first", mark())
+    with pytest.raises(RuntimeError), manifest.Transaction(str(tmp_path), mark(), ["edges"]) as out:
+        files.open_output(files.join(out.folder("edges"), "part"), b"half")
+        raise RuntimeError
+    assert (tmp_path / "edges" / "part").read_text() == "first"
+    assert not list((tmp_path / "_staging").iterdir())
+
+
+def test_a_table_that_was_not_written_changes_nothing(tmp_path: Path) -> None:
+    put(tmp_path, "first", mark())
+    with (
+        pytest.raises(LakeError, match="wrote no other"),
+        manifest.Transaction(str(tmp_path), mark(), ["edges", "other"]) as out,
+    ):
+        files.open_output(files.join(out.folder("edges"), "part"), b"second")
+    assert (tmp_path / "edges" / "part").read_text() == "first"
+
+
+def test_identity_depends_on_code_configuration_and_inputs_but_not_on_the_run() -> None:
+    assert mark().id == mark().id
+    assert mark().run != mark().run
+    assert mark(code="2").id != mark().id
+    assert manifest.identity("edges", {"a": 2}, {"pairs": "x"}, "1").id != mark().id
+    assert manifest.identity("edges", {"a": 1}, {"pairs": "y"}, "1").id != mark().id
+
+
+def test_a_table_without_a_manifest_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "edges").mkdir()
+    assert manifest.read(str(tmp_path), "edges") is None
+    with pytest.raises(LakeError, match=r"run jobs/edges\.py first"):
+        manifest.require(str(tmp_path), "edges", "edges")
+
+
+def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
+    put(tmp_path, "first", mark())
+    (tmp_path / "edges" / "_manifest.json").write_text("{")
+    with pytest.raises(LakeError, match=r"_manifest\.json: damaged"):
+        manifest.read(str(tmp_path), "edges")
+
+
+def test_the_code_version_is_stable() -> None:
+    assert manifest.code_version() == manifest.code_version()
+    assert manifest.code_version().startswith("0.")
+
+
+def test_blocks_come_back_mapped_and_the_first_attempt_stays(tmp_path: Path) -> None:
+    store = Blocks(str(tmp_path), "run")
+    store.write(3, {"a": np.arange(5), "none": np.empty(0, np.uint32)})
+    store.write(3, {"a": np.zeros(5, int)})
+    block = store.open(3)
+    assert block["a"].tolist() == [0, 1, 2, 3, 4]
+    assert len(block["none"]) == 0
+    assert isinstance(block["a"], np.memmap)
+    assert store.count() == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["block-00003"]
+
+
+def test_a_missing_or_truncated_block_is_named(tmp_path: Path) -> None:
+    store = Blocks(str(tmp_path), "run")
+    with pytest.raises(LakeError, match="no block there"):
+        store.open(0)
+    store.write(1, {"a": np.arange(1000)})
+    file = tmp_path / "block-00001" / "a.npy"
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(LakeError, match=r"a\.npy: damaged block"):
+        store.open(1)
+
+
+def test_parquet_is_written_streamed_and_counted(tmp_path: Path) -> None:
+    schema = pa.schema([("x", pa.int64())])
+    batches = [pa.record_batch([pa.array([1, 2])], schema=schema), pa.record_batch([pa.array([3])], schema=schema)]
+    assert arrow.write_table(str(tmp_path / "t"), schema, batches) == 3
+    assert arrow.count_rows(str(tmp_path / "t")) == 3
+    assert arrow.read_table(str(tmp_path / "t"))["x"].to_pylist() == [1, 2, 3]
+    assert arrow.write_table(str(tmp_path / "empty"), schema, []) == 0
+    assert arrow.read_table(str(tmp_path / "empty")).schema == schema
+
+
+def test_a_bare_path_is_local_and_other_places_are_uris(tmp_path: Path) -> None:
+    assert files.spark_uri(str(tmp_path)) == f"file://{tmp_path}"
+    assert files.spark_uri("s3://bucket/lake") == "s3a://bucket/lake"
+    assert files.resolve(f"file://{tmp_path}/a b")[1] == f"{tmp_path}/a b"
+    with pytest.raises(LakeError, match="no such file system"):
+        files.resolve("nothing://x/y")
