@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(VENV)/bin/python
 export PYSPARK_DRIVER_PYTHON := $(PYSPARK_PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help java setup run test test-all check format lock zip clean
+.PHONY: help java setup run test test-slow check format lock zip clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,8 +20,8 @@ run: java $(READY)  ## the whole line: make run [CONFIG=conf/X.toml] [INPUT=fold
 test: java $(READY)  ## the default tests
 	$(PYSPARK_PYTHON) -m pytest -m "not slow" $(ARGS)
 
-test-all: java $(READY)  ## every test, the slow ones too
-	$(PYSPARK_PYTHON) -m pytest $(ARGS)
+test-slow: java $(READY)  ## the tests that take minutes
+	$(PYSPARK_PYTHON) -m pytest -m slow $(ARGS)
 
 check: $(READY)  ## ruff (lint and format), mypy strict, the architecture test
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -27,7 +27,8 @@ def run(run: job.Run) -> Mapping[str, Any]:
     kept = run.write("interactions", interactions.kept(one, threshold))
     if kept == 0:
         nothing = f"interactions.min_rating = {threshold} keeps none of {found['rows']:,} rows"
-        raise InputError(f"{nothing}; the highest rating is {found['highest']}")
+        highest = found["highest"]
+        raise InputError(f"{nothing}; " + ("no row has a rating" if highest is None else f"the highest rating is {highest}"))
     items_kept = run.write("vocabulary", vocabulary.vocabulary(run.read("interactions")))
     if items_place:
         side = sources.open_source(run.spark, items_place, config, items.needed(config.item_columns)).frame

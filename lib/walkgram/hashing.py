@@ -6,12 +6,24 @@ generators", variant 13 of Stafford), applied twice so that streams of different
 unsigned throughout; a range is taken by the high half of a 64 x 32-bit product, whose bias is below 2^-32.
 """
 
+import hashlib
 from typing import Any
 
 import numba
 import numpy as np
 
-__all__ = ["bits", "bits_array", "buffered_permutation", "mix", "permutation", "scale", "stream", "unit", "unit_matrix"]
+__all__ = [
+    "bits",
+    "bits_array",
+    "buffered_permutation",
+    "mix",
+    "permutation",
+    "purpose",
+    "scale",
+    "stream",
+    "unit",
+    "unit_matrix",
+]
 
 U64 = np.uint64
 GAMMA = U64(0x9E3779B97F4A7C15)
@@ -56,6 +68,12 @@ def scale(word: Any, n: Any) -> Any:
 def unit(word: Any) -> Any:
     """A float64 in [0, 1) from the upper 53 of 64 random bits."""
     return np.float64(U64(word) >> S11) * TO_UNIT
+
+
+def purpose(seed: int, name: str) -> int:
+    """The seed of one use of randomness (walks, negatives, order, ...) under the user's seed: uses never share numbers."""
+    digest = hashlib.blake2b(f"{seed} {name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1  # below 2^63: numba takes it as an int64
 
 
 @numba.njit(cache=True)

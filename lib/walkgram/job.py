@@ -201,6 +201,9 @@ def one_line(error: BaseException) -> tuple[str, int]:
     ours = re.search(r"walkgram\.errors\.\w+: (.+)", text)
     if ours:
         return ours.group(1), 2
+    header = re.search(r"CSV header does not conform to the schema(?s:.*?)CSV file: (\S+)", text)
+    if header:
+        return f"{header.group(1)} has another header than the other files: set input.interactions to the table's file", 2
     unreadable = re.search(r"\[FAILED_READ_FILE[^\]]*\][^\n]*?(\S+:/[^\s]+)", text)
     if unreadable:
         return (

@@ -31,6 +31,7 @@ def start(name: str, verbose: bool = False) -> SparkSession:
         conf.setIfMissing(key, value)
     conf.setIfMissing("spark.app.name", f"walkgram {name}")
     conf.set("spark.sql.session.timeZone", "UTC")
+    conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")  # pandas writes nanoseconds; lake/sources.py makes times of them
     spark = SparkSession.builder.config(conf=conf).getOrCreate()
     spark.sparkContext.setLogLevel("WARN" if verbose else "OFF")
     return spark

@@ -122,7 +122,14 @@ def walked(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     from walkgram import job
 
     lake = tmp_path_factory.mktemp("walked")
-    cuts = ("interactions.min_rating=none", "edges.min_frequency=1", "edges.min_weight=0", "walks.walk_length=5", "train.dim=4")
+    cuts = (
+        "interactions.min_rating=none",
+        "pmi.weight=frequency",
+        "edges.min_frequency=1",
+        "edges.min_weight=0",
+        "walks.walk_length=5",
+        "train.dim=4",
+    )
     more = (
         *source(lake / "ratings.csv", GOOD),
         *(part for cut in cuts for part in ("--set", cut)),

@@ -86,6 +86,7 @@ def test_a_shuffle_buffer_gives_back_every_number_once(n: int, buffer: int) -> N
 def test_a_shuffle_buffer_never_gives_a_number_before_it_was_filled_in() -> None:
     out = hashing.buffered_permutation(7, 1, 1000, 50)
     assert (out - np.arange(1000) < 50).all()
+    assert sorted(out.tolist()) == list(range(1000))
     assert (out != np.arange(1000)).any()
     assert hashing.buffered_permutation(7, 1, 20, 1).tolist() == list(range(20))
 

@@ -57,6 +57,15 @@ def test_a_weight_does_not_depend_on_the_order_of_the_pair(formula: str, smoothi
     np.testing.assert_allclose(there, back, rtol=1e-14, atol=1e-14)
 
 
+def test_a_direction_below_zero_is_cut_before_the_mean_is_taken() -> None:
+    every = [1.0, 50.0, 100.0, 4.0]
+    ways = [oracles.pmi(1, *fs, 200.0, 0.5, every) for fs in ((1, 50), (50, 1))]
+    assert min(ways) < 0 < sum(ways)
+    for formula in ("ppmi", "shifted"):
+        _, weight = pmi.weigh(ONE, ONE, 50 * ONE, 200.0, formula, 1.0, 0.5, sum(f**0.5 for f in every))
+        assert weight[0] == pytest.approx(max(ways) / 2, rel=1e-12)
+
+
 def test_independent_items_have_pmi_zero_among_users() -> None:
     value, weight = pmi.weigh(10 * ONE, 20 * ONE, 50 * ONE, 100.0, "pmi_frequency")
     assert abs(value[0]) < 1e-14

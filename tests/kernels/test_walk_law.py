@@ -23,7 +23,8 @@ DIRECTED = {
     8: {9: 1.0, 2: 1.0}, 9: {0: 1.0},
 }  # fmt: skip
 EQUAL = {v: dict.fromkeys(row, 1.0) for v, row in UNDIRECTED.items()}
-BIASES = [(0.25, 4.0), (4.0, 0.25), (0.5, 2.0), (0.1, 1.0), (1.0, 1.0)]
+BIASES = [(0.25, 4.0), (4.0, 0.25), (0.5, 2.0), (0.1, 1.0), (0.1, 0.5), (0.5, 0.25), (1.0, 1.0)]
+EXTREME = [(1e4, 1.0), (1.0, 1e4), (1e4, 1e4), (1e9, 0.5)]  # rejection gives up: the row's exact probabilities are drawn from
 GRAPHS = {"undirected": UNDIRECTED, "directed": DIRECTED, "unweighted": EQUAL}
 
 
@@ -107,7 +108,7 @@ def near_by_the_other_way(graph: oracles.Graph, p: float, q: float) -> Rule:
     return rule
 
 
-@pytest.mark.parametrize(("p", "q"), BIASES, ids=str)
+@pytest.mark.parametrize(("p", "q"), [*BIASES, *EXTREME], ids=str)
 @pytest.mark.parametrize("name", GRAPHS)
 def test_steps_follow_the_exact_probabilities(name: str, p: float, q: float) -> None:
     counts = counted(GRAPHS[name], p, q, name != "unweighted")

@@ -115,7 +115,7 @@ def test_text_ids_become_longs_only_where_none_of_them_changes(spark: Any, ids: 
     assert {str(r["item_id"]) for r in typed.collect()} == {str(i) for i in ids}
 
 
-@pytest.mark.parametrize("kind", ["double", "boolean", "array<long>"])
+@pytest.mark.parametrize("kind", ["boolean", "array<long>", "date"])
 def test_an_id_column_of_another_type_is_named(spark: Any, kind: str) -> None:
     frame = spark.createDataFrame([], f"user_id {kind}, item_id long, rating double, timestamp long")
     with pytest.raises(InputError, match="'user_id' is"):
@@ -141,3 +141,25 @@ def test_a_table_that_cannot_be_used_says_why(spark: Any, rows: list[Any], said:
     found = interactions.census(interactions.typed(spark.createDataFrame(rows, SCHEMA), COLUMNS, "s", False))
     with pytest.raises(InputError, match=said):
         interactions.check(found, "place", COLUMNS, "drop")
+
+
+@pytest.mark.parametrize("kind", ["double", "float", "decimal(12,2)"])
+def test_whole_numbers_stored_as_another_number_are_longs_and_others_are_bad(spark: Any, kind: str) -> None:
+    rows = spark.createDataFrame([(1.0, 1), (2.5, 2), (None, 3)], "user_id double, item_id long").selectExpr(
+        f"cast(user_id as {kind}) user_id", "item_id", "1.0D rating", "1L timestamp"
+    )
+    typed = interactions.typed(rows, COLUMNS, "s", False).collect()
+    assert [(r["user_id"], r["bad"] is not None) for r in typed] == [(1, False), (None, True), (None, False)]
+
+
+def test_doubles_beyond_their_precision_and_nan_are_no_ids(spark: Any) -> None:
+    rows = [(2.0**53, 1, 1.0, 1), (2.0**60, 1, 1.0, 1), (float("nan"), 1, 1.0, 1), (float("inf"), 1, 1.0, 1)]
+    typed = interactions.typed(
+        spark.createDataFrame(rows, "user_id double, item_id long, rating double, timestamp long"), COLUMNS, "s", False
+    )
+    assert [(r["user_id"], r["bad"] is not None) for r in typed.collect()] == [
+        (2**53, False),
+        (None, True),
+        (None, False),
+        (None, True),
+    ]

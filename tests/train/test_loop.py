@@ -107,6 +107,15 @@ def test_a_finished_run_is_not_trained_further_and_repeats_itself(make: Make) ->
     assert same(first, anew)
 
 
+def test_progress_rises_evenly_over_all_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    objective, told = skipgram(), []
+    step = objective.step
+    monkeypatch.setattr(objective, "step", lambda batch, progress: told.append(progress) or step(batch, progress))
+    loop.train(objective, 3, Memory().checkpoints())
+    steps = 3 * objective.steps()
+    assert told == pytest.approx([i / steps for i in range(steps)])
+
+
 @pytest.mark.parametrize("make", [examples, skipgram])
 def test_training_lowers_the_loss(make: Make) -> None:
     losses = [epoch.loss for epoch in loop.train(make(), 5, Memory().checkpoints())]

@@ -9,7 +9,7 @@ from torch.nn.functional import logsigmoid, normalize
 from oracles import MemoryShard, undirected
 from walkgram.config.schema import Skipgram as Options
 from walkgram.config.schema import Train
-from walkgram.kernels import csr
+from walkgram.kernels import csr, negatives
 from walkgram.kernels.walk import Graph
 from walkgram.kernels.walk import walks as walk_graph
 from walkgram.train import loop
@@ -45,27 +45,41 @@ def looped(batch: Batch, drawn: list[int], inward: Tensor, outward: Tensor) -> T
     return total
 
 
-def test_a_step_goes_down_the_gradient_of_the_loops_at_the_falling_rate() -> None:
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """The negatives of every step."""
+    steps: list[list[int]] = []
+    draw = negatives.Unigram.draw
+
+    def recording(self: negatives.Unigram, seed: int, step: int, count: int) -> np.ndarray:
+        rows = draw(self, seed, step, count)
+        steps.append(rows.tolist())
+        return rows
+
+    monkeypatch.setattr(negatives.Unigram, "draw", recording)
+    return steps
+
+
+@pytest.mark.parametrize(("progress", "rate"), [(0.0, 0.04), (0.5, 0.02), (0.9, 0.015)])
+def test_a_step_goes_down_the_gradient_of_the_loops(drawn: list[list[int]], progress: float, rate: float) -> None:
     skipgram = made(RAGGED, COUNTS, batch_walks=4, shared_negatives=7, learning_rate=0.04, min_learning_rate=0.015)
     batch = next(skipgram.batches(0))
-    drawn = skipgram.unigram.draw(skipgram.config.seed ^ 2, 0, 7).tolist()
-    for progress, rate in [(0.0, 0.04), (0.5, 0.02), (0.9, 0.015)]:
-        inward, outward = started(skipgram)
-        loss = looped(batch, drawn, inward, outward)
-        down = torch.autograd.grad(loss, (inward, outward))
-        found, weight = skipgram.step(batch, progress)
-        assert found == pytest.approx(loss.item(), rel=1e-5)
-        assert weight == pytest.approx(sum(1.5 * 2 * n - 4 if n > 1 else 0 for n in (5, 1, 3, 4)))
-        for table, start, slope in zip(skipgram.vectors(), (inward, outward), down, strict=True):
-            torch.testing.assert_close(table.double(), start.detach() - rate * slope, rtol=0, atol=1e-5)
+    inward, outward = started(skipgram)
+    found, weight = skipgram.step(batch, progress)
+    loss = looped(batch, drawn[0], inward, outward)
+    assert found == pytest.approx(loss.item(), rel=1e-5)
+    assert weight == pytest.approx(sum(3 * n - 4 if n > 1 else 0 for n in (5, 1, 3, 4)))
+    down = torch.autograd.grad(loss, (inward, outward))
+    for table, start, slope in zip(skipgram.vectors(), (inward, outward), down, strict=True):
+        torch.testing.assert_close(table.double(), start.detach() - rate * slope, rtol=0, atol=1e-5)
 
 
-def test_every_step_draws_other_negatives() -> None:
-    skipgram = made(RAGGED, COUNTS, shared_negatives=64)
-    seen = [skipgram.unigram.draw(skipgram.config.seed ^ 2, taken, 64).tolist() for taken in range(3)]
-    assert seen[0] != seen[1] != seen[2]
-    skipgram.step(next(skipgram.batches(0)), 0.0)
-    assert skipgram.state()["taken"] == 1
+def test_every_step_draws_other_negatives_of_the_walks_nodes(drawn: list[list[int]]) -> None:
+    skipgram = made(RAGGED, np.array([2, 2, 0, 3, 3]), shared_negatives=64)
+    for batch in [*skipgram.batches(0), *skipgram.batches(0), *skipgram.batches(1)]:
+        skipgram.step(batch, 0.0)
+    assert len({tuple(rows) for rows in drawn}) == 3
+    assert {row for rows in drawn for row in rows} == {0, 1, 3, 4}
 
 
 def test_tables_start_small_and_by_the_seed_alone() -> None:

@@ -13,7 +13,8 @@ FREQUENCY = np.array([9, 5, 2, 2])
 
 def written(ids: pa.Array, vectors: np.ndarray, contexts: np.ndarray | None) -> pa.Table:
     schema = tables.schema("embeddings", ids.type)
-    batches = table.batches(schema, ids, np.resize(FREQUENCY, len(vectors)), vectors, contexts, "run")
+    words = pa.table({"frequency": np.resize(FREQUENCY, len(vectors)), "item_id": ids})
+    batches = table.batches(schema, words, vectors, contexts, "run")
     return pa.Table.from_batches(batches, schema)
 
 

@@ -16,8 +16,8 @@ def build(src: Longs, dst: Longs, weight: Floats, low: int, high: int, n: int) -
     """(indptr, indices, weights) of the rows low..high-1 from directed edges in any order; duplicates are summed.
 
     src, dst, weight: (m,) with low <= src < high and 0 <= dst < n. indptr (high - low + 1,) int64, indices int32 rising
-    in each row, weights float64. Two counting sorts: O(m + n). Raises `ValueError` for an end outside its range or a
-    weight that is not above 0 and finite.
+    in each row, weights float64. Two counting sorts: O(m + n). Raises `ValueError` for an end outside its range, and
+    for a weight, or a sum of equal edges' weights, that is not above 0 and finite.
     """
     if len(src) and (src.min() < low or src.max() >= high or dst.min() < 0 or dst.max() >= n):
         raise ValueError(f"src must lie in {low}..{high - 1} and dst in 0..{n - 1}")
@@ -26,7 +26,10 @@ def build(src: Longs, dst: Longs, weight: Floats, low: int, high: int, n: int) -
     order = counting_order(dst, n)
     rows = src[order] - low
     order = order[counting_order(rows, high - low)]
-    return merge(src[order] - low, dst[order], weight[order], high - low)
+    indptr, indices, values = merge(src[order] - low, dst[order], weight[order], high - low)
+    if not np.isfinite(values).all():
+        raise ValueError("the sum of equal edges' weights must be finite")
+    return indptr, indices, values
 
 
 @numba.njit(cache=True)

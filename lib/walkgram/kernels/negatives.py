@@ -26,7 +26,10 @@ class Unigram(NamedTuple):
 
 
 def unigram(counts: NDArray[np.int64], exponent: float) -> Unigram:
-    """The distribution proportional to counts^exponent; counts (n,) int64, rows of count 0 are never drawn at exponent > 0."""
+    """The distribution proportional to counts^exponent; counts (n,) int64.
+
+    At least one count is above 0; a row of count 0 has probability 2^-32 / n.
+    """
     weights = np.asarray(counts, np.float64) ** exponent
     return Unigram(*csr.alias_slots(np.array([0, len(weights)], np.int64), weights))
 

@@ -37,6 +37,8 @@ def weigh(
 ) -> tuple[Floats, Floats]:
     """(pmi, weight) of undirected pairs, each (m,) float64; with smoothing both are the mean of the two directions.
 
+    `frequency` and `cosine` know no smoothing: their pmi is the plain one.
+
     joint, fx, fy: (m,) float64 counts; total: N; shift: k of `shifted`. Raises `KeyError` for an unknown formula.
     """
     if formula in ("frequency", "cosine"):

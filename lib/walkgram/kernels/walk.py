@@ -1,7 +1,7 @@
 """Biased random walks over CSR rows: many walkers in step, each phase over all of them, so that cache misses overlap.
 
-A step tries candidates until one is accepted (transition.py has the rule). The phases of a try are: draw a slot, take
-it or its alias, gather the node, then for second-order walks decide by coin, and only where the coin cannot tell, by a
+A step tries candidates until one is accepted (transition.py has the rule; after TRIES the row is summed instead). The
+phases of a try are: draw a slot, take it or its alias, gather the node, then for second-order walks decide by coin, and only where the coin cannot tell, by a
 search in the sorted row of the node before, again all walkers abreast (ThunderRW, Sun et al., VLDB 2021). Only
 rejected walkers try again. Every draw is `hashing.bits(stream(seed, walk_id), step, try, draw)`: a walk depends on the
 graph, the seed and its walk_id, not on its neighbours in the batch.
@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walkgram import hashing
+from walkgram.kernels.csr import has_edge
 from walkgram.kernels.transition import Biases, biases
 
 __all__ = ["Graph", "walks"]
 
 ABREAST = 256  # walkers in step: enough to hide a cache miss behind the others, few enough to stay in the first cache
-SLOT, ACCEPT, RETURN = 0, 1, 2  # the draws of one try
+SLOT, ACCEPT, RETURN, EXACT = 0, 1, 2, 3  # the draws of one try
+TRIES = 64  # then the step is drawn from the exact probabilities: the same law, at the cost of the whole row
 
 
 class Graph(NamedTuple):
@@ -97,6 +99,11 @@ def walk_all(
             attempt = 0
             left = living
             while left > 0:
+                if attempt == TRIES:
+                    for k in range(left):
+                        i, word = pending[k], hashing.bits(streams[pending[k]], step, attempt, EXACT)
+                        block[i, step] = exact(indptr, indices, share, at[i], block[i, step - 2], bias, hashing.unit(word))
+                    break
                 propose(indptr, indices, threshold, other, streams, pending[:left], at, step, attempt, edge, chosen)
                 if second:
                     before = block[:, step - 2]
@@ -180,6 +187,22 @@ def judge(
             pending[rejected] = i
             rejected += 1
     return rejected
+
+
+@numba.njit(cache=True, nogil=True)
+def exact(indptr: Any, indices: Any, share: Any, node: int, before: int, bias: Biases, u: float) -> int:
+    """The next node by inversion of the exact probabilities, for a coin u in [0, 1)."""
+    low, high = indptr[node], indptr[node + 1]
+    upto = np.empty(high - low, np.float64)
+    total = 0.0
+    for at in range(low, high):
+        if indices[at] == before:
+            weight = bias.back + bias.excess / bias.envelope  # 1 / p over the envelope
+        else:
+            weight = bias.near if has_edge(indices, indptr[before], indptr[before + 1], indices[at]) else bias.far
+        total += weight * (np.float64(share[at]) if len(share) > 0 else 1.0)
+        upto[at - low] = total
+    return int(indices[low + min(np.searchsorted(upto, u * total, side="right"), high - low - 1)])
 
 
 @numba.njit(cache=True, nogil=True)

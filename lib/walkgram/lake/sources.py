@@ -4,8 +4,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyarrow import fs
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from walkgram.config.schema import Input
 from walkgram.errors import InputError
@@ -36,9 +39,23 @@ def open_source(spark: SparkSession, place: str, config: Input, columns: Mapping
     elif kind == "json":
         frame = spark.read.json(uri)
     else:
-        frame = spark.read.parquet(uri)
+        frame = nanoseconds(spark.read.parquet(uri), place)
     check_columns(place, frame.columns, columns)
     return Source(frame, kind == "csv")
+
+
+def nanoseconds(frame: DataFrame, place: str) -> DataFrame:
+    """Timestamps of nanoseconds, which Spark reads as longs (session.py), as timestamps; the files' schema tells which."""
+    system, _ = files.resolve(place)
+    try:
+        schema = pq.read_schema(data_files(place)[0].path, filesystem=system)
+    except (OSError, pa.ArrowInvalid):
+        return frame  # Spark names the damaged file when it reads it
+    named = [f.name for f in schema if pa.types.is_timestamp(f.type) and f.type.unit == "ns" and f.name in frame.columns]
+    for name in named:
+        column = "`" + name.replace("`", "``") + "`"
+        frame = frame.withColumn(name, F.expr(f"timestamp_micros({column} div 1000)"))
+    return frame
 
 
 def check_columns(place: str, have: list[str], columns: Mapping[str, str]) -> None:

@@ -19,12 +19,18 @@ __all__ = ["census", "check", "kept", "latest", "needed", "tally", "typed", "usa
 
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}
 YEAR_10000 = 253_402_300_800  # seconds; later times are another unit read as this one
+EXACT = 2**53  # a double above is no longer a certain whole number
 CORRUPT = "_corrupt_record"  # Spark's column for lines that are not JSON
 
 
 def needed(columns: Columns) -> dict[str, str]:
     """Configuration key -> column that the source must have."""
     return {f"input.columns.{key}": name for key, name in columns.model_dump().items() if name}
+
+
+def no_fault() -> Column:
+    """No fault."""
+    return F.lit(None).cast("string")
 
 
 def text_ids(frame: DataFrame, columns: Columns) -> list[str]:
@@ -52,31 +58,36 @@ def typed(frame: DataFrame, columns: Columns, timestamp_unit: str, untyped: bool
     `InputError` for a column whose type can be no id, rating or time.
     """
     text = text_ids(frame, columns) if untyped else []
-    ids = [read_id(frame, c, untyped and c not in text) for c in (columns.user_id, columns.item_id)]
+    names = (columns.user_id, columns.item_id)
+    (user, bad_user), (item, bad_item) = (read_id(frame, name, untyped and name not in text) for name in names)
     rating, bad_rating = read_rating(frame, columns.rating)
     time, bad_time = read_time(frame, columns.timestamp, timestamp_unit)
-    torn = quoted(CORRUPT) if CORRUPT in frame.columns else F.lit(None).cast("string")
-    bad = F.coalesce(F.concat(F.lit("a line is not JSON: "), F.substring(torn, 1, 60)), bad_rating, bad_time)
-    values = (*ids, rating, time, bad)
-    return frame.select(
-        *[v.alias(n) for v, n in zip(values, ("user_id", "item_id", "rating", "timestamp", "bad"), strict=True)]
+    torn = quoted(CORRUPT) if CORRUPT in frame.columns else no_fault()
+    bad = F.coalesce(
+        F.concat(F.lit("a line is not JSON: "), F.substring(torn, 1, 60)), bad_user, bad_item, bad_rating, bad_time
     )
+    values = {"user_id": user, "item_id": item, "rating": rating, "timestamp": time, "bad": bad}
+    return frame.select(*[value.alias(name) for name, value in values.items()])
 
 
-def read_id(frame: DataFrame, name: str, as_long: bool) -> Column:
-    """An id column as long or string."""
-    kind = frame.schema[name].dataType
+def read_id(frame: DataFrame, name: str, as_long: bool) -> tuple[Column, Column]:
+    """(id as long or string, what is wrong with it or null). Whole numbers stored as doubles (as pandas does) are longs."""
+    kind, raw = frame.schema[name].dataType, quoted(name)
     if isinstance(kind, T.StringType):
-        return quoted(name).cast("long") if as_long else quoted(name)
-    if isinstance(kind, T.ByteType | T.ShortType | T.IntegerType | T.LongType):
-        return quoted(name).cast("long")
+        return raw.cast("long") if as_long else raw, no_fault()
+    if isinstance(kind, T.ByteType | T.ShortType | T.IntegerType | T.LongType | T.NullType):
+        return raw.cast("long"), no_fault()
+    if isinstance(kind, T.FloatType | T.DoubleType | T.DecimalType):
+        known = raw.isNotNull() if isinstance(kind, T.DecimalType) else raw.isNotNull() & ~F.isnan(raw)
+        whole = F.when(known & (F.abs(raw) <= EXACT) & (F.floor(raw) == raw), raw.try_cast("long"))
+        return whole, F.when(known & whole.isNull(), describe(name, raw, ": ids must be whole numbers or text"))
     raise InputError(f"column {name!r} is {kind.simpleString()}: ids must be whole numbers or text; cast it in the source")
 
 
 def read_rating(frame: DataFrame, name: str) -> tuple[Column, Column]:
     """(rating, what is wrong with it or null)."""
     if not name:
-        return F.lit(None).cast("float"), F.lit(None).cast("string")
+        return F.lit(None).cast("float"), no_fault()
     kind = frame.schema[name].dataType
     if not isinstance(kind, T.NumericType | T.StringType | T.NullType):
         raise InputError(
@@ -92,11 +103,11 @@ def read_rating(frame: DataFrame, name: str) -> tuple[Column, Column]:
 def read_time(frame: DataFrame, name: str, unit: str) -> tuple[Column, Column]:
     """(timestamp, what is wrong with it or null); numbers are in `unit` since 1970, text may be a number or a date."""
     if not name:
-        return F.lit(None).cast("timestamp"), F.lit(None).cast("string")
+        return F.lit(None).cast("timestamp"), no_fault()
     kind = frame.schema[name].dataType
     raw = quoted(name)
     if isinstance(kind, T.TimestampType | T.TimestampNTZType | T.DateType):
-        return raw.cast("timestamp"), F.lit(None).cast("string")
+        return raw.cast("timestamp"), no_fault()
     if not isinstance(kind, T.NumericType | T.StringType | T.NullType):
         raise InputError(
             f"column {name!r} is {kind.simpleString()}: times must be timestamps, numbers or text; "
@@ -119,15 +130,15 @@ def describe(name: str, raw: Column, hint: str = "") -> Column:
 def census(rows: DataFrame) -> dict[str, Any]:
     """What `typed` rows hold: rows, null ids by column, bad rows and one example, the highest rating. One pass."""
     present = F.col("user_id").isNotNull() & F.col("item_id").isNotNull()
-    bad = present & F.col("bad").isNotNull()
+    bad = F.col("bad").isNotNull()
     found = rows.agg(
         F.count(F.lit(1)).alias("rows"),
         F.count_if(F.col("user_id").isNull()).alias("null_users"),
         F.count_if(F.col("item_id").isNull()).alias("null_items"),
-        F.count_if(~present).alias("null_ids"),
+        F.count_if(~present & ~bad).alias("null_ids"),
         F.count_if(bad).alias("bad"),
         F.max(F.when(bad, F.col("bad"))).alias("example"),
-        F.max(F.when(present & F.col("bad").isNull(), F.col("rating"))).alias("highest"),
+        F.max(F.when(present & ~bad, F.col("rating"))).alias("highest"),
     ).first()
     return {} if found is None else found.asDict()
 

@@ -27,7 +27,8 @@ SHRINK = 0.8796256610342398  # standard deviation of a unit normal cut there
 class Merged(NamedTuple):
     """Distinct examples in the order of their first appearance.
 
-    src, dst: (m,) int64 rows, src < dst; label, times: (m,) float32; raw: how many there were before merging.
+    src, dst: (m,) int64 rows, src < dst; label, times: (m,) float32; raw: how many there were before
+    merging, those with equal ends included.
     """
 
     src: NDArray[np.int64]
@@ -39,14 +40,14 @@ class Merged(NamedTuple):
 
 def merge(walks: Walks, window: int, per_positive: int, seed: int, exclude_positives: bool) -> Merged:
     """The distinct examples of all walks, with counts. Memory: 9 bytes a raw example, and the sort of them."""
-    n = len(walks.nodes)
+    n, seed = len(walks.nodes), hashing.purpose(seed, "negatives")
     positives, drawn = [], []
     for batch in walks.in_order():
         target, context = windows.pairs(batch.rows, batch.lengths, window)
         each = pairs_of_walks(batch.lengths, window)
         positives.append(codes(target, context, n))
         drawn.append(draw(batch.walk_ids, target, each, per_positive, seed, n, 0))
-    sought = np.unique(np.concatenate(positives)) if exclude_positives and positives else None
+    sought = np.setdiff1d(np.concatenate(positives), [-1]) if exclude_positives and positives else None
     merged: list[NDArray[np.int64]] = []
     for batch, positive, negative in zip(walks.in_order(), positives, drawn, strict=True):
         if sought is not None:
@@ -116,6 +117,7 @@ class Examples:
 
     def __init__(self, walks: Walks, config: Train) -> None:
         self.config, self.recipe = config, config.examples
+        self.order_seed = hashing.purpose(config.seed, "order")
         self.merged = merge(walks, config.window, config.negatives, config.seed, self.recipe.exclude_positives)
         self.src, self.dst, self.label, self.times = (torch.from_numpy(a) for a in self.merged[:4])
         self.table = torch.nn.Parameter(he_normal(len(walks.nodes), config.dim, config.seed))
@@ -129,7 +131,7 @@ class Examples:
     def batches(self, epoch: int) -> Iterator[Tensor]:
         """Example numbers, batch_size at a time; the last partial batch is dropped."""
         order = torch.from_numpy(
-            hashing.buffered_permutation(self.config.seed, epoch, len(self.src), self.recipe.shuffle_buffer)
+            hashing.buffered_permutation(self.order_seed, epoch, len(self.src), self.recipe.shuffle_buffer)
         )
         for step in range(self.steps()):
             yield order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
@@ -168,7 +170,7 @@ def he_normal(rows: int, dim: int, seed: int) -> Tensor:
 
     Keras's he_normal on an embedding, whose fan-in is the rows.
     """
-    uniform = torch.from_numpy(hashing.unit_matrix(seed, rows, dim, 1))
+    uniform = torch.from_numpy(hashing.unit_matrix(hashing.purpose(seed, "tables"), rows, dim, 0))
     unit: Tensor = torch.erfinv((2 * uniform - 1) * TWO_SIGMA) * 2**0.5
     unit *= (2 / rows) ** 0.5 / SHRINK
     return unit.float()

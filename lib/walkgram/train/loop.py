@@ -125,7 +125,8 @@ def resume(objective: Objective, checkpoints: Checkpoints) -> list[Epoch]:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise TrainError(f"{checkpoints.place}: damaged checkpoint ({reason}): {remedy}") from None
     if mark != dict(checkpoints.mark):
-        other = [f"{k}: {mark.get(k)!r} there, {v!r} here" for k, v in checkpoints.mark.items() if mark.get(k) != v]
+        here = dict(checkpoints.mark)
+        other = [f"{k}: {mark.get(k)!r} there, {here.get(k)!r} here" for k in {**here, **mark} if mark.get(k) != here.get(k)]
         raise TrainError(f"{checkpoints.place}: checkpoint of another configuration ({'; '.join(other)}): {remedy}")
     print(f"train: going on from {checkpoints.place} after epoch {len(epochs)}", file=sys.stderr)
     objective.load(state)

@@ -15,8 +15,6 @@ from walkgram.train.shards import Batch, Walks
 
 __all__ = ["Skipgram"]
 
-INIT, DRAWS = 1, 2  # streams of the seed: the first tables, the negatives
-
 
 class Skipgram:
     """In and out tables (n, dim) float32; plain steps whose rate falls linearly from learning_rate to min_learning_rate."""
@@ -24,9 +22,11 @@ class Skipgram:
     def __init__(self, walks: Walks, counts: NDArray[np.int64], config: Train) -> None:
         self.walks, self.config, self.options = walks, config, config.skipgram
         self.unigram = negatives.unigram(counts, self.options.exponent)
-        uniform = hashing.unit_matrix(config.seed, len(counts), config.dim, INIT)
+        uniform = hashing.unit_matrix(hashing.purpose(config.seed, "tables"), len(counts), config.dim, 0)
         self.vector = torch.from_numpy((uniform - 0.5) / config.dim).float()
         self.context = torch.zeros_like(self.vector)
+        self.order_seed = hashing.purpose(config.seed, "order")
+        self.negatives_seed = hashing.purpose(config.seed, "negatives")
         self.bands: dict[int, Tensor] = {}
         self.taken = 0  # steps so far: the key of the negatives' draws
 
@@ -36,7 +36,7 @@ class Skipgram:
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         """Batches of walks in the order of (seed, epoch)."""
-        return self.walks.batches(self.options.batch_walks, self.config.seed, epoch)
+        return self.walks.batches(self.options.batch_walks, self.order_seed, epoch)
 
     @torch.no_grad()
     def step(self, batch: Batch, progress: float) -> tuple[float, float]:
@@ -47,9 +47,7 @@ class Skipgram:
             self.bands[length] = torch.from_numpy(windows.band(length, self.config.window))
         weights = sgns.pair_weights(self.bands[length], torch.from_numpy(batch.lengths))
         shared = torch.from_numpy(
-            self.unigram.draw(
-                self.config.seed ^ DRAWS, self.taken, self.options.shared_negatives if self.config.negatives else 0
-            )
+            self.unigram.draw(self.negatives_seed, self.taken, self.options.shared_negatives if self.config.negatives else 0)
         )
         found = sgns.gradients(self.vector[rows], self.context[rows], self.context[shared], weights, self.config.negatives)
         dim = self.config.dim
