@@ -1,10 +1,10 @@
 """Biased random walks over CSR rows: many walkers in step, each phase over all of them, so that cache misses overlap.
 
 A step tries candidates until one is accepted (transition.py has the rule; after TRIES the row is summed instead). The
-phases of a try are: draw a slot, take it or its alias, gather the node, then for second-order walks decide by coin, and only where the coin cannot tell, by a
-search in the sorted row of the node before, again all walkers abreast (ThunderRW, Sun et al., VLDB 2021). Only
-rejected walkers try again. Every draw is `hashing.bits(stream(seed, walk_id), step, try, draw)`: a walk depends on the
-graph, the seed and its walk_id, not on its neighbours in the batch.
+phases of a try are: draw a slot, take it or its alias, gather the node, then for second-order walks decide by coin, and
+only where the coin cannot tell, by a search in the sorted row of the node before, again all walkers abreast (ThunderRW,
+Sun et al., VLDB 2021). Only rejected walkers try again. Every draw is `hashing.bits(stream(seed, walk_id), step, try,
+draw)`: a walk depends on the graph, the seed and its walk_id, not on its neighbours in the batch.
 """
 
 from typing import Any, NamedTuple
