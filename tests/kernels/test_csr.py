@@ -1,4 +1,4 @@
-"""CSR rows, alias slots, shares and membership: against dicts."""
+"""CSR rows, alias slots, shares of the way back, and membership: against dicts."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def built(edges: list[tuple[int, int, float]], low: int, high: int, n: int) -> d
 
 def probabilities(weights: list[float]) -> np.ndarray:
     """What the alias slots of one row amount to: slot s is its own with probability (threshold + 1) / 2^32."""
-    threshold, other = csr.alias_slots(np.array([0, len(weights)]), np.array(weights, np.float64))
+    threshold, other = csr.alias_slots(np.array([0, len(weights)]), np.array(weights, np.float64)).T
     own = (threshold.astype(np.float64) + 1) / COIN
     return (own + np.bincount(other, 1 - own, len(weights))) / len(weights)
 
@@ -86,20 +86,21 @@ def test_alias_slots_amount_to_the_weights(weights: list[float]) -> None:
 def test_alias_slots_of_a_row_do_not_depend_on_the_rows_beside_it() -> None:
     rows = [ROWS["small"], [], ROWS["skewed"], ROWS["one"], []]
     indptr = np.concatenate([[0], np.cumsum([len(r) for r in rows])])
-    threshold, other = csr.alias_slots(indptr, np.array([w for r in rows for w in r]))
+    slots = csr.alias_slots(indptr, np.array([w for r in rows for w in r]))
     for low, high, row in zip(indptr[:-1], indptr[1:], rows, strict=True):
         alone = csr.alias_slots(np.array([0, len(row)]), np.array(row, np.float64))
-        assert threshold[low:high].tolist() == alone[0].tolist()
-        assert other[low:high].tolist() == alone[1].tolist()
+        assert slots[low:high].tolist() == alone.tolist()
 
 
-@pytest.mark.parametrize("weights", ROWS.values(), ids=ROWS.keys())
-def test_shares_are_each_edges_part_of_its_row(weights: list[float]) -> None:
-    twice = np.array([*weights, *weights[::-1]])
-    found = csr.shares(np.array([0, len(weights), len(weights), 2 * len(weights)]), twice)
-    part = np.array(weights) / max(weights)
-    part = part / part.sum()
-    np.testing.assert_allclose(found, np.concatenate([part, part[::-1]]), rtol=1e-6, atol=1e-30)
+@pytest.mark.parametrize("scale", [1.0, 1e-300, 1e300])
+def test_shares_back_are_those_of_the_edge_the_other_way(scale: float) -> None:
+    edges = {(0, 1): 2.0, (1, 0): 3.0, (1, 2): 1.0, (0, 2): 5.0, (2, 2): 4.0, (2, 0): 1.0, (3, 0): 7.0}
+    src, dst = (np.array([e[i] for e in edges], np.int64) for i in (0, 1))
+    indptr, indices, weights = csr.build(src, dst, np.array(list(edges.values())) * scale, 0, 4, 4)
+    totals = {v: sum(w for (a, _), w in edges.items() if a == v) for v in range(4)}
+    rows = np.repeat(np.arange(4), np.diff(indptr))
+    expected = [edges.get((v, t), 0.0) / totals[v] for t, v in zip(rows.tolist(), indices.tolist(), strict=True)]
+    np.testing.assert_allclose(csr.shares_back(indptr, indices, weights), expected, rtol=1e-6)
 
 
 def test_has_edge_finds_the_members_of_a_row_and_nothing_else() -> None:

@@ -9,7 +9,8 @@ from scipy import stats
 
 import oracles
 from walkgram.kernels import csr
-from walkgram.kernels.walk import Graph, walks
+from walkgram.kernels.walk import graph as make
+from walkgram.kernels.walk import walks
 
 Rule = Callable[[int | None, int], Mapping[int, float]]
 N = 10
@@ -33,10 +34,11 @@ def counted(graph: oracles.Graph, p: float, q: float, weighted: bool) -> tuple[N
     edges = [(v, x, w) for v, row in graph.items() for x, w in row.items()]
     src, dst = (np.array([e[i] for e in edges], np.int64) for i in (0, 1))
     indptr, indices, weights = csr.build(src, dst, np.array([e[2] for e in edges], np.float64), 0, N, N)
-    slots = csr.alias_slots(indptr, weights) if weighted else (np.empty(0, np.uint32),) * 2
-    share = csr.shares(indptr, weights) if weighted else np.empty(0, np.float32)
+    symmetric = all(graph.get(x, {}).get(v) == w for v, row in graph.items() for x, w in row.items())
     ids = np.arange(20_000)
-    nodes, lengths = walks(Graph(indptr, indices, *slots, share), ids % N, ids, 7, p, q, 40)
+    nodes, lengths = walks(
+        make(indptr, indices, weights if weighted else np.ones_like(weights), symmetric), ids % N, ids, 7, p, q, 40
+    )
     assert (lengths == 40).all()
     first = np.bincount(nodes[:, 0] * N + nodes[:, 1], minlength=N**2)
     triples = (nodes[:, :-2] * N + nodes[:, 1:-1]) * N + nodes[:, 2:]

@@ -1,6 +1,7 @@
-"""The graph's blocks, walks through Spark, tokens, and the GraphFrame door."""
+"""The graph's block, walks through Spark, tokens, and the GraphFrame door."""
 
 from collections import Counter
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,39 +20,43 @@ def steps(spark: Any, edges: list[tuple[int, int, float]] = EDGES) -> Any:
     return graph.both_ways(spark.createDataFrame(edges, "src long, dst long, weight double"))
 
 
-def adjacency(blocks: Blocks, count: int, n: int) -> np.ndarray:
-    """(n, n) shares of the rows, read back from the blocks."""
+def adjacency(block: Mapping[str, np.ndarray], n: int) -> np.ndarray:
+    """(n, n) probabilities of a first-order step, read back from the alias slots."""
     dense = np.zeros((n, n))
-    for number in range(count):
-        block = blocks.open(number)
-        low = int(block["range"][0])
-        for row in range(len(block["indptr"]) - 1):
-            for at in range(block["indptr"][row], block["indptr"][row + 1]):
-                degree = block["indptr"][row + 1] - block["indptr"][row]
-                dense[low + row, block["indices"][at]] = block["share"][at] if len(block["share"]) else 1 / degree
+    for row in range(n):
+        low, high = block["indptr"][row], block["indptr"][row + 1]
+        for at in range(low, high):
+            part = (float(block["slots"][at, 0]) + 1) / 2**32 if len(block["slots"]) else 1.0
+            dense[row, block["indices"][at]] += part / (high - low)
+            if part < 1:
+                dense[row, block["indices"][low + block["slots"][at, 1]]] += (1 - part) / (high - low)
     return dense
 
 
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_blocks_hold_every_edge_both_ways_and_a_self_loop_once(spark: Any, tmp_path: Path, count: int) -> None:
+def built(spark: Any, folder: Path, n: int, edges: list[tuple[int, int, float]] = EDGES) -> tuple[Blocks, Any]:
+    store = Blocks(str(folder), "test")
+    return store, graph.graph(steps(spark, edges), n, store, symmetric=True).collect()[0]
+
+
+def test_the_block_holds_every_edge_both_ways_and_a_self_loop_once(spark: Any, tmp_path: Path) -> None:
     n = 8  # 6 and 7 are isolated
-    store = Blocks(str(tmp_path), "test")
-    summary = graph.graph(steps(spark), n, count, store).collect()
+    store, summary = built(spark, tmp_path, n)
     expected = np.zeros((n, n))
     for a, b, w in EDGES:
         expected[a, b] = expected[b, a] = w
     rows = expected.sum(axis=1, keepdims=True)
-    assert np.allclose(
-        adjacency(store, len(summary), n), np.divide(expected, rows, out=np.zeros_like(expected), where=rows > 0), atol=1e-6
-    )
-    assert sum(r["edges"] for r in summary) == 2 * len(EDGES) - 1
-    assert np.concatenate([store.open(i)["nodes"] for i in range(len(summary))]).tolist() == [0, 1, 2, 3, 4, 5]
+    shares = np.divide(expected, rows, out=np.zeros_like(expected), where=rows > 0)
+    block = store.open(0)
+    assert np.allclose(adjacency(block, n), shares, atol=1e-6)
+    src = np.repeat(np.arange(n), np.diff(block["indptr"]))
+    assert np.allclose(block["back"], shares[block["indices"], src], atol=1e-6)
+    assert (summary["nodes"], summary["edges"], summary["largest_degree"]) == (6, 2 * len(EDGES) - 1, 3)
+    assert block["nodes"].tolist() == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_graph_of_equal_weights_carries_no_alias_slots(spark: Any, tmp_path: Path) -> None:
-    store = Blocks(str(tmp_path), "test")
-    graph.graph(steps(spark, [(a, b, 7.0) for a, b, _ in EDGES]), 6, 1, store).collect()
-    assert len(store.open(0)["threshold"]) == len(store.open(0)["share"]) == 0
+    store, _ = built(spark, tmp_path, 6, [(a, b, 7.0) for a, b, _ in EDGES])
+    assert len(store.open(0)["slots"]) == len(store.open(0)["back"]) == 0
 
 
 def walked(spark: Any, store: Blocks, partitions: int, p: float = 0.25, q: float = 4.0, ids: int = 600) -> dict[int, list[int]]:
@@ -62,8 +67,7 @@ def walked(spark: Any, store: Blocks, partitions: int, p: float = 0.25, q: float
 
 
 def test_walks_are_equal_for_any_number_of_partitions_and_on_a_rerun(spark: Any, tmp_path: Path) -> None:
-    store = Blocks(str(tmp_path), "test")
-    graph.graph(steps(spark), 6, 1, store).collect()
+    store, _ = built(spark, tmp_path, 6)
     one = walked(spark, store, 1)
     assert one == walked(spark, store, 2) == walked(spark, store, 7) == walked(spark, store, 1)
     assert all(one[i][0] == i % 6 and len(one[i]) == 12 for i in one)
@@ -72,8 +76,7 @@ def test_walks_are_equal_for_any_number_of_partitions_and_on_a_rerun(spark: Any,
 
 
 def test_another_seed_gives_other_walks(spark: Any, tmp_path: Path) -> None:
-    store = Blocks(str(tmp_path), "test")
-    graph.graph(steps(spark), 6, 1, store).collect()
+    store, _ = built(spark, tmp_path, 6)
     first, second = (
         [r["walk"] for r in walks.walk(spark.range(0, 60, 1, 2), store, 1.0, 1.0, 12, seed).orderBy("walk_id").collect()]
         for seed in (1, 2)
@@ -82,8 +85,7 @@ def test_another_seed_gives_other_walks(spark: Any, tmp_path: Path) -> None:
 
 
 def test_tokens_count_every_visit(spark: Any, tmp_path: Path) -> None:
-    store = Blocks(str(tmp_path), "test")
-    graph.graph(steps(spark), 8, 1, store).collect()
+    store, _ = built(spark, tmp_path, 8)
     frame = walks.walk(spark.range(0, 90, 1, 3), store, 1.0, 1.0, 7, 5)
     expected = Counter(node for r in frame.collect() for node in r["walk"])
     assert {r["index"]: r["count"] for r in walks.tokens(frame, 8).collect()} == dict(expected)

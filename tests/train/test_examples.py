@@ -108,8 +108,7 @@ def test_negatives_do_not_follow_the_walks_of_the_same_seed(drawn: list[np.ndarr
     """On a complete graph the walk's next node and the negative are both uniform, and must be so independently."""
     n, length = 200, 30
     row = np.array([[x for x in range(n) if x != v] for v in range(n)], np.int32)
-    none = np.empty(0, np.uint32)
-    graph = walk.Graph(np.arange(n + 1) * (n - 1), row.ravel(), none, none, np.empty(0, np.float32))
+    graph = walk.graph(np.arange(n + 1) * (n - 1), row.ravel(), np.ones(n * (n - 1)), True)
     nodes, _ = walk.walks(graph, np.arange(n), np.arange(n), 7, 1.0, 1.0, length)
     merge(walks([(i, nodes[i].tolist()) for i in range(n)], n=n), 1, 1, 7, False)
     negative = drawn[0].reshape(n, 2 * (length - 1))[:, 1:length]

@@ -10,7 +10,7 @@ from oracles import MemoryShard, undirected
 from walkgram.config.schema import Skipgram as Options
 from walkgram.config.schema import Train
 from walkgram.kernels import csr, negatives
-from walkgram.kernels.walk import Graph
+from walkgram.kernels.walk import graph as make
 from walkgram.kernels.walk import walks as walk_graph
 from walkgram.train import loop
 from walkgram.train.shards import Batch, Walks
@@ -125,7 +125,7 @@ def test_planted_communities_are_found_from_walks() -> None:
     graph, n = planted(groups, size, 3), groups * size
     edges = np.array([(v, x, w) for v, row in graph.items() for x, w in row.items()])
     indptr, indices, weights = csr.build(edges[:, 0].astype(int), edges[:, 1].astype(int), edges[:, 2], 0, n, n)
-    csr_rows = Graph(indptr, indices, *csr.alias_slots(indptr, weights), csr.shares(indptr, weights))
+    csr_rows = make(indptr, indices, weights, True)
     ids = np.arange(10 * n)
     nodes, lengths = walk_graph(csr_rows, ids % n, ids, 7, 0.5, 2.0, length)
     assert (lengths == length).all()

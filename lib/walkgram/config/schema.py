@@ -111,12 +111,6 @@ class Edges(Section):
     min_frequency: int = key(1, "least number of users of both items", "users", ge=1)
 
 
-class Graph(Section):
-    """The graph as CSR blocks."""
-
-    blocks: int = key(1, "blocks of nodes", ge=1)
-
-
 class Walks(Section):
     """node2vec's biased random walks."""
 
@@ -195,7 +189,6 @@ class Config(Section):
     pairs: Pairs = key(Pairs, "")
     pmi: Pmi = key(Pmi, "")
     edges: Edges = key(Edges, "")
-    graph: Graph = key(Graph, "")
     walks: Walks = key(Walks, "")
     train: Train = key(Train, "")
     neighbours: Neighbours = key(Neighbours, "")

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["alias_slots", "build", "has_edge", "shares"]
+__all__ = ["alias_slots", "build", "has_edge", "shares_back"]
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -67,14 +67,13 @@ def merge(rows: Longs, columns: Longs, weights: Floats, height: int) -> tuple[Lo
 
 
 @numba.njit(cache=True)
-def alias_slots(indptr: Longs, weights: Floats) -> tuple[Slots, Slots]:
-    """(threshold, other), each (edges,) uint32: Vose's alias table of every row (Vose 1991).
+def alias_slots(indptr: Longs, weights: Floats) -> Slots:
+    """(edges, 2) uint32, threshold and alias of each slot: Vose's alias table of every row (Vose 1991).
 
-    Slot s of a row is taken where a 32-bit coin is at most its threshold, else the row's slot `other[s]`. Linear in
-    the edges; a probability is exact to 2^-32.
+    Slot s of a row is taken where a 32-bit coin is at most its threshold, else the row's slot with its alias's number.
+    Linear in the edges; a probability is exact to 2^-32.
     """
-    threshold = np.full(len(weights), 0xFFFFFFFF, np.uint32)
-    other = np.zeros(len(weights), np.uint32)
+    slots = np.empty((len(weights), 2), np.uint32)
     widest = 0
     for row in range(len(indptr) - 1):
         widest = max(widest, indptr[row + 1] - indptr[row])
@@ -82,49 +81,68 @@ def alias_slots(indptr: Longs, weights: Floats) -> tuple[Slots, Slots]:
     stack = np.empty(widest, np.int64)
     for row in range(len(indptr) - 1):
         low, degree = indptr[row], indptr[row + 1] - indptr[row]
-        largest = 0.0
-        for i in range(degree):
-            largest = max(largest, weights[low + i])
-        total = 0.0
-        for i in range(degree):  # by the largest first, so that huge weights do not overflow the sum
-            total += weights[low + i] / largest
-        small, large = 0, degree  # two stacks in one array: small grows from the left, large from the right
-        for i in range(degree):
-            scaled[i] = weights[low + i] / largest / total * degree
-            other[low + i] = i
-            if scaled[i] < 1.0:
-                stack[small] = i
-                small += 1
-            else:
-                large -= 1
-                stack[large] = i
-        while small > 0 and large < degree:
-            small -= 1
-            less, more = stack[small], stack[large]
-            threshold[low + less] = np.uint32(min(scaled[less] * 4294967296.0, 4294967295.0))
-            other[low + less] = more
-            scaled[more] -= 1.0 - scaled[less]
-            if scaled[more] < 1.0:
-                large += 1
-                stack[small] = more
-                small += 1
-    return threshold, other
+        if degree > 0:
+            fill_row(weights[low : low + degree], slots[low : low + degree], scaled, stack)
+    return slots
 
 
 @numba.njit(cache=True)
-def shares(indptr: Longs, weights: Floats) -> NDArray[np.float32]:
-    """(edges,) float32: each edge's share of its row's weight, the probability of a first-order step along it."""
-    out = np.empty(len(weights), np.float32)
+def fill_row(weights: Floats, slots: Slots, scaled: Floats, stack: Longs) -> None:
+    """The alias table of one row; `scaled` and `stack` are scratch at least as long."""
+    degree = len(weights)
+    largest = weights.max()
+    total = 0.0
+    for i in range(degree):  # by the largest first, so that neither huge nor tiny weights leave the range of a double
+        scaled[i] = weights[i] / largest
+        total += scaled[i]
+    factor = degree / total
+    small, large = 0, degree  # two stacks in one array: small grows from the left, large from the right
+    for i in range(degree):
+        scaled[i] *= factor
+        slots[i, 0] = 0xFFFFFFFF
+        slots[i, 1] = i
+        if scaled[i] < 1.0:
+            stack[small] = i
+            small += 1
+        else:
+            large -= 1
+            stack[large] = i
+    while small > 0 and large < degree:
+        small -= 1
+        less, more = stack[small], stack[large]
+        slots[less, 0] = np.uint32(min(scaled[less] * 4294967296.0, 4294967295.0))
+        slots[less, 1] = more
+        scaled[more] -= 1.0 - scaled[less]
+        if scaled[more] < 1.0:
+            large += 1
+            stack[small] = more
+            small += 1
+
+
+@numba.njit(cache=True)
+def shares_back(indptr: Longs, indices: Ints, weights: Floats) -> NDArray[np.float32]:
+    """(edges,) float32: for the edge t -> v the share of the edge v -> t in its row's weight; 0 where there is none.
+
+    Rows 0..n-1 of a whole graph. O(edges): edges are visited by (v, t), in step with the rows that they are looked up in.
+    """
+    totals = np.zeros(len(indptr) - 1, np.float64)
+    largest = np.zeros(len(indptr) - 1, np.float64)
     for row in range(len(indptr) - 1):
-        low, high = indptr[row], indptr[row + 1]
-        largest = 0.0
-        for i in range(low, high):
-            largest = max(largest, weights[i])
-        total = 0.0
-        for i in range(low, high):
-            total += weights[i] / largest
-        for i in range(low, high):
-            out[i] = weights[i] / largest / total
+        for at in range(indptr[row], indptr[row + 1]):
+            largest[row] = max(largest[row], weights[at])
+        for at in range(indptr[row], indptr[row + 1]):
+            totals[row] += weights[at] / largest[row]
+    out = np.zeros(len(weights), np.float32)
+    reached = indptr[:-1].copy()  # per row v: the first of its edges that no t so far has passed
+    for t in range(len(indptr) - 1):
+        for at in range(indptr[t], indptr[t + 1]):
+            v = indices[at]
+            place = reached[v]
+            while place < indptr[v + 1] and indices[place] < t:
+                place += 1
+            reached[v] = place
+            if place < indptr[v + 1] and indices[place] == t:
+                out[at] = weights[place] / largest[v] / totals[v]
     return out
 
 

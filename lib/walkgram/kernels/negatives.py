@@ -15,14 +15,13 @@ __all__ = ["Unigram", "uniform_for_walks", "unigram"]
 class Unigram(NamedTuple):
     """Alias slots over rows 0..n-1."""
 
-    threshold: NDArray[np.uint32]
-    other: NDArray[np.uint32]
+    slots: NDArray[np.uint32]
 
     def draw(self, seed: int, step: int, count: int) -> NDArray[np.int64]:
         """(count,) int64 rows: the draws of batch `step` under a seed."""
         words = hashing.bits_array(seed, step, count, 0)
-        slot, coin = split(words, len(self.threshold))
-        return np.where(coin <= self.threshold[slot], slot, self.other[slot]).astype(np.int64)
+        slot, coin = split(words, len(self.slots))
+        return np.where(coin <= self.slots[slot, 0], slot, self.slots[slot, 1]).astype(np.int64)
 
 
 def unigram(counts: NDArray[np.int64], exponent: float) -> Unigram:
@@ -31,7 +30,7 @@ def unigram(counts: NDArray[np.int64], exponent: float) -> Unigram:
     At least one count is above 0; a row of count 0 has probability 2^-32 / n.
     """
     weights = np.asarray(counts, np.float64) ** exponent
-    return Unigram(*csr.alias_slots(np.array([0, len(weights)], np.int64), weights))
+    return Unigram(csr.alias_slots(np.array([0, len(weights)], np.int64), weights))
 
 
 def split(words: NDArray[np.uint64], n: int) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:

@@ -1,7 +1,7 @@
-"""edges -> the graph as CSR blocks that tasks map; and as a GraphFrame for users' own queries."""
+"""edges -> the graph as a block of CSR rows that tasks map; and as a GraphFrame for users' own queries."""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,15 +9,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from walkgram.errors import WalkgramError
-from walkgram.kernels import csr
+from walkgram.kernels import csr, walk
 from walkgram.stages.contract import BlockStore, packed
 
 if TYPE_CHECKING:
     from graphframes import GraphFrame
 
-__all__ = ["SUMMARY", "both_ways", "graph", "to_graphframe"]
+__all__ = ["both_ways", "graph", "to_graphframe"]
 
-SUMMARY = "block long, nodes long, edges long, largest_degree long"
+SUMMARY = "nodes long, edges long, largest_degree long"
 GRAPHFRAMES = "io.graphframes:graphframes-spark4_2.13:0.9.3"
 
 
@@ -28,62 +28,26 @@ def both_ways(edges: DataFrame) -> DataFrame:
     return forth.union(back)
 
 
-def graph(steps: DataFrame, n: int, blocks: int, store: BlockStore) -> DataFrame:
-    """Write the rows of directed `steps` (src, dst, weight) as blocks of consecutive nodes; returns one row a block.
+def graph(steps: DataFrame, n: int, store: BlockStore, symmetric: bool) -> DataFrame:
+    """Write the graph of directed `steps` (src, dst, weight) as one block; returns one row.
 
-    A block holds low, high, n (`range`), the CSR rows of its nodes (indptr, indices), alias slots and shares (empty where
-    all its weights are equal), and `nodes`, those with an edge. A task holds its
-    block's edges: about 40 bytes each while building.
+    `symmetric`: every step has its way back with the same weight, as `both_ways` makes them. The block holds
+    the arrays of `walk.Graph`, and `nodes`, those with an edge, rising. Its task holds all steps, about 60 bytes each.
     """
-    height = max(1, -(-n // blocks))
-    if blocks == 1:
-        placed = steps.withColumn("block", F.lit(0).cast("long")).coalesce(1)
-    else:
-        placed = (
-            steps.withColumn("block", F.floor(F.col("src") / height)).repartition(blocks, "block").sortWithinPartitions("block")
-        )
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        columns: list[list[np.ndarray]] = [[], [], [], []]
+        columns: list[list[Any]] = [[], [], []]
         for batch in batches:
-            for held, name in zip(columns, ("block", "src", "dst", "weight"), strict=True):
+            for held, name in zip(columns, ("src", "dst", "weight"), strict=True):
                 held.append(batch[name].to_numpy())
-        if not columns[0]:
-            return
-        block, src, dst, weight = (np.concatenate(held) for held in columns)
-        for number in np.unique(block):
-            own = slice(None) if block[0] == block[-1] else block == number
-            low = int(number) * height
-            arrays = block_of_graph(src[own], dst[own], weight[own], low, min(low + height, n), n)
-            store.write(int(number), arrays)
-            degrees = np.diff(arrays["indptr"])
-            yield from packed({
-                "block": np.array([number]), "nodes": np.array([len(arrays["nodes"])]),
-                "edges": np.array([len(arrays["indices"])]),
-                "largest_degree": np.array([degrees.max()]),
-            })  # fmt: skip
+        src, dst, weight = (np.concatenate(held or [np.empty(0, np.int64)]) for held in columns)
+        made = walk.graph(*csr.build(src, dst, weight, 0, n, n), symmetric)
+        degrees = np.diff(made.indptr)
+        store.write(0, made._asdict() | {"nodes": np.flatnonzero(degrees)})
+        counts = {"nodes": np.count_nonzero(degrees), "edges": len(made.indices), "largest_degree": degrees.max(initial=0)}
+        yield from packed({name: np.array([count], np.int64) for name, count in counts.items()})
 
-    return placed.select("block", "src", "dst", "weight").mapInArrow(write, SUMMARY)
-
-
-def block_of_graph(src: np.ndarray, dst: np.ndarray, weight: np.ndarray, low: int, high: int, n: int) -> dict[str, np.ndarray]:
-    """The arrays of a graph block (`graph` says which)."""
-    indptr, indices, weights = csr.build(src, dst, weight, low, high, n)
-    equal = bool((weights == weights[0]).all()) if len(weights) else True
-    none = np.empty(0, np.uint32)
-    threshold, other = (none, none) if equal else csr.alias_slots(indptr, weights)
-    share = np.empty(0, np.float32) if equal else csr.shares(indptr, weights)
-    nodes = low + np.flatnonzero(np.diff(indptr))
-    span = np.array([low, high, n], np.int64)
-    return {
-        "range": span,
-        "indptr": indptr,
-        "indices": indices,
-        "threshold": threshold,
-        "other": other,
-        "share": share,
-        "nodes": nodes,
-    }
+    return steps.select("src", "dst", "weight").coalesce(1).mapInArrow(write, SUMMARY)
 
 
 def to_graphframe(vertices: DataFrame, edges: DataFrame) -> "GraphFrame":

@@ -1,0 +1,143 @@
+"""The second order's part of a try: is the candidate accepted? By coin, edge filter, search, or the exact law."""
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from walkgram import hashing
+from walkgram.kernels import edge_filter
+from walkgram.kernels.csr import has_edge
+from walkgram.kernels.phases import ACCEPT, EXACT, RETURN, counted
+from walkgram.kernels.transition import Biases
+
+__all__ = ["answer", "ask", "decide", "fold_back", "settle"]
+
+U64 = np.uint64
+UNKNOWN = np.uint64(0xFFFFFFFFFFFFFFFF)  # the edge of a walker that went back without drawing it
+
+
+@numba.njit(cache=True, nogil=True)
+def decide(
+    streams: Any, pending: Any, left: int, before: Any, chosen: Any, edge: Any, bias: Biases, fold: Any, step: int,
+    attempt: int, asked: Any,
+) -> tuple[int, int]:  # fmt: skip
+    """Settle what needs no adjacency. (rejected, questions): the rejected stay at the front of `pending`.
+
+    `asked` lists the walkers whose candidate is accepted or not by whether it is a neighbour of the node before. A walker
+    that the folded return edge takes gets `chosen` = the node before and an unknown edge.
+    """
+    sure, most = min(bias.near, bias.far), max(bias.near, bias.far)
+    coins, returns = counted(step, attempt, ACCEPT), counted(step, attempt, RETURN)
+    rejected, questions = 0, 0
+    for k in range(left):
+        i = pending[k]
+        if bias.excess > 0.0 and hashing.unit(hashing.mix(streams[i] ^ returns)) < fold[i]:
+            chosen[i] = before[i]
+            edge[i] = UNKNOWN
+            continue
+        coin = hashing.unit(hashing.mix(streams[i] ^ coins))
+        to_back = chosen[i] == before[i]
+        open_question = (not to_back) & (coin >= sure) & (coin < most)
+        refused = (to_back & (coin >= bias.back)) | ((not to_back) & (coin >= most))
+        asked[questions] = i
+        questions += 1 if open_question else 0
+        pending[rejected] = i
+        rejected += 1 if refused else 0
+    return rejected, questions
+
+
+@numba.njit(cache=True, nogil=True)
+def ask(
+    indptr: Any, indices: Any, words: Any, symmetric: bool, before: Any, chosen: Any, asked: Any, questions: int, near: Any,
+    maybe: Any,
+) -> None:  # fmt: skip
+    """near[i] for every asked walker i: whether its candidate is a neighbour of the node before."""
+    found = 0
+    for k in range(questions):
+        i = asked[k]
+        near[i] = edge_filter.may_have(words, edge_filter.key(before[i], chosen[i], symmetric))
+        maybe[found] = i
+        found += 1 if near[i] else 0
+    if found > 0:
+        search(indptr, indices, before, chosen, maybe, found, near)
+
+
+@numba.njit(cache=True, nogil=True)
+def search(indptr: Any, indices: Any, rows: Any, sought: Any, walkers: Any, count: int, found: Any) -> None:
+    """found[i]: whether sought[i] is in the sorted, non-empty row of rows[i], by binary searches in lockstep."""
+    base, size = np.empty(count, np.uint64), np.empty(count, np.uint64)
+    longest = U64(0)
+    for k in range(count):
+        row = U64(rows[walkers[k]])
+        base[k] = U64(indptr[row])
+        size[k] = U64(indptr[row + U64(1)]) - base[k]
+        longest = max(longest, size[k])
+    while longest > U64(1):
+        for k in range(count):
+            half = size[k] >> U64(1)
+            ahead = base[k] + half
+            base[k] = ahead if indices[ahead] <= sought[walkers[k]] else base[k]
+            size[k] -= half
+        longest -= longest >> U64(1)
+    for k in range(count):
+        i = walkers[k]
+        found[i] = indices[base[k]] == sought[i]
+
+
+@numba.njit(cache=True, nogil=True)
+def answer(asked: Any, questions: int, near: Any, bias: Biases, pending: Any, rejected: int) -> int:
+    """Add the asked walkers whose answer is the worse one to the rejected; returns how many there are then."""
+    wanted = bias.near > bias.far
+    for k in range(questions):
+        i = asked[k]
+        pending[rejected] = i
+        rejected += 1 if near[i] != wanted else 0
+    return rejected
+
+
+@numba.njit(cache=True, nogil=True)
+def fold_back(
+    indptr: Any, indices: Any, back: Any, walkers: Any, count: int, at: Any, chosen: Any, edge: Any, bias: Biases, fold: Any
+) -> None:
+    """fold[i] = e s / (M + e s) for the step at -> chosen, s the share of the edge back; an unknown edge is searched."""
+    for k in range(count):
+        i = walkers[k]
+        if len(back) == 0:  # equal weights, and every edge has its way back
+            share = 1.0 / (indptr[chosen[i] + 1] - indptr[chosen[i]])
+        else:
+            if edge[i] == UNKNOWN:
+                low, high = indptr[at[i]], indptr[at[i] + 1]
+                edge[i] = U64(low + np.searchsorted(indices[low:high], chosen[i]))
+            share = np.float64(back[edge[i]])
+        fold[i] = bias.excess * share / (bias.envelope + bias.excess * share)
+
+
+@numba.njit(cache=True, nogil=True)
+def settle(
+    indptr: Any, indices: Any, slots: Any, streams: Any, walkers: Any, at: Any, before: Any, bias: Biases, step: int,
+    attempt: int, chosen: Any, edge: Any,
+) -> None:  # fmt: skip
+    """Choose by inversion of the exact probabilities, the weights taken back from the alias slots. O(degree log degree)."""
+    coins = counted(step, attempt, EXACT)
+    for i in walkers:
+        low, high, last = indptr[at[i]], indptr[at[i] + 1], before[i]
+        upto = np.ones(high - low, np.float64)
+        if len(slots) > 0:
+            upto[:] = 0.0
+            for slot in range(low, high):
+                part = (np.float64(slots[slot, 0]) + 1.0) / 4294967296.0
+                upto[slot - low] += part
+                upto[slots[slot, 1]] += 1.0 - part
+        total = 0.0
+        for slot in range(low, high):
+            if indices[slot] == last:
+                weight = bias.back + bias.excess / bias.envelope  # 1 / p over the envelope
+            else:
+                weight = bias.near if has_edge(indices, indptr[last], indptr[last + 1], indices[slot]) else bias.far
+            total += weight * upto[slot - low]
+            upto[slot - low] = total
+        u = hashing.unit(hashing.mix(streams[i] ^ coins))
+        place = min(np.searchsorted(upto, u * total, side="right"), high - low - 1)
+        edge[i] = U64(low + place)
+        chosen[i] = indices[low + place]
