@@ -38,7 +38,7 @@ def run(run: job.Run) -> Mapping[str, Any]:
 
 def reads(config: Config) -> tuple[str, ...]:
     """Items only where the lake has them."""
-    return ("embeddings", "losses", "edges") + ("items",) * (manifest.read(config.lake.path, "items") is not None)
+    return ("vocabulary", "embeddings", "losses", "edges") + ("items",) * (manifest.read(config.lake.path, "items") is not None)
 
 
 JOB = job.Job("export", __doc__, run, ("export",), reads, lambda _: ("export",))

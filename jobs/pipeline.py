@@ -13,6 +13,7 @@ import train
 import walks
 from walkgram import job, session
 from walkgram.config import Config
+from walkgram.errors import ConfigError
 from walkgram.lake import files, manifest, spark
 from walkgram.report import plots, text
 
@@ -24,6 +25,9 @@ def run(config: Config, force: bool, verbose: bool) -> None:
     """Run every stage that is not up to date, then show what came out."""
     if config.export.plots:
         plots.check()
+    group = config.report.group
+    if group and config.input.items and group not in config.input.item_columns.keep:
+        raise ConfigError(f"report.group: {group} is not among input.item_columns.keep {config.input.item_columns.keep}")
     started = time.monotonic()
     for number, stage in enumerate(LINE, 1):
         job.execute(

@@ -25,8 +25,9 @@ def run(run: job.Run) -> Mapping[str, Any]:
     kept = checkpoints.Store(run.config.lake.path, "train")
     if run.force:
         kept.remove()
-    mark = {**run.out.manifest.config["train"], "walks": run.inputs["walks"].id}
-    epochs = loop.train(made, config.epochs, loop.Checkpoints(kept.place, kept.load, kept.save, mark))
+    made_of = {"walks": run.inputs["walks"].run, "code": run.out.manifest.code}
+    mark = run.out.manifest.config["train"]
+    epochs = loop.train(made, config.epochs, loop.Checkpoints(kept.place, kept.load, kept.save, mark, made_of))
     write_embeddings(run, nodes, *made.vectors())
     losses = pa.Table.from_pylist([vars(e) for e in epochs], tables.schema("losses"))
     run.out.rows["losses"] = arrow.write_table(run.folder("losses"), losses.schema, losses.to_batches())

@@ -5,6 +5,7 @@ which takes a `Run` (the four verbs' hands: read, write, rows, blocks) and retur
 """
 
 import argparse
+import inspect
 import re
 import sys
 import time
@@ -118,12 +119,17 @@ def execute(
     Raises `WalkgramError`; the tables are then as they were.
     """
     root = config.lake.path
-    files.check_output(root)
-    inputs = {table: manifest.require(root, table, MADE_BY.get(table, table)) for table in job.reads(config)}
-    ids = {table: found.id for table, found in inputs.items()} | dict(job.source(config))
-    sections = {name: getattr(config, name).model_dump() for name in job.sections}
-    mark = manifest.identity(job.name, sections, ids, manifest.code_version())
+    source = dict(job.source(config))
     tables = tuple(job.writes(config))
+    files.check_output(root)
+    manifest.check_places(root, tables, list(source))
+    inputs = {table: manifest.require(root, table, MADE_BY.get(table, table)) for table in job.reads(config)}
+    manifest.check_lineage(inputs, MADE_BY)
+    ids = {table: found.id for table, found in inputs.items()} | source
+    sections = {name: getattr(config, name).model_dump() for name in job.sections}
+    mark = manifest.identity(
+        job.name, sections, ids, manifest.code_version(inspect.getsource(inspect.getmodule(job.run) or job.run))
+    )
     made = [manifest.read(root, table) for table in tables]
     if not force and all(found is not None and found.id == mark.id for found in made):
         say(f"{job.name}: up to date, made {made[0].finished if made[0] else ''} (--force runs it again)")
@@ -201,13 +207,10 @@ def one_line(error: BaseException) -> tuple[str, int]:
     ours = re.search(r"walkgram\.errors\.\w+: (.+)", text)
     if ours:
         return ours.group(1), 2
-    header = re.search(r"CSV header does not conform to the schema(?s:.*?)CSV file: (\S+)", text)
-    if header:
-        return f"{header.group(1)} has another header than the other files: set input.interactions to the table's file", 2
     unreadable = re.search(r"\[FAILED_READ_FILE[^\]]*\][^\n]*?(\S+:/[^\s]+)", text)
     if unreadable:
         return (
-            f"{unreadable.group(1).rstrip('.')}: truncated or damaged file: "
+            f"{unreadable.group(1).rstrip('.')}: truncated or damaged file (or other column types than its neighbours'): "
             "replace it, or run the job that wrote it with --force",
             2,
         )

@@ -141,15 +141,33 @@ def walked(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     return lake, more
 
 
-def test_a_checkpoint_of_another_configuration_is_named_with_the_key(job: Job, capsys: Any, walked: Any) -> None:
-    lake, more = walked
-    assert job("train", *more, "--set", "train.epochs=2", "--set", "train.skipgram.learning_rate=1e30") == 2
-    assert "lower the learning rate" in capsys.readouterr().err
-    import torch
+def interrupt(_: object) -> None:
+    raise KeyboardInterrupt
 
-    mark = {"objective": "skipgram", "dim": 99}
-    (lake / "_checkpoints").mkdir(exist_ok=True)
-    torch.save({"mark": mark, "epochs": [], "state": {}}, lake / "_checkpoints" / "train.pt")
+
+def test_a_checkpoint_of_another_configuration_is_named_with_the_key(
+    job: Job, capsys: Any, walked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, more = walked
+    assert (
+        job(
+            "train",
+            *more,
+            "--set",
+            "train.objective=examples",
+            "--set",
+            "train.examples.learning_rate=1e25",
+            "--set",
+            "train.examples.batch_size=2",
+        )
+        == 2
+    )
+    assert "lower the learning rate" in capsys.readouterr().err
+    with monkeypatch.context() as broken:
+        broken.setattr("walkgram.train.loop.check_finite", interrupt)
+        assert job("train", *more, "--set", "train.dim=99") == 130
+    assert (lake / "_checkpoints" / "train.pt").exists()
+    capsys.readouterr()
     assert job("train", *more) == 2
     error = capsys.readouterr().err
     assert "checkpoint of another configuration" in error
@@ -190,3 +208,42 @@ def test_help_explains_the_keys_of_the_job(capsys: Any, name: str) -> None:
     assert done.value.code == 0
     assert "lake.path" in text
     assert "--config FILE" in text
+
+
+def test_what_is_not_walkgrams_own_is_never_replaced(job: Job, capsys: Any, tmp_path: Path) -> None:
+    mine = tmp_path / "lake" / "vocabulary" / "thesis.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    more = ("--set", f"lake.path={tmp_path / 'lake'}", *source(tmp_path / "ratings.csv", GOOD))
+    assert job("interactions", *more) == 2
+    assert "was not made by walkgram" in capsys.readouterr().err
+    assert mine.read_text() == "mine"
+
+
+def test_a_source_in_the_way_of_the_tables_is_refused(job: Job, capsys: Any, tmp_path: Path) -> None:
+    place = tmp_path / "interactions"
+    place.mkdir()
+    (place / "ratings.csv").write_text(GOOD)
+    for lake, said in ((tmp_path, "was not made by walkgram"), (place / "lake", "lies inside the source")):
+        assert job("interactions", "--set", f"lake.path={lake}", "--set", f"input.path={place}") == 2
+        assert said in capsys.readouterr().err
+    assert (place / "ratings.csv").read_text() == GOOD
+
+
+def test_tables_of_different_origin_are_not_mixed(job: Job, capsys: Any, tmp_path: Path) -> None:
+    more = ("--set", f"lake.path={tmp_path / 'lake'}", *source(tmp_path / "ratings.csv", GOOD))
+    keep = ("--set", "interactions.min_rating=none")
+    assert job("interactions", *more, *keep) == 0
+    assert job("pairs", *more, *keep) == 0
+    assert job("interactions", *more, "--set", "interactions.min_rating=2") == 0
+    capsys.readouterr()
+    assert job("edges", *more) == 2
+    assert (
+        "table baskets was made from another interactions than the lake holds now: run jobs/pairs.py" in capsys.readouterr().err
+    )
+
+
+def test_a_report_by_an_unknown_column_is_refused_before_the_run(job: Job, capsys: Any, tmp_path: Path) -> None:
+    keys = ("input.items=items.csv", "report.group=nope", f"lake.path={tmp_path / 'lake'}")
+    assert job("pipeline", *(part for key in keys for part in ("--set", key))) == 2
+    assert "report.group: nope" in capsys.readouterr().err

@@ -9,6 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 Job = Callable[..., int]
 
@@ -33,6 +35,7 @@ def kept(job: Job, lake: Path, place: Path, *keys: str) -> pa.Table:
 
 
 def write(table: pd.DataFrame, folder: Path, kind: str) -> Path:
+    """The table as a source of this kind; its place."""
     file = folder / f"ratings.{kind}"
     times = pd.to_datetime(table["timestamp"], unit="s")
     if kind in ("csv", "csv.gz"):
@@ -45,6 +48,14 @@ def write(table: pd.DataFrame, folder: Path, kind: str) -> Path:
         table.assign(timestamp=times.astype("datetime64[ns]")).to_parquet(file)
     elif kind == "utc.parquet":
         table.assign(timestamp=times.dt.tz_localize("UTC").astype("datetime64[us, UTC]")).to_parquet(file)
+    elif kind == "spark":
+        spark = SparkSession.builder.getOrCreate()
+        spark.conf.set("spark.sql.parquet.outputTimestampType", "INT96")  # Spark's own default
+        spark.createDataFrame(table).withColumn("timestamp", F.timestamp_seconds("timestamp")).write.parquet(str(file))
+    elif kind == "nested [x]":
+        (file / "sub").mkdir(parents=True)
+        table[:90].to_csv(file / "a.csv", index=False)
+        table[90:].to_csv(file / "sub" / "b.csv", index=False)
     else:
         file.mkdir()
         table[:90].to_parquet(file / "a.parquet")
@@ -52,7 +63,7 @@ def write(table: pd.DataFrame, folder: Path, kind: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize("kind", ["csv.gz", "tsv", "jsonl", "ns.parquet", "utc.parquet", "folder"])
+@pytest.mark.parametrize("kind", ["csv.gz", "tsv", "jsonl", "ns.parquet", "utc.parquet", "folder", "nested [x]", "spark"])
 def test_every_source_gives_the_same_interactions(job: Job, tmp_path: Path, table: pd.DataFrame, kind: str) -> None:
     expected = kept(job, tmp_path / "one", write(table, tmp_path, "csv"))
     found = kept(job, tmp_path / "two", write(table, tmp_path, kind))
@@ -86,5 +97,19 @@ def test_files_with_other_headers_in_the_folder_are_named(job: Job, capsys: Any,
     (tmp_path / "in" / "users.csv").write_text("user_id,name\n1,Ann\n")
     more = ["--set", f"lake.path={tmp_path / 'lake'}", "--set", f"input.path={tmp_path / 'in'}"]
     assert job("interactions", *more) == 2
-    assert "another header" in capsys.readouterr().err
+    assert "users.csv has another header" in capsys.readouterr().err
     assert job("interactions", *more, "--set", "input.interactions=ratings.csv") == 0
+
+
+def test_quoted_fields_may_hold_line_breaks(job: Job, tmp_path: Path, table: pd.DataFrame) -> None:
+    table.assign(note='hello\n7,"8",5,7,z').to_csv(tmp_path / "notes.csv", index=False)
+    table.to_csv(tmp_path / "plain.csv", index=False)
+    assert kept(job, tmp_path / "one", tmp_path / "notes.csv").equals(kept(job, tmp_path / "two", tmp_path / "plain.csv"))
+
+
+def test_text_in_another_encoding_is_refused_until_it_is_named(job: Job, capsys: Any, tmp_path: Path) -> None:
+    place = tmp_path / "latin.csv"
+    place.write_bytes("user_id,item_id,rating,timestamp\n1,é,1,1\n1,è,1,1\n".encode("latin-1"))
+    assert job("interactions", "--set", f"lake.path={tmp_path / 'lake'}", "--set", f"input.path={place}") == 2
+    assert "set input.encoding" in capsys.readouterr().err
+    assert kept(job, tmp_path / "lake", place, "input.encoding=ISO-8859-1")["item_id"].to_pylist() == ["è", "é"]

@@ -116,3 +116,38 @@ def test_a_bare_path_is_local_and_other_places_are_uris(tmp_path: Path) -> None:
     assert files.resolve(f"file://{tmp_path}/a b")[1] == f"{tmp_path}/a b"
     with pytest.raises(LakeError, match="no such file system"):
         files.resolve("nothing://x/y")
+
+
+@pytest.mark.parametrize("broken", [1, 2, 3, 4])
+def test_a_commit_that_breaks_off_brings_the_former_tables_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: int
+) -> None:
+    def put_both(text: str) -> None:
+        with manifest.Transaction(str(tmp_path), mark(), ["edges", "losses"]) as out:
+            for table in ("edges", "losses"):
+                files.open_output(files.join(out.folder(table), "part"), text.encode())
+
+    put_both("first")
+    moves, real = [0], files.move
+
+    def move(source: str, target: str) -> None:
+        moves[0] += 1
+        if moves[0] == broken:
+            raise KeyboardInterrupt
+        real(source, target)
+
+    monkeypatch.setattr(files, "move", move)
+    with pytest.raises(KeyboardInterrupt):
+        put_both("second")
+    assert [(tmp_path / t / "part").read_text() for t in ("edges", "losses")] == ["first", "first"]
+    assert manifest.read(str(tmp_path), "edges") is not None
+
+
+def test_a_table_that_a_killed_commit_had_moved_aside_comes_back(tmp_path: Path) -> None:
+    put(tmp_path, "first", mark())
+    aside = tmp_path / "_staging" / "edges-dead" / "_former-edges"
+    aside.parent.mkdir(parents=True)
+    (tmp_path / "edges").rename(aside)
+    with pytest.raises(RuntimeError), manifest.Transaction(str(tmp_path), mark(), ["edges"]):
+        raise RuntimeError
+    assert (tmp_path / "edges" / "part").read_text() == "first"

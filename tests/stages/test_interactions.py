@@ -163,3 +163,13 @@ def test_doubles_beyond_their_precision_and_nan_are_no_ids(spark: Any) -> None:
         (None, False),
         (None, True),
     ]
+
+
+def test_a_rating_equal_to_the_threshold_is_kept_whatever_its_binary_form(spark: Any) -> None:
+    assert len(kept(spark.createDataFrame([(1, 1, 4.1, 1), (1, 2, 4.0, 1)], SCHEMA), 4.1)) == 1
+
+
+@pytest.mark.parametrize("rating, time", [("5d", "1"), ("0x5", "1"), ("1", "12:30"), ("1", "now"), ("1", "2001")])
+def test_text_that_spark_would_take_for_a_number_or_a_date_is_not(spark: Any, rating: str, time: str) -> None:
+    frame = spark.createDataFrame([("1", "1", rating, time)], "user_id string, item_id string, rating string, timestamp string")
+    assert (bad(frame, untyped=True)[0] is None) == (time == "2001")  # a plain number is seconds

@@ -73,7 +73,13 @@ def test_items_take_the_type_of_the_interactions_ids(spark: Any) -> None:
     from walkgram.config.schema import ItemColumns
 
     raw = spark.createDataFrame(
-        [("1", "One", "x|y", "g"), ("two", "Two", "", "g"), ("3", None, None, "h"), ("1", "Uno", "z", "g")],
+        [
+            ("1", "One", "x|y", "g"),
+            ("two", "Two", "", "g"),
+            ("3", None, None, "h"),
+            ("1", "Uno", "z", "g"),
+            ("1", None, "z", "g"),
+        ],
         "id string, name string, tags string, grp string",
     )
     columns = ItemColumns(item_id="id", title="name", lists=["tags"], keep=["grp"])

@@ -1,5 +1,6 @@
 """The training loop: resume equals no interruption, and what must stop a run stops it with one clear line."""
 
+import dataclasses
 import io
 from collections.abc import Callable
 from typing import Any
@@ -155,12 +156,28 @@ def test_a_damaged_checkpoint_is_refused_with_its_place_and_the_remedy(damage: A
         loop.train(skipgram(), 1, memory.checkpoints())
 
 
-@pytest.mark.parametrize(("make", "rate"), [(skipgram, 1e30), (examples, 1e25)])
-def test_a_rate_too_high_stops_at_the_first_loss_that_is_not_finite(make: Make, rate: float) -> None:
+def test_a_rate_too_high_stops_at_the_first_loss_that_is_not_finite() -> None:
     memory = Memory()
-    with pytest.raises(TrainError, match=r"the loss is (nan|inf) at epoch 1, batch \d+: lower the learning rate"):
-        loop.train(make(rate), 5, memory.checkpoints())
+    with pytest.raises(TrainError, match=r"the loss is (nan|inf) at epoch 1, batch \d+: lower the learning rate .*--force"):
+        loop.train(examples(1e25), 5, memory.checkpoints())
     assert memory.saved == 0
+
+
+@pytest.mark.parametrize("rate", [0.025, 0.1, 1.0])
+def test_skipgram_stays_finite_at_any_rate(rate: float) -> None:
+    objective = skipgram(rate)
+    epochs = loop.train(objective, 5, Memory().checkpoints())
+    assert epochs[-1].loss <= epochs[0].loss
+    assert all(float(table.norm(dim=1).max()) < 10 for table in objective.vectors() if table is not None)
+
+
+def test_a_checkpoint_of_other_walks_is_left_aside() -> None:
+    memory = Memory()
+    loop.train(skipgram(), 1, dataclasses.replace(memory.checkpoints(), inputs={"walks": "old"}))
+    fresh, other = skipgram(), skipgram()
+    loop.train(fresh, 2, dataclasses.replace(memory.checkpoints(), inputs={"walks": "new"}))
+    loop.train(other, 2, Memory().checkpoints())
+    assert torch.equal(fresh.vectors()[0], other.vectors()[0])
 
 
 def test_a_vector_that_is_not_finite_at_the_end_is_an_error_that_names_its_row() -> None:

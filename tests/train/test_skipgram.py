@@ -60,9 +60,9 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     return steps
 
 
-@pytest.mark.parametrize(("progress", "rate"), [(0.0, 0.04), (0.5, 0.02), (0.9, 0.015)])
+@pytest.mark.parametrize(("progress", "rate"), [(0.0, 0.004), (0.5, 0.002), (0.9, 0.0015)])
 def test_a_step_goes_down_the_gradient_of_the_loops(drawn: list[list[int]], progress: float, rate: float) -> None:
-    skipgram = made(RAGGED, COUNTS, batch_walks=4, shared_negatives=7, learning_rate=0.04, min_learning_rate=0.015)
+    skipgram = made(RAGGED, COUNTS, batch_walks=4, shared_negatives=7, learning_rate=0.004, min_learning_rate=0.0015)
     batch = next(skipgram.batches(0))
     inward, outward = started(skipgram)
     found, weight = skipgram.step(batch, progress)

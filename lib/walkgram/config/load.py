@@ -1,5 +1,6 @@
 """Reading a configuration: TOML, `section.key=value` overrides, errors with the key's path, and the text of `--help`."""
 
+import copy
 import difflib
 import tomllib
 import types
@@ -19,9 +20,9 @@ __all__ = ["describe", "keys", "load"]
 def load(path: str | None, overrides: Sequence[str] = (), base: Mapping[str, Any] | None = None) -> Config:
     """The configuration of a TOML file (or of `base`, a mapping) with overrides such as `walks.p=.5` applied.
 
-    Raises `ConfigError`, one line for each fault, with the file and the key's path.
+    Raises `ConfigError`, one line with the file and, for each fault, the key's path.
     """
-    tree: dict[str, Any] = {k: dict(v) for k, v in (base or {}).items()}
+    tree: dict[str, Any] = copy.deepcopy(dict(base or {}))
     where = "configuration"
     if path is not None:
         where = path
@@ -31,14 +32,13 @@ def load(path: str | None, overrides: Sequence[str] = (), base: Mapping[str, Any
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        faults = [f"{where}: {explain(e)}" for e in error.errors()]
-        raise ConfigError("\n".join(faults)) from None
+        raise ConfigError(f"{where}: " + "; ".join(explain(e) for e in error.errors())) from None
 
 
 def read_toml(path: str) -> dict[str, Any]:
     """The tree of a TOML file; `ConfigError` where it is missing or not TOML."""
     try:
-        return tomllib.loads(Path(path).read_text("utf-8"))
+        return tomllib.loads(Path(path).read_text("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}; give --config a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -10,6 +10,8 @@ __all__ = ["Config", "Section"]
 def key(default: Any, meaning: str, unit: str = "", **limits: Any) -> Any:
     """A configuration key: its default, what it means (for `--help`), its unit, and pydantic's limits."""
     extra: dict[str, Any] = {"unit": unit}
+    if type(default) is int and not {"le", "lt"} & set(limits):
+        limits["le"] = 2**31 - 1  # so that products of two stay whole numbers of 64 bits
     if callable(default):
         return Field(default_factory=default, description=meaning, json_schema_extra=extra, **limits)
     return Field(default=default, description=meaning, json_schema_extra=extra, **limits)
@@ -50,6 +52,8 @@ class Input(Section):
     interactions: str = key("", 'the interactions inside input.path where that is a folder; "": all of it')
     items: str = key("", 'the items table inside input.path (or an absolute path); "": none')
     format: Literal["auto", "csv", "parquet", "json"] = key("auto", "csv (with header), parquet, json (lines); auto: by suffix")
+    multiline: bool = key(True, "quoted CSV fields may hold line breaks; false: large files are read in parallel")
+    encoding: str = key("UTF-8", "CSV's character encoding", min_length=1)
     delimiter: str = key(",", "CSV's delimiter", min_length=1, max_length=4)
     bad_rows: Literal["fail", "drop"] = key(
         "fail",

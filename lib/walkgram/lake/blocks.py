@@ -78,7 +78,7 @@ def open_block(folder: str, version: str, number: int) -> Arrays:
     for file in sorted(place.glob("*.npy")):
         try:
             arrays[file.stem] = np.load(file, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise LakeError(f"{file}: damaged block ({error}): run the job that wrote it again with --force") from None
     if not arrays:
         raise LakeError(f"{place}: no block there: run the job that writes it again with --force")

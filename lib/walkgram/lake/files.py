@@ -13,8 +13,10 @@ from walkgram.errors import LakeError
 __all__ = [
     "check_output",
     "exists",
+    "inside",
     "is_file",
     "join",
+    "listed",
     "local_path",
     "move",
     "open_input",
@@ -97,6 +99,19 @@ def text(folder: str, name: str) -> Iterator[io.TextIOWrapper]:
         io.TextIOWrapper(stream, "utf-8", newline="\n") as writer,
     ):
         yield writer
+
+
+def listed(uri: str) -> list[fs.FileInfo]:
+    """The folders in a folder; none where it is not there."""
+    system, path = resolve(uri)
+    found = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    return [info for info in found if info.type == fs.FileType.Directory]
+
+
+def inside(uri: str, folder: str) -> bool:
+    """Whether a place is a folder or lies below it."""
+    path, above = resolve(uri)[1].rstrip("/"), resolve(folder)[1].rstrip("/")
+    return path == above or path.startswith(f"{above}/")
 
 
 def remove(uri: str) -> None:

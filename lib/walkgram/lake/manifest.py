@@ -19,10 +19,21 @@ import walkgram
 from walkgram.errors import LakeError
 from walkgram.lake import files
 
-__all__ = ["MANIFEST", "Manifest", "Transaction", "code_version", "identity", "read", "require"]
+__all__ = [
+    "MANIFEST",
+    "Manifest",
+    "Transaction",
+    "check_lineage",
+    "check_places",
+    "code_version",
+    "identity",
+    "read",
+    "require",
+]
 
 MANIFEST = "_manifest.json"
 STAGING = "_staging"
+FORMER = "_former-"
 
 
 @dataclass(frozen=True)
@@ -78,15 +89,15 @@ class Transaction:
         self._started = time.monotonic()
 
     def __enter__(self) -> "Transaction":
-        """Remove what a killed run of the same job left behind."""
+        """Remove what a killed run of the same job left behind; a table that it had moved aside comes back first."""
         parent = files.join(self.root, STAGING)
-        if files.exists(parent):
-            system, path = files.resolve(parent)
-            from pyarrow import fs
-
-            for info in system.get_file_info(fs.FileSelector(path)):
-                if info.base_name.startswith(f"{self.manifest.job}-"):
-                    system.delete_dir(info.path)
+        for info in files.listed(parent):
+            if info.base_name.startswith(f"{self.manifest.job}-"):
+                for former in files.listed(files.join(parent, info.base_name)):
+                    place = files.join(self.root, former.base_name.removeprefix(FORMER))
+                    if former.base_name.startswith(FORMER) and not files.exists(place):
+                        files.move(files.join(parent, info.base_name, former.base_name), place)
+                files.remove(files.join(parent, info.base_name))
         return self
 
     def folder(self, table: str) -> str:
@@ -114,16 +125,64 @@ class Transaction:
             "seconds": round(time.monotonic() - self._started, 3),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
-        for table in self.tables:
-            place = files.join(self.root, table)
-            if files.exists(place):
-                files.move(place, files.join(self.staging, f"_former-{table}"))
-            files.move(self.folder(table), place)
-            files.open_output(files.join(place, MANIFEST), json.dumps(done, indent=1).encode())
+        text = json.dumps(done, indent=1).encode()
+        moved: list[str] = []
+        try:
+            for table in self.tables:
+                place = files.join(self.root, table)
+                if files.exists(place):
+                    files.move(place, files.join(self.staging, FORMER + table))
+                moved.append(table)
+                files.move(self.folder(table), place)
+                files.open_output(files.join(place, MANIFEST), text)
+        except BaseException:
+            self.roll_back(moved)
+            raise
+        self.remove_outdated()
+
+    def roll_back(self, moved: Sequence[str]) -> None:
+        """Put the former tables back."""
+        for table in moved:
+            place, former = files.join(self.root, table), files.join(self.staging, FORMER + table)
+            files.remove(place)
+            if files.exists(former):
+                files.move(former, place)
+
+    def remove_outdated(self) -> None:
+        """Remove tables that an earlier run of this job made and this one, under another configuration, does not."""
+        for info in files.listed(self.root):
+            name = info.base_name
+            if name[0] not in "._" and name not in self.tables:
+                found = read(self.root, name)
+                if found is not None and found.job == self.manifest.job:
+                    files.remove(files.join(self.root, name))
 
 
-def code_version() -> str:
-    """The package's version and a digest of its sources, so that other code means other tables."""
+def check_places(root: str, tables: Sequence[str], sources: Sequence[str]) -> None:
+    """Raise `LakeError` where a run would replace what is not its own: a foreign folder, or the source that it reads."""
+    for table in tables:
+        place = files.join(root, table)
+        if files.exists(place) and not files.exists(files.join(place, MANIFEST)):
+            raise LakeError(f"{place} is there and was not made by walkgram: move it, or choose another lake.path")
+        for source in sources:
+            if files.inside(source, place):
+                raise LakeError(f"the source {source} lies where table {table} would be written: choose another lake.path")
+    for source in sources:
+        if files.inside(root, source):
+            raise LakeError(f"lake.path {root} lies inside the source {source}: choose another lake.path")
+
+
+def check_lineage(inputs: Mapping[str, Manifest], made_by: Mapping[str, str]) -> None:
+    """Raise `LakeError` where one input was made from another making of a second one."""
+    for name, found in inputs.items():
+        for other, own in inputs.items():
+            if found.inputs.get(other, own.id) != own.id:
+                job = made_by.get(name, name)
+                raise LakeError(f"table {name} was made from another {other} than the lake holds now: run jobs/{job}.py first")
+
+
+def code_version(*further: str) -> str:
+    """The package's version and a digest of its sources (and of `further` text), so that other code means other tables."""
     digest = hashlib.sha256()
 
     def add(folder: Traversable) -> None:
@@ -134,4 +193,5 @@ def code_version() -> str:
                 digest.update(entry.name.encode() + entry.read_bytes())
 
     add(resources("walkgram"))
+    digest.update("".join(further).encode())
     return f"{walkgram.__version__}+{digest.hexdigest()[:12]}"

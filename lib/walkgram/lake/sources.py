@@ -1,6 +1,8 @@
 """The user's own tables: found, opened and fingerprinted. CSV with header, Parquet, JSON lines; files or folders."""
 
+import csv
 import hashlib
+import io
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -9,6 +11,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
 
 from walkgram.config.schema import Input
 from walkgram.errors import InputError
@@ -32,16 +35,46 @@ def open_source(spark: SparkSession, place: str, config: Input, columns: Mapping
     `columns` maps each configuration key to the column that must be there. Raises `InputError` that names it otherwise.
     """
     uri, kind = files.spark_uri(place), kind_of(place, config)
+    reader = spark.read.option("__globPaths__", "false")  # a name with [x] is a name, not a pattern
+    if not any("=" in part for info in data_files(place) for part in info.path.split("/")):
+        reader = reader.option("recursiveFileLookup", "true")  # but folders such as day=1 are partitions
     if kind == "csv":
-        # All text: types are read with checks that can name the bad value. Headers are compared, not assumed.
+        # All text: types are read with checks that can name the bad value. The header is read here, not by Spark, which
+        # would take it from any one of the files.
         separator = "\t" if place.endswith(".tsv") and config.delimiter == "," else config.delimiter
-        frame = spark.read.csv(uri, header=True, sep=separator, escape='"', enforceSchema=False, inferSchema=False)
+        schema = StructType([StructField(name, StringType()) for name in header(place, separator, config.encoding)])
+        reader = reader.option("multiLine", config.multiline).option("encoding", config.encoding)
+        frame = reader.csv(uri, schema=schema, header=True, sep=separator, escape='"')
     elif kind == "json":
-        frame = spark.read.json(uri)
+        frame = reader.json(uri)
     else:
-        frame = nanoseconds(spark.read.parquet(uri), place)
+        frame = nanoseconds(reader.parquet(uri), place)
     check_columns(place, frame.columns, columns)
     return Source(frame, kind == "csv")
+
+
+def header(place: str, separator: str, encoding: str) -> list[str]:
+    """The column names of CSV files, which must be the same in all. Raises `InputError` that names the odd one out."""
+    system, _ = files.resolve(place)
+    first: list[str] | None = None
+    for info in data_files(place):
+        with system.open_input_stream(info.path, compression="detect") as stream:
+            marked = "utf-8-sig" if encoding.upper() == "UTF-8" else encoding  # files may begin with a byte order mark
+            try:
+                text = io.TextIOWrapper(stream, encoding=marked, errors="replace", newline="")
+                names = next(csv.reader(text, delimiter=separator), [])
+            except (LookupError, OSError, csv.Error) as error:
+                raise InputError(f"{info.path}: the header cannot be read ({error}): is input.encoding right?") from None
+        if first is not None and names != first:
+            raise InputError(
+                f"{info.path} has another header than the files before it: set input.interactions to the table's file"
+            )
+        first = names
+    names = [name or f"_c{i}" for i, name in enumerate(first or [])]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{place} has more than one column {twice!r}: rename one")
+    return names
 
 
 def nanoseconds(frame: DataFrame, place: str) -> DataFrame:
@@ -51,7 +84,11 @@ def nanoseconds(frame: DataFrame, place: str) -> DataFrame:
         schema = pq.read_schema(data_files(place)[0].path, filesystem=system)
     except (OSError, pa.ArrowInvalid):
         return frame  # Spark names the damaged file when it reads it
-    named = [f.name for f in schema if pa.types.is_timestamp(f.type) and f.type.unit == "ns" and f.name in frame.columns]
+    named = [
+        f.name
+        for f in schema
+        if pa.types.is_timestamp(f.type) and f.type.unit == "ns" and dict(frame.dtypes).get(f.name) == "bigint"
+    ]
     for name in named:
         column = "`" + name.replace("`", "``") + "`"
         frame = frame.withColumn(name, F.expr(f"timestamp_micros({column} div 1000)"))

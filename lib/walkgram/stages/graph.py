@@ -1,6 +1,7 @@
 """edges -> the graph as a block of CSR rows that tasks map; and as a GraphFrame for users' own queries."""
 
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["both_ways", "graph", "to_graphframe"]
 
 SUMMARY = "nodes long, edges long, largest_degree long"
-GRAPHFRAMES = "io.graphframes:graphframes-spark4_2.13:0.9.3"
 
 
 def both_ways(edges: DataFrame) -> DataFrame:
@@ -61,9 +61,10 @@ def to_graphframe(vertices: DataFrame, edges: DataFrame) -> "GraphFrame":
     try:
         return GraphFrame(named, edges)
     except Exception as error:
-        if "JavaPackage" in str(error) or "ClassNotFound" in str(error) or "graphframes" in str(error).lower():
+        if any(sign in str(error) for sign in ("JavaPackage", "ClassNotFound", "NoClassDefFound")):
+            coordinate = f"io.graphframes:graphframes-spark4_2.13:{version('graphframes-py')}"
             raise WalkgramError(
-                f"GraphFrames' JVM package is not on the classpath: start Spark with --packages {GRAPHFRAMES} "
+                f"GraphFrames' JVM package is not on the classpath: start Spark with --packages {coordinate} "
                 "(or set spark.jars.packages to it)"
             ) from None
         raise

@@ -18,6 +18,8 @@ from walkgram.stages.contract import conform
 __all__ = ["census", "check", "kept", "latest", "needed", "tally", "typed", "usable"]
 
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}
+NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"  # Spark would also take "5d"
+DATE = r"^\s*[+-]?\d{4,6}-\d"  # Spark would also take "12:30", as of today
 YEAR_10000 = 253_402_300_800  # seconds; later times are another unit read as this one
 EXACT = 2**53  # a double above is no longer a certain whole number
 CORRUPT = "_corrupt_record"  # Spark's column for lines that are not JSON
@@ -74,12 +76,15 @@ def read_id(frame: DataFrame, name: str, as_long: bool) -> tuple[Column, Column]
     """(id as long or string, what is wrong with it or null). Whole numbers stored as doubles (as pandas does) are longs."""
     kind, raw = frame.schema[name].dataType, quoted(name)
     if isinstance(kind, T.StringType):
-        return raw.cast("long") if as_long else raw, no_fault()
+        garbled = F.when(raw.contains("\ufffd"), describe(name, raw, ", which is not UTF-8: set input.encoding"))
+        return raw.cast("long") if as_long else raw, no_fault() if as_long else garbled
     if isinstance(kind, T.ByteType | T.ShortType | T.IntegerType | T.LongType | T.NullType):
         return raw.cast("long"), no_fault()
     if isinstance(kind, T.FloatType | T.DoubleType | T.DecimalType):
-        known = raw.isNotNull() if isinstance(kind, T.DecimalType) else raw.isNotNull() & ~F.isnan(raw)
-        whole = F.when(known & (F.abs(raw) <= EXACT) & (F.floor(raw) == raw), raw.try_cast("long"))
+        exact = isinstance(kind, T.DecimalType)
+        known = raw.isNotNull() if exact else raw.isNotNull() & ~F.isnan(raw)
+        sure = F.lit(True) if exact else F.abs(raw) <= EXACT
+        whole = F.when(known & sure & (F.floor(raw) == raw), raw.try_cast("long"))
         return whole, F.when(known & whole.isNull(), describe(name, raw, ": ids must be whole numbers or text"))
     raise InputError(f"column {name!r} is {kind.simpleString()}: ids must be whole numbers or text; cast it in the source")
 
@@ -95,7 +100,8 @@ def read_rating(frame: DataFrame, name: str) -> tuple[Column, Column]:
             'set input.columns.rating to another column, or to ""'
         )
     raw = quoted(name)
-    value = raw.try_cast("float") if isinstance(kind, T.StringType) else raw.cast("float")
+    text = F.when(raw.rlike(NUMBER), raw.try_cast("float"))
+    value = text if isinstance(kind, T.StringType) else raw.cast("float")
     fault = F.when(raw.isNotNull() & (value.isNull() | F.isnan(value) | (F.abs(value) == float("inf"))), describe(name, raw))
     return value, fault
 
@@ -117,7 +123,7 @@ def read_time(frame: DataFrame, name: str, unit: str) -> tuple[Column, Column]:
     seconds = F.when(F.abs(whole) < YEAR_10000, whole.cast("decimal(20,6)"))
     value = seconds.cast("timestamp")
     if isinstance(kind, T.StringType):
-        value = F.when(whole.isNull(), raw.try_cast("timestamp")).otherwise(value)
+        value = F.when(whole.isNull() & raw.rlike(DATE), raw.try_cast("timestamp")).otherwise(value)
     hint = "" if unit == "us" else f" (numbers are read as {unit}: input.timestamp_unit)"
     return value, F.when(raw.isNotNull() & value.isNull(), describe(name, raw, hint))
 
@@ -147,14 +153,14 @@ def check(found: Mapping[str, Any], place: str, columns: Columns, bad_rows: str)
     """Raise `InputError` for a table that cannot be used: empty, ids null throughout, bad rows where they are not dropped."""
     if found["rows"] == 0:
         raise InputError(f"{place}: the table has no rows")
-    for count, name in ((found["null_users"], columns.user_id), (found["null_items"], columns.item_id)):
-        if count == found["rows"]:
-            raise InputError(f"{place}: column {name!r} is null in every row: name the column of ids in input.columns")
     if found["bad"] and bad_rows == "fail":
         raise InputError(
             f"{place}: {found['example']}, and {found['bad']:,} of {found['rows']:,} rows cannot be used: "
             'mend the source, or set input.bad_rows = "drop" to leave such rows out'
         )
+    for count, name in ((found["null_users"], columns.user_id), (found["null_items"], columns.item_id)):
+        if count == found["rows"]:
+            raise InputError(f"{place}: column {name!r} is null in every row: name the column of ids in input.columns")
     if found["null_ids"] + found["bad"] == found["rows"]:
         raise InputError(f"{place}: no row can be used: {found['null_ids']:,} have a null id, {found['bad']:,} cannot be read")
 
@@ -181,5 +187,5 @@ def latest(rows: DataFrame) -> DataFrame:
 def kept(rows: DataFrame, min_rating: float | None) -> DataFrame:
     """Rows that reach the threshold, as the table `interactions`; a null rating fails it. None keeps every row."""
     if min_rating is not None:
-        rows = rows.where(F.col("rating") >= F.lit(min_rating))
+        rows = rows.where(F.col("rating") >= F.lit(min_rating).cast("float"))
     return conform(rows, "interactions")

@@ -18,7 +18,8 @@ def needed(columns: ItemColumns) -> dict[str, str]:
 
 
 def items(frame: DataFrame, columns: ItemColumns, ids: T.DataType) -> DataFrame:
-    """item_id (of the interactions' type), title, list columns, further columns; one row an item, the first by title.
+    """item_id (of the interactions' type), title, list columns, further columns; one row an item: the first by
+    title, one without a title last.
 
     Items whose id cannot be of the interactions' type can match none of them and are left out.
     """
@@ -28,7 +29,8 @@ def items(frame: DataFrame, columns: ItemColumns, ids: T.DataType) -> DataFrame:
     item_id = quoted(columns.item_id).try_cast(ids)
     selected = frame.select(item_id.alias("item_id"), title.alias("title"), *lists, *keep).where(F.col("item_id").isNotNull())
     rest = [c for c in selected.columns if c != "item_id"]
-    first = selected.groupBy("item_id").agg(F.min(F.struct(*rest)).alias("row"))
+    best = F.min(F.struct(F.col("title").isNull().alias("untitled"), *rest))
+    first = selected.groupBy("item_id").agg(best.alias("row"))
     return first.select("item_id", *[F.col("row").getField(c).alias(c) for c in rest])
 
 

@@ -5,7 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -55,13 +55,15 @@ class Epoch:
 class Checkpoints:
     """Where a run keeps its last state, and what the state must have been made from.
 
-    `place` is for messages; load gives None where there is no checkpoint; `mark` holds the configuration and the inputs.
+    `place` is for messages; load gives None where there is no checkpoint. A checkpoint of another `mark` (the
+    configuration) is an error; one of other `inputs` (walks, code) is of no use, and training starts anew.
     """
 
     place: str
     load: Callable[[], bytes | None]
     save: Callable[[bytes], None]
     mark: Mapping[str, Any]
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 def train(objective: Objective, epochs: int, checkpoints: Checkpoints) -> list[Epoch]:
@@ -78,7 +80,8 @@ def train(objective: Objective, epochs: int, checkpoints: Checkpoints) -> list[E
         loss = run_epoch(objective, epoch, epochs, steps)
         done.append(Epoch(epoch + 1, loss, time.monotonic() - started))
         buffer = io.BytesIO()
-        torch.save({"mark": dict(checkpoints.mark), "epochs": [vars(e) for e in done], "state": objective.state()}, buffer)
+        made_of = {"mark": dict(checkpoints.mark), "inputs": dict(checkpoints.inputs)}
+        torch.save({**made_of, "epochs": [vars(e) for e in done], "state": objective.state()}, buffer)
         checkpoints.save(buffer.getvalue())
     check_finite(objective)
     return done
@@ -92,8 +95,8 @@ def run_epoch(objective: Objective, epoch: int, epochs: int, steps: int) -> floa
             loss, share = objective.step(batch, (epoch + number / steps) / epochs)
             if not math.isfinite(loss):
                 raise TrainError(
-                    f"the loss is {loss} at epoch {epoch + 1}, batch {number + 1}: lower the learning rate; "
-                    "the checkpoint of the last finished epoch stays"
+                    f"the loss is {loss} at epoch {epoch + 1}, batch {number + 1}: lower the learning rate and train anew "
+                    "with --force (the checkpoint of the last finished epoch stays until then)"
                 )
             total, weight = total + loss, weight + share
             bar.update()
@@ -124,6 +127,9 @@ def resume(objective: Objective, checkpoints: Checkpoints) -> list[Epoch]:
     except Exception as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise TrainError(f"{checkpoints.place}: damaged checkpoint ({reason}): {remedy}") from None
+    if saved.get("inputs", {}) != dict(checkpoints.inputs):
+        print(f"train: {checkpoints.place} was made from other walks or by other code: training anew", file=sys.stderr)
+        return []
     if mark != dict(checkpoints.mark):
         here = dict(checkpoints.mark)
         other = [f"{k}: {mark.get(k)!r} there, {here.get(k)!r} here" for k in {**here, **mark} if mark.get(k) != here.get(k)]

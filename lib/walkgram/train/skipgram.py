@@ -27,6 +27,7 @@ class Skipgram:
         self.context = torch.zeros_like(self.vector)
         self.order_seed = hashing.purpose(config.seed, "order")
         self.negatives_seed = hashing.purpose(config.seed, "negatives")
+        self.scratch = torch.zeros(len(counts))
         self.bands: dict[int, Tensor] = {}
         self.taken = 0  # steps so far: the key of the negatives' draws
 
@@ -50,10 +51,11 @@ class Skipgram:
             self.unigram.draw(self.negatives_seed, self.taken, self.options.shared_negatives if self.config.negatives else 0)
         )
         found = sgns.gradients(self.vector[rows], self.context[rows], self.context[shared], weights, self.config.negatives)
-        dim = self.config.dim
-        self.vector.index_add_(0, rows.reshape(-1), found.centre.reshape(-1, dim), alpha=rate)
-        self.context.index_add_(0, rows.reshape(-1), found.context.reshape(-1, dim), alpha=rate)
-        self.context.index_add_(0, shared, found.negative, alpha=rate)
+        flat = rows.reshape(-1)
+        sgns.climb(self.vector, flat, found.centre.flatten(0, 1), found.centre_curvature.flatten(), rate, self.scratch)
+        directions = torch.cat([found.context.flatten(0, 1), found.negative])
+        curvatures = torch.cat([found.context_curvature.flatten(), found.negative_curvature])
+        sgns.climb(self.context, torch.cat([flat, shared]), directions, curvatures, rate, self.scratch)
         self.taken += 1
         return float(found.loss), float(found.weight)
 

@@ -1,0 +1,72 @@
+"""The peers' rates, and walks of theirs for the distance to the exact rule. Runs in the peers' environment; prints JSON lines.
+
+usage: peers_walks.py GRAPH.npz fastnode2vec|pecanpy P Q WALKS [OUT.npy]
+"""
+
+import json
+import sys
+import time
+
+import numba
+import numpy as np
+
+numba.set_num_threads(1)
+LENGTH = 80
+
+
+def fastnode2vec(src, dst, weight, p, q, count):  # noqa: ANN001, ANN201
+    """Its compiled walk, called for one walk after another, without the names that its own method puts on the nodes."""
+    from fastnode2vec import Graph
+    from fastnode2vec.graph import _random_walk_weighted
+
+    edges = zip(src.tolist(), dst.tolist(), weight.tolist(), strict=True)
+    graph = Graph(list(edges), directed=False, weighted=True, verbose=False)
+    names = np.array(graph.node_names)
+    starts = np.random.default_rng(1).permutation(len(names))[:count] if count < len(names) else np.arange(count) % len(names)
+    rows = graph.indptr, graph.indices, graph.data
+    _random_walk_weighted(*rows, LENGTH, p, q, 0)  # compiles
+    started = time.process_time()
+    walks = [_random_walk_weighted(*rows, LENGTH, p, q, start) for start in starts]
+    seconds = time.process_time() - started
+    return seconds, [names[walk] for walk in walks]
+
+
+def pecanpy(src, dst, weight, p, q, count):  # noqa: ANN001, ANN201
+    """FirstOrderUnweighted where p = q = 1 (its fastest), else SparseOTF."""
+    from numba_progress import ProgressBar
+    from pecanpy import pecanpy as peer
+
+    n = int(max(src.max(), dst.max())) + 1
+    kind = peer.FirstOrderUnweighted if p == q == 1 else peer.SparseOTF
+    graph = kind(p=p, q=q, workers=1)
+    order = np.lexsort((np.append(dst, src), np.append(src, dst)))
+    heads = np.append(src, dst)[order]
+    graph.indptr = np.append(0, np.cumsum(np.bincount(heads, minlength=n))).astype(np.uint32)
+    graph.indices = np.append(dst, src)[order].astype(np.uint32)
+    graph.data = np.append(weight, weight)[order].astype(np.float32)
+    graph.set_node_ids([str(i) for i in range(n)])
+    graph.preprocess_transition_probs()
+    starts = np.tile(np.flatnonzero(np.diff(graph.indptr)), 1 + count // n)[:count].astype(np.uint32)
+    move = graph.get_move_forward()
+    neighbours = graph.get_has_nbrs()
+    with ProgressBar(total=len(starts), disable=True) as bar:
+        graph._random_walks(8, 4, 1, starts[:8], neighbours, move, bar)  # compiles
+        started = time.process_time()
+        walks = graph._random_walks(len(starts), LENGTH - 1, 1, starts, neighbours, move, bar)
+        seconds = time.process_time() - started
+    return seconds, [walk[: walk[-1]] for walk in walks]
+
+
+def main() -> None:
+    """Time one peer on one case."""
+    file, peer, p, q, count = sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5])
+    edges = np.load(file)
+    seconds, walks = globals()[peer](edges["src"], edges["dst"], edges["weight"], p, q, count)
+    steps = sum(len(walk) - 1 for walk in walks)
+    if len(sys.argv) > 6:
+        np.save(sys.argv[6], np.array([walk for walk in walks if len(walk) == LENGTH], dtype=np.int64))
+    print(json.dumps({"rate": steps / seconds}))
+
+
+if __name__ == "__main__":
+    main()
