@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(VENV)/bin/python
 export PYSPARK_DRIVER_PYTHON := $(PYSPARK_PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help java setup run test test-slow check format lock zip clean
+.PHONY: help java setup run test test-slow check bench-walks format lock zip clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,12 @@ check: $(READY)  ## ruff (lint and format), mypy strict, the architecture test
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(PYSPARK_PYTHON) -m pytest tests/test_architecture.py
+
+bench-walks: $(READY) .tools/peers/.ready  ## walk kernels against peers: make bench-walks [SCALE=small]
+	cd tests/benchmarks && $(PYSPARK_PYTHON) bench_walks.py $(CURDIR)/.tools/peers/bin/python $(SCALE)
+
+.tools/peers/.ready: tests/benchmarks/requirements.txt
+	$(PYTHON) -m venv .tools/peers && .tools/peers/bin/python -m pip install -q -r tests/benchmarks/requirements.txt && touch $@
 
 format: $(READY)  ## let ruff mend what it can
 	$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .

@@ -1,6 +1,6 @@
 """The peers' rates, and walks of theirs for the distance to the exact rule. Runs in the peers' environment; prints JSON lines.
 
-usage: peers_walks.py GRAPH.npz fastnode2vec|pecanpy P Q WALKS [OUT.npy]
+usage: peers_walks.py GRAPH.npz fastnode2vec|pecanpy|pecanpy_unweighted P Q WALKS [OUT.npy]
 """
 
 import json
@@ -31,14 +31,18 @@ def fastnode2vec(src, dst, weight, p, q, count):  # noqa: ANN001, ANN201
     return seconds, [names[walk] for walk in walks]
 
 
-def pecanpy(src, dst, weight, p, q, count):  # noqa: ANN001, ANN201
-    """FirstOrderUnweighted where p = q = 1 (its fastest), else SparseOTF."""
+def pecanpy_unweighted(src, dst, weight, p, q, count):  # noqa: ANN001, ANN201
+    """FirstOrderUnweighted, which leaves the weights aside."""
+    return pecanpy(src, dst, weight, p, q, count, "FirstOrderUnweighted")
+
+
+def pecanpy(src, dst, weight, p, q, count, kind="PreCompFirstOrder"):  # noqa: ANN001, ANN201
+    """First-order walks by alias tables made beforehand (not timed)."""
     from numba_progress import ProgressBar
     from pecanpy import pecanpy as peer
 
     n = int(max(src.max(), dst.max())) + 1
-    kind = peer.FirstOrderUnweighted if p == q == 1 else peer.SparseOTF
-    graph = kind(p=p, q=q, workers=1)
+    graph = getattr(peer, kind)(p=p, q=q, workers=1)
     order = np.lexsort((np.append(dst, src), np.append(src, dst)))
     heads = np.append(src, dst)[order]
     graph.indptr = np.append(0, np.cumsum(np.bincount(heads, minlength=n))).astype(np.uint32)
@@ -46,7 +50,7 @@ def pecanpy(src, dst, weight, p, q, count):  # noqa: ANN001, ANN201
     graph.data = np.append(weight, weight)[order].astype(np.float32)
     graph.set_node_ids([str(i) for i in range(n)])
     graph.preprocess_transition_probs()
-    starts = np.tile(np.flatnonzero(np.diff(graph.indptr)), 1 + count // n)[:count].astype(np.uint32)
+    starts = np.resize(np.random.default_rng(1).permutation(np.flatnonzero(np.diff(graph.indptr))), count).astype(np.uint32)
     move = graph.get_move_forward()
     neighbours = graph.get_has_nbrs()
     with ProgressBar(total=len(starts), disable=True) as bar:

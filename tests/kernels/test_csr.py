@@ -110,3 +110,8 @@ def test_has_edge_finds_the_members_of_a_row_and_nothing_else() -> None:
     for row, members in enumerate(rows):
         for node in range(-1, 12):
             assert csr.has_edge(indices, indptr[row], indptr[row + 1], node) == (node in members)
+
+
+def test_more_nodes_than_32_bits_hold_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"2\^31"):
+        csr.build(np.array([0]), np.array([1]), np.array([1.0]), 0, 2, 2**31)

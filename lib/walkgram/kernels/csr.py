@@ -19,6 +19,8 @@ def build(src: Longs, dst: Longs, weight: Floats, low: int, high: int, n: int) -
     in each row, weights float64. Two counting sorts: O(m + n). Raises `ValueError` for an end outside its range, and
     for a weight, or a sum of equal edges' weights, that is not above 0 and finite.
     """
+    if n >= 2**31:
+        raise ValueError(f"{n} nodes: rows of 32-bit indices hold fewer than 2^31")
     if len(src) and (src.min() < low or src.max() >= high or dst.min() < 0 or dst.max() >= n):
         raise ValueError(f"src must lie in {low}..{high - 1} and dst in 0..{n - 1}")
     if not (np.isfinite(weight) & (weight > 0)).all():

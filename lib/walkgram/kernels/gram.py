@@ -23,6 +23,8 @@ def block_of_baskets(indptr: Longs, items: Ints, n: int) -> dict[str, np.ndarray
     `items` sorted within each user, and for each item the ranges before it: `indptr` (n + 1,) int64, `starts` and
     `stops` int64, ranges of length 0 left out. Raises `ValueError` for an index outside 0..n-1.
     """
+    if n >= 2**31:
+        raise ValueError(f"{n} items: lists of 32-bit indices hold fewer than 2^31")
     if len(items) and (items.min() < 0 or items.max() >= n):
         raise ValueError(f"items must lie in 0..{n - 1}")
     ordered = np.array(items, dtype=np.int32)
