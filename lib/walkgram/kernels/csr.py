@@ -92,10 +92,13 @@ def alias_slots(indptr: Longs, weights: Floats) -> Slots:
 def fill_row(weights: Floats, slots: Slots, scaled: Floats, stack: Longs) -> None:
     """The alias table of one row; `scaled` and `stack` are scratch at least as long."""
     degree = len(weights)
-    largest = weights.max()
+    largest = weights[0]
+    for i in range(1, degree):
+        largest = max(largest, weights[i])
+    unit = min(1.0 / largest, 1e300)  # by the largest first, so that neither huge nor tiny weights leave a double's range
     total = 0.0
-    for i in range(degree):  # by the largest first, so that neither huge nor tiny weights leave the range of a double
-        scaled[i] = weights[i] / largest
+    for i in range(degree):
+        scaled[i] = weights[i] * unit
         total += scaled[i]
     factor = degree / total
     small, large = 0, degree  # two stacks in one array: small grows from the left, large from the right
