@@ -194,6 +194,8 @@ def guarded(command: argparse.ArgumentParser, body: Callable[[Config, bool, bool
         if args.verbose:
             traceback.print_exc()
         message, status = one_line(error)
+        if "pyspark" in sys.modules:
+            print(file=sys.stderr)  # Spark's progress bar leaves its line open
         print(f"{command.prog}: error: {message}", file=sys.stderr)
         return status
     return 0
