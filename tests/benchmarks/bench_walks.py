@@ -67,7 +67,15 @@ def compare(title: str, edges: graphs.Edges, scratch: Path, python: str, counts:
             theirs.append(peer(python, file, name, p, q, counts[1]))
         mine, other = statistics.median(rates) / 1e6, statistics.median(theirs) / 1e6
         cases.append(
-            report.Case(f"{title}, p={p:g} q={q:g}", mine, other, name, "M steps per CPU s", mine / other, BARS[(p, q)])
+            report.Case(
+                f"{title}, p={p:g} q={q:g}{'' if graph is weighted else ', unweighted'}",
+                mine,
+                other,
+                name,
+                "M steps per CPU s",
+                mine / other,
+                BARS[(p, q)],
+            )
         )
     return cases
 
