@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import from_arrow_type, to_arrow_type
-from pyspark.sql.types import DataType, StructType
+from pyspark.sql.pandas.types import from_arrow_type
+from pyspark.sql.types import StructType
 
 from walkgram import tables
 
-__all__ = ["BlockStore", "conform", "id_type", "packed", "spark_schema"]
+__all__ = ["BlockStore", "conform", "packed", "spark_schema"]
 
 
 class BlockStore(Protocol):
@@ -25,11 +25,6 @@ class BlockStore(Protocol):
         """Map a block."""
 
 
-def id_type(frame: DataFrame, column: str = "item_id") -> pa.DataType:
-    """The Arrow type of a frame's ids."""
-    return to_arrow_type(frame.schema[column].dataType)
-
-
 def spark_schema(name: str, ids: pa.DataType | None = None) -> StructType:
     """The schema of a table as Spark states it."""
     made = StructType()
@@ -38,12 +33,12 @@ def spark_schema(name: str, ids: pa.DataType | None = None) -> StructType:
     return made
 
 
-def conform(frame: DataFrame, name: str, ids: Mapping[str, DataType] | None = None) -> DataFrame:
-    """Select a table's columns in order, cast to its types; `ids` gives the type of each id column."""
+def conform(frame: DataFrame, name: str) -> DataFrame:
+    """Select a table's columns in order, cast to its types; ids keep the type that they have."""
 
     def cast(column: tables.Column) -> Column:
-        kind = (ids or {}).get(column.name) if column.type == tables.ID else from_arrow_type(column.type)
-        return F.col(column.name) if kind is None else F.col(column.name).cast(kind).alias(column.name)
+        own = F.col(column.name)
+        return own if column.type == tables.ID else own.cast(from_arrow_type(column.type)).alias(column.name)
 
     return frame.select(*[cast(column) for column in tables.TABLES[name].columns])
 
