@@ -26,7 +26,7 @@ SMALL = [
     "walks.walk_length=8",
     "walks.p=0.5",
     "walks.q=2",
-    "walks.partitions=4",
+    "walks.shards=4",
 ]
 pytestmark = pytest.mark.slow
 

@@ -42,16 +42,28 @@ class ItemColumns(Section):
     list_separator: str = key("|", "what separates the entries of a list that is stored as text", min_length=1)
 
 
-class Input(Section):
-    """Where the interactions (and the items) come from."""
+class EdgeColumns(Section):
+    """What the columns of an edge table are called (an edge list of text has none: src, dst, weight by place)."""
 
+    src: str = key("src", "column of the ids that edges leave", min_length=1)
+    dst: str = key("dst", "column of the ids that edges reach", min_length=1)
+    weight: str = key("weight", 'column of weights; "", or not set and not there: every edge weighs 1')
+
+
+class Input(Section):
+    """Where the interactions (and the items), or the edges, come from."""
+
+    kind: Literal["interactions", "edges"] = key("interactions", "what the source is: ratings, or the edges of a graph")
     path: str = key("", "folder or file of the source; given, it is what is read, whatever input.source says")
     source: Literal["files", "archive", "sample"] = key(
         "files", "without input.path: files (an error that asks for a path), archive (download input.url), sample"
     )
     interactions: str = key("", 'the interactions inside input.path where that is a folder; "": all of it')
     items: str = key("", 'the items table inside input.path (or an absolute path); "": none')
-    format: Literal["auto", "csv", "parquet", "json"] = key("auto", "csv (with header), parquet, json (lines); auto: by suffix")
+    nodes: str = key("", 'kind edges: a table of all nodes (column item_columns.item_id) inside input.path; "": none')
+    format: Literal["auto", "csv", "parquet", "json", "edgelist"] = key(
+        "auto", "csv (with header), parquet, json (lines), edgelist (src dst [weight], split at spaces); auto: by suffix"
+    )
     multiline: bool = key(True, "quoted CSV fields may hold line breaks; false: large files are read in parallel")
     encoding: str = key("UTF-8", "CSV's character encoding", min_length=1)
     delimiter: str = key(",", "CSV's delimiter", min_length=1, max_length=4)
@@ -62,6 +74,7 @@ class Input(Section):
     timestamp_unit: Literal["s", "ms", "us"] = key("s", "unit of timestamps that are numbers, since 1970-01-01 UTC")
     columns: Columns = key(Columns, "")
     item_columns: ItemColumns = key(ItemColumns, "")
+    edge_columns: EdgeColumns = key(EdgeColumns, "")
     url: str = key("", "address of the zip archive that input.source = archive downloads")
     cache: str = key("", 'folder that keeps downloads; "": the user\'s cache folder')
     sha256: dict[str, str] = key(dict, "SHA-256 of each file taken from the archive")
@@ -115,6 +128,14 @@ class Edges(Section):
     min_frequency: int = key(1, "least number of users of both items", "users", ge=1)
 
 
+class Graph(Section):
+    """The graph that walkers map."""
+
+    directed: bool = key(False, "edges lead from src to dst alone")
+    blocks: int = key(0, "blocks of nodes; 0: one where it fits graph.block_gib, else as many as that takes", ge=0)
+    block_gib: float = key(0.0, "largest block; 0: half the memory of the host that a task runs on", "GiB", ge=0)
+
+
 class Walks(Section):
     """node2vec's biased random walks."""
 
@@ -123,7 +144,14 @@ class Walks(Section):
     p: float = key(1.0, "return parameter: the bias towards the node before is 1/p", gt=0)
     q: float = key(1.0, "in-out parameter: the bias towards nodes that are no neighbours of the node before is 1/q", gt=0)
     seed: int = key(7, "seed; the walks depend on it and on nothing else", ge=0, lt=2**63)
-    partitions: int = key(0, "tasks that walk, and shards; 0: from the number of walks and cores", ge=0)
+    starts: str = key("", 'table (Parquet, or CSV with header) of the nodes that walks start at; "": every node')
+    starts_column: str = key("item_id", "its column of ids", min_length=1)
+    restart: float = key(0.0, "probability that a step goes back to the walk's start instead", ge=0, lt=1)
+    stop: float = key(0.0, "probability that a walk ends before a step", ge=0, lt=1)
+    engine: Literal["auto", "memory", "blocks"] = key(
+        "auto", "memory: every task maps the whole graph; blocks: walkers move between blocks; auto: by the graph's blocks"
+    )
+    shards: int = key(0, "shards of walks, and tasks that walk; 0: from the number of walks and cores", ge=0)
 
 
 class Examples(Section):
@@ -193,6 +221,7 @@ class Config(Section):
     pairs: Pairs = key(Pairs, "")
     pmi: Pmi = key(Pmi, "")
     edges: Edges = key(Edges, "")
+    graph: Graph = key(Graph, "")
     walks: Walks = key(Walks, "")
     train: Train = key(Train, "")
     neighbours: Neighbours = key(Neighbours, "")
