@@ -5,23 +5,45 @@ from collections.abc import Mapping
 from typing import Any
 
 from walkgram import job
+from walkgram.config import Config
+from walkgram.errors import InputError
+from walkgram.lake import sources
+from walkgram.lake.blocks import Blocks
 from walkgram.stages import walks
-
-SHARD = 1 << 25  # nodes of a shard of walks, where walks.shards is 0
 
 
 def run(run: job.Run) -> Mapping[str, Any]:
-    """Walk from every node; count the visits."""
-    config = run.config.walks
-    total = run.inputs["graph"].counts["nodes"] * config.num_walks
-    partitions = config.shards or max(run.cores, -(-total * config.walk_length // SHARD))
-    ids = run.spark.range(0, total, 1, min(partitions, total))
-    made = run.write("walks", walks.walk(ids, run.blocks("graph"), config.p, config.q, config.walk_length, config.seed))
-    nodes = run.write("tokens", walks.tokens(run.read("walks"), run.rows("vocabulary")))
-    return {"walks": made, "nodes": nodes}
+    """Walk from every start node, shard by shard; count the visits."""
+    found, n = starts(run), run.rows("vocabulary")
+    plan = walks.Plan(run.config.walks, len(found.open(0)["nodes"]), n)
+    sink = run.shards("walks", walks.schema(n))
+    run.measure = lambda: (sink.count() * plan.total // plan.shards, plan.total)
+    counts = walks.walk(run.tasks(plan.shards), plan, run.blocks("graph"), found, sink)
+    nodes = run.write("tokens", walks.tokens(counts))
+    run.out.rows["walks"] = plan.total
+    return {"walks": plan.total, "start nodes": plan.starts, "nodes": nodes, "shards": plan.shards}
 
 
-JOB = job.Job("walks", __doc__, run, ("walks",), lambda _: ("vocabulary", "graph"), lambda _: ("walks", "tokens"))
+def starts(run: job.Run) -> Blocks:
+    """The block of the start nodes: every node, or those of the table walks.starts."""
+    config, nodes = run.config.walks, run.blocks("graph", "nodes")
+    if not config.starts:
+        return nodes
+    table = sources.open_source(run.spark, config.starts, run.config.input, {"walks.starts_column": config.starts_column}).frame
+    chosen = run.scratch("starts")
+    if not walks.starts(table, config.starts_column, run.read("vocabulary"), nodes, chosen).collect():
+        raise InputError(f"walks.starts: {config.starts} has no rows: walks must start somewhere")
+    return chosen
+
+
+def source(config: Config) -> dict[str, str]:
+    """The fingerprint of the table of start nodes."""
+    return {config.walks.starts: sources.fingerprint(config.walks.starts)} if config.walks.starts else {}
+
+
+JOB = job.Job(
+    "walks", __doc__, run, ("walks",), lambda _: ("vocabulary", "graph"), lambda _: ("walks", "tokens"), source, resumes=True
+)
 
 if __name__ == "__main__":
     sys.exit(job.main(JOB))

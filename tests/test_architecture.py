@@ -21,9 +21,18 @@ ALLOWED = {
     "walkgram.train": {"walkgram.tables", "walkgram.config", "walkgram.kernels", "walkgram.hashing", "walkgram.errors"},
     "walkgram.lake": {"walkgram", "walkgram.tables", "walkgram.config", "walkgram.errors"},
     "walkgram.session": set(),
+    "walkgram.progress": set(),
     "walkgram.report": {"walkgram.stages", "walkgram.config", "walkgram.errors"},
     "walkgram.evaluate": {"walkgram.errors"},
-    "walkgram.job": {"walkgram", "walkgram.config", "walkgram.errors", "walkgram.lake", "walkgram.sample", "walkgram.session"},
+    "walkgram.job": {
+        "walkgram",
+        "walkgram.config",
+        "walkgram.errors",
+        "walkgram.lake",
+        "walkgram.progress",
+        "walkgram.sample",
+        "walkgram.session",
+    },
 }
 
 

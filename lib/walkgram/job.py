@@ -14,14 +14,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from walkgram import sample
+from walkgram import progress, sample
 from walkgram.config import Config, describe, load
 from walkgram.errors import WalkgramError
 from walkgram.lake import files, manifest
 from walkgram.lake.blocks import Blocks
 from walkgram.lake.manifest import Manifest, Transaction
+from walkgram.lake.shards import Shards
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
 __all__ = ["Job", "Run", "execute", "main"]
@@ -34,7 +36,7 @@ MADE_BY = {
 
 @dataclass(frozen=True)
 class Job:
-    """One stage of the line: what it depends on and what it makes."""
+    """One stage of the line: what it depends on and what it makes. `resumes`: a stopped run's staged work is gone on with."""
 
     name: str
     summary: str
@@ -43,6 +45,7 @@ class Job:
     reads: Callable[[Config], Sequence[str]]
     writes: Callable[[Config], Sequence[str]]
     source: Callable[[Config], Mapping[str, str]] = lambda _: {}
+    resumes: bool = False
 
 
 @dataclass
@@ -56,6 +59,7 @@ class Run:
     verbose: bool = False
     force: bool = False
     after: list[Callable[[], None]] = field(default_factory=list)
+    measure: progress.Count | None = None
     _spark: "SparkSession | None" = field(default=None, repr=False)
 
     @property
@@ -92,6 +96,16 @@ class Run:
     def scratch(self, name: str) -> Blocks:
         """Block files that last as long as this run."""
         return Blocks(files.join(self.out.staging, f"_{name}"), self.out.manifest.run)
+
+    def shards(self, table: str, schema: "pa.Schema") -> Shards:
+        """The shards of an output table, for tasks to write."""
+        return Shards(self.out.folder(table), files.join(self.out.staging, "_attempts"), schema)
+
+    def counted(self) -> tuple[int, int]:
+        """(done, total) for the progress line: what the job measures, else Spark's tasks."""
+        if self._spark is None:
+            return 0, 0
+        return self.measure() if self.measure else progress.tasks(self._spark.sparkContext)()
 
     def finally_do(self, action: Callable[[], None]) -> None:
         """Do this once the tables are in place."""
@@ -136,9 +150,10 @@ def execute(
         return False
     say(f"{job.name}: {job.summary}")
     started = time.monotonic()
-    with Transaction(root, mark, tables) as out:
+    with Transaction(root, mark, tables, resume=job.resumes and not force) as out:
         run = Run(config, inputs, out, job.name, verbose, force)
-        out.counts = dict(job.run(run))
+        with progress.shown(job.name, "tasks", run.counted):
+            out.counts = dict(job.run(run))
     for action in run.after:
         action()
     counted = ", ".join(

@@ -3,16 +3,19 @@
 import logging
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+import pyarrow as pa
 from pyspark import SparkConf
 from pyspark.sql import SparkSession
 
-__all__ = ["start"]
+__all__ = ["memory", "start"]
 
 DEFAULTS = {
     "spark.master": "local[*]",
     "spark.driver.memory": "4g",
-    "spark.ui.showConsoleProgress": "true",
+    "spark.ui.showConsoleProgress": "false",  # progress.py shows the tasks, with the time left
     # Broadcast joins of small vocabularies; shuffles sized by the data, not by a constant.
     "spark.sql.adaptive.enabled": "true",
     # A task's Python side gets batches large enough that the per-batch cost vanishes.
@@ -40,3 +43,18 @@ def start(name: str, verbose: bool = False) -> SparkSession:
     spark = SparkSession.builder.config(conf=conf).getOrCreate()
     spark.sparkContext.setLogLevel("WARN" if verbose else "OFF")
     return spark
+
+
+def memory(spark: SparkSession) -> int:
+    """MiB of the smallest host that a few tasks ran on; a container's limit counts as its host's memory."""
+
+    def look(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for _ in batches:
+            found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+            for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+                text = Path(limit).read_text().strip() if Path(limit).exists() else "max"
+                found += [int(text)] if text.isdigit() else []
+            yield pa.RecordBatch.from_pydict({"mib": [min(found) >> 20]})
+
+    tasks = spark.sparkContext.defaultParallelism
+    return min(int(row["mib"]) for row in spark.range(0, tasks, 1, tasks).mapInArrow(look, "mib long").collect())

@@ -100,7 +100,8 @@ def test_shares_back_are_those_of_the_edge_the_other_way(scale: float) -> None:
     totals = {v: sum(w for (a, _), w in edges.items() if a == v) for v in range(4)}
     rows = np.repeat(np.arange(4), np.diff(indptr))
     expected = [edges.get((v, t), 0.0) / totals[v] for t, v in zip(rows.tolist(), indices.tolist(), strict=True)]
-    np.testing.assert_allclose(csr.shares_back(indptr, indices, weights), expected, rtol=1e-6)
+    back = csr.matched(indptr, indices, *csr.transposed(indptr, indices, weights))
+    np.testing.assert_allclose(csr.shares(indices, back, *csr.row_totals(indptr, weights)), expected, rtol=1e-6)
 
 
 def test_has_edge_finds_the_members_of_a_row_and_nothing_else() -> None:
@@ -112,6 +113,22 @@ def test_has_edge_finds_the_members_of_a_row_and_nothing_else() -> None:
             assert csr.has_edge(indices, indptr[row], indptr[row + 1], node) == (node in members)
 
 
-def test_more_nodes_than_32_bits_hold_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"2\^31"):
-        csr.build(np.array([0]), np.array([1]), np.array([1.0]), 0, 2, 2**31)
+def test_node_numbers_that_32_bits_do_not_hold_get_64() -> None:
+    large = 2**40
+    src, dst = np.array([1, 0, 1, 1]), np.array([large - 1, 2**33, 5, large - 1])
+    indptr, indices, weights = csr.build(src, dst, np.array([1.0, 2.0, 3.0, 4.0]), 0, 2, large)
+    assert (indices.dtype, indptr.tolist(), indices.tolist()) == (np.int64, [0, 1, 3], [2**33, 5, large - 1])
+    assert weights.tolist() == [2.0, 3.0, 5.0]
+    assert csr.build(src % 2, src, np.ones(4), 0, 2, 2**31)[1].dtype == np.int32
+
+
+@pytest.mark.parametrize("n", [1 << 20, (1 << 20) + 1, 1 << 33])
+def test_sorting_order_is_stable_for_any_range(n: int) -> None:
+    keys = np.random.default_rng(n).integers(0, n, 5000)
+    keys[::7] = keys[3]
+    assert csr.sorting_order(keys, n).tolist() == np.argsort(keys, kind="stable").tolist()
+
+
+def test_whole_slots_are_the_alias_slots_of_equal_weights() -> None:
+    indptr = np.array([0, 3, 3, 4, 9])
+    assert csr.whole_slots(indptr).tolist() == csr.alias_slots(indptr, np.full(9, 0.3)).tolist()

@@ -1,23 +1,28 @@
 """The graph's block, walks through Spark, tokens, and the GraphFrame door."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from walkgram.config.schema import Walks
 from walkgram.errors import WalkgramError
+from walkgram.kernels import csr, walk
 from walkgram.lake.blocks import Blocks
-from walkgram.stages import graph, walks
+from walkgram.lake.shards import Shards
+from walkgram.stages import graph, graphframe, walks
 
 EDGES = [(0, 1, 2.0), (0, 2, 1.0), (1, 2, 3.0), (2, 3, 0.5), (3, 4, 4.0), (4, 4, 1.0), (0, 5, 2.5), (5, 3, 1.5)]
 
 
-def steps(spark: Any, edges: list[tuple[int, int, float]] = EDGES) -> Any:
-    return graph.both_ways(spark.createDataFrame(edges, "src long, dst long, weight double"))
+def frame(spark: Any, edges: list[tuple[int, int, float]] = EDGES) -> Any:
+    return spark.createDataFrame(edges, "src long, dst long, weight double")
 
 
 def adjacency(block: Mapping[str, np.ndarray], n: int) -> np.ndarray:
@@ -33,66 +38,181 @@ def adjacency(block: Mapping[str, np.ndarray], n: int) -> np.ndarray:
     return dense
 
 
-def built(spark: Any, folder: Path, n: int, edges: list[tuple[int, int, float]] = EDGES) -> tuple[Blocks, Any]:
-    store = Blocks(str(folder), "test")
-    return store, graph.graph(steps(spark, edges), n, store, symmetric=True).collect()[0]
+class Built(NamedTuple):
+    """The stores of a graph's blocks and of its nodes, and the rows of its parts."""
+
+    blocks: Blocks
+    nodes: Blocks
+    parts: list[Any]
 
 
-def test_the_block_holds_every_edge_both_ways_and_a_self_loop_once(spark: Any, tmp_path: Path) -> None:
+def built(
+    spark: Any, folder: Path, n: int, edges: list[tuple[int, int, float]] = EDGES, shape: tuple[int, int] = (1, 1),
+    directed: bool = False,
+) -> Built:  # fmt: skip
+    made, nodes, blocks = (Blocks(str(folder / name), "test") for name in ("parts", "nodes", "blocks"))
+    count, among = shape
+    parts = graph.dealt(frame(spark, edges), among, n, directed, made).collect()
+    numbers = [row["part"] for row in parts]
+    equal = min(row["lightest"] for row in parts) == max(row["heaviest"] for row in parts)
+    assert graph.nodes(spark.range(1), numbers, among, n, made, nodes).collect()[0]["nodes"] == len(nodes.open(0)["nodes"])
+    graph.blocks(spark.range(0, count, 1, count), numbers, (count, among, n), equal, directed, made, blocks).collect()
+    return Built(blocks, nodes, parts)
+
+
+@pytest.mark.parametrize("among", [1, 3])
+def test_the_block_holds_every_edge_both_ways_and_a_self_loop_once(spark: Any, tmp_path: Path, among: int) -> None:
     n = 8  # 6 and 7 are isolated
-    store, summary = built(spark, tmp_path, n)
+    made = built(spark, tmp_path, n, shape=(1, among))
     expected = np.zeros((n, n))
     for a, b, w in EDGES:
         expected[a, b] = expected[b, a] = w
     rows = expected.sum(axis=1, keepdims=True)
     shares = np.divide(expected, rows, out=np.zeros_like(expected), where=rows > 0)
-    block = store.open(0)
+    block = made.blocks.open(0)
     assert np.allclose(adjacency(block, n), shares, atol=1e-6)
     src = np.repeat(np.arange(n), np.diff(block["indptr"]))
     assert np.allclose(block["back"], shares[block["indices"], src], atol=1e-6)
-    assert (summary["nodes"], summary["edges"], summary["largest_degree"]) == (6, 2 * len(EDGES) - 1, 3)
-    assert block["nodes"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert sum(row["nodes"] for row in made.parts) == 6
+    assert sum(row["edges"] for row in made.parts) == 2 * len(EDGES) - 1
+    assert max(row["largest_degree"] for row in made.parts) == 3
+    assert made.nodes.open(0)["nodes"].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("directed", [False, True])
+@pytest.mark.parametrize("weight", [None, 7.0])
+def test_a_block_is_the_same_however_many_parts_it_is_made_of(
+    spark: Any, tmp_path: Path, directed: bool, weight: float | None
+) -> None:
+    rng = np.random.default_rng(5)
+    ends = np.unique(rng.integers(0, 40, (150, 2)), axis=0)
+    if not directed:
+        ends = np.unique(np.sort(ends, axis=1), axis=0)
+    edges = [(int(a), int(b), weight or float(rng.exponential())) for a, b in ends]
+    one, many = (built(spark, tmp_path / str(p), 41, edges, (1, p), directed).blocks.open(0) for p in (1, 7))
+    src, dst, w = (np.array([e[i] for e in edges]) for i in range(3))
+    if not directed:
+        other = src != dst
+        src, dst, w = np.append(src, dst[other]), np.append(dst, src[other]), np.append(w, w[other])
+    straight = walk.graph(*csr.build(src, dst, w, 0, 41, 41), not directed)
+    for name in walk.Graph._fields:
+        assert one[name].tolist() == many[name].tolist() == getattr(straight, name).tolist(), name
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (4, 8)])
+def test_blocks_hold_every_count_th_row(spark: Any, tmp_path: Path, shape: tuple[int, int]) -> None:
+    whole, cut = built(spark, tmp_path / "1", 8).blocks.open(0), built(spark, tmp_path / "2", 8, shape=shape)
+    for row in range(8):
+        low, high = whole["indptr"][row : row + 2]
+        block = cut.blocks.open(row % shape[0])
+        first, last = block["indptr"][row // shape[0]], block["indptr"][row // shape[0] + 1]
+        for name in ("indices", "slots", "back"):
+            assert block[name][first:last].tolist() == whole[name][low:high].tolist()
+    assert cut.nodes.open(0)["nodes"].tolist() == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_graph_of_equal_weights_carries_no_alias_slots(spark: Any, tmp_path: Path) -> None:
-    store, _ = built(spark, tmp_path, 6, [(a, b, 7.0) for a, b, _ in EDGES])
-    assert len(store.open(0)["slots"]) == len(store.open(0)["back"]) == 0
+    block = built(spark, tmp_path, 6, [(a, b, 7.0) for a, b, _ in EDGES]).blocks.open(0)
+    assert len(block["slots"]) == len(block["back"]) == 0
 
 
-def walked(spark: Any, store: Blocks, partitions: int, p: float = 0.25, q: float = 4.0, ids: int = 600) -> dict[int, list[int]]:
-    frame = walks.walk(spark.range(0, ids, 1, partitions), store, p, q, 12, 3)
-    rows = frame.collect()
-    assert len(rows) == ids
-    return {r["walk_id"]: r["walk"] for r in rows}
+@pytest.mark.parametrize(
+    ("edge", "line"),
+    [
+        ((0, 9, 1.0), "dst 9 is no index of the vocabulary"),
+        ((-1, 2, 1.0), "src -1 is no index"),
+        ((1, 2, -1.0), "1 -> 2 weighs -1.0"),
+        ((1, 2, 0.0), "weighs 0.0"),
+        ((1, 2, float("nan")), "weighs nan"),
+        ((1, 2, float("inf")), "weighs inf"),
+    ],
+)
+def test_an_edge_that_cannot_be_walked_is_named(spark: Any, tmp_path: Path, edge: tuple[int, int, float], line: str) -> None:
+    with pytest.raises(Exception, match=re.escape(line)):
+        built(spark, tmp_path, 9, [*EDGES, edge])
 
 
-def test_walks_are_equal_for_any_number_of_partitions_and_on_a_rerun(spark: Any, tmp_path: Path) -> None:
-    store, _ = built(spark, tmp_path, 6)
-    one = walked(spark, store, 1)
-    assert one == walked(spark, store, 2) == walked(spark, store, 7) == walked(spark, store, 1)
-    assert all(one[i][0] == i % 6 and len(one[i]) == 12 for i in one)
+def walked(
+    spark: Any, made: Built, folder: Path, shards: int, tasks: int = 2, starts: Blocks | None = None, **keys: Any
+) -> tuple[dict[int, list[int]], dict[int, int]]:
+    """(walks by id, visits by node), as they lie on the disk."""
+    config = Walks(**({"num_walks": 100, "walk_length": 12, "p": 0.25, "q": 4.0, "seed": 3, "shards": shards} | keys))
+    starts = starts or made.nodes
+    plan = walks.Plan(config, len(starts.open(0)["nodes"]), 8)
+    sink = Shards(str(folder / f"walks-{shards}"), str(folder / "aside"), walks.schema(8))
+    counts = walks.walk(spark.range(0, plan.shards, 1, tasks), plan, made.blocks, starts, sink)
+    visits = {r["index"]: r["count"] for r in walks.tokens(counts).collect()}
+    rows = spark.read.parquet(sink.folder).collect()
+    assert len(rows) == plan.total
+    assert sink.count() == plan.shards
+    return {r["walk_id"]: r["walk"] for r in rows}, visits
+
+
+def test_walks_are_equal_for_any_number_of_shards_and_tasks_and_on_a_rerun(spark: Any, tmp_path: Path) -> None:
+    made = built(spark, tmp_path, 6)
+    one = walked(spark, made, tmp_path, 1)
+    assert one == walked(spark, made, tmp_path, 2) == walked(spark, made, tmp_path, 7, 3)
+    by_id, visits = one
+    assert all(by_id[i][0] == i % 6 and len(by_id[i]) == 12 for i in by_id)
     edges = {(a, b) for a, b, _ in EDGES} | {(b, a) for a, b, _ in EDGES}
-    assert all(step in edges for walk in one.values() for step in pairwise(walk))
+    assert all(step in edges for walk in by_id.values() for step in pairwise(walk))
+    assert visits == dict(Counter(node for walk in by_id.values() for node in walk))
+
+
+def test_shards_that_are_there_are_not_walked_again_but_counted(spark: Any, tmp_path: Path) -> None:
+    made = built(spark, tmp_path, 6)
+    first = walked(spark, made, tmp_path, 5)
+    files = sorted((tmp_path / "walks-5").glob("*.parquet"))
+    times = [file.stat().st_mtime_ns for file in files]
+    files[3].unlink()
+    assert walked(spark, made, tmp_path, 5) == first
+    again = [file.stat().st_mtime_ns for file in files]
+    assert [a == b for a, b in zip(times, again, strict=True)] == [True, True, True, False, True]
 
 
 def test_another_seed_gives_other_walks(spark: Any, tmp_path: Path) -> None:
-    store, _ = built(spark, tmp_path, 6)
-    first, second = (
-        [r["walk"] for r in walks.walk(spark.range(0, 60, 1, 2), store, 1.0, 1.0, 12, seed).orderBy("walk_id").collect()]
-        for seed in (1, 2)
-    )
-    assert first != second
+    made = built(spark, tmp_path, 6)
+    assert walked(spark, made, tmp_path / "a", 2, seed=1) != walked(spark, made, tmp_path / "b", 2, seed=2)
 
 
-def test_tokens_count_every_visit(spark: Any, tmp_path: Path) -> None:
-    store, _ = built(spark, tmp_path, 8)
-    frame = walks.walk(spark.range(0, 90, 1, 3), store, 1.0, 1.0, 7, 5)
-    expected = Counter(node for r in frame.collect() for node in r["walk"])
-    assert {r["index"]: r["count"] for r in walks.tokens(frame, 8).collect()} == dict(expected)
+def test_walks_start_at_the_chosen_nodes_alone(spark: Any, tmp_path: Path) -> None:
+    made, chosen = built(spark, tmp_path, 8), Blocks(str(tmp_path / "starts"), "test")
+    words = spark.createDataFrame([(i, f"n{i}", 1) for i in range(8)], "index long, item_id string, frequency long")
+    table = spark.createDataFrame([("n5",), ("n2",), ("n5",)], "`my id` string")
+    walks.starts(table, "my id", words, made.nodes, chosen).collect()
+    by_id, _ = walked(spark, made, tmp_path, 3, starts=chosen)
+    assert len(by_id) == 200
+    assert all(walk[0] == (2, 5)[i % 2] for i, walk in by_id.items())
+
+
+@pytest.mark.parametrize(("ids", "line"), [
+    (["n9"], "'my id' holds n9, which is no node"), (["n1", "n7"], "holds n7"), (["n1", None], "a null id"),
+])  # fmt: skip
+def test_start_nodes_that_are_not_in_the_graph_are_named(spark: Any, tmp_path: Path, ids: list[str | None], line: str) -> None:
+    made = built(spark, tmp_path, 8)  # 7 is isolated
+    words = spark.createDataFrame([(i, f"n{i}", 1) for i in range(8)], "index long, item_id string, frequency long")
+    table = spark.createDataFrame([(i,) for i in ids], "`my id` string")
+    with pytest.raises(Exception, match=line):
+        walks.starts(table, "my id", words, made.nodes, Blocks(str(tmp_path / "starts"), "test")).collect()
+
+
+def test_node_numbers_beyond_32_bits_are_lists_of_longs() -> None:
+    assert walks.schema(2**31).field("walk").type == pa.list_(pa.int32())
+    assert walks.schema(2**31 + 1).field("walk").type == pa.list_(pa.int64())
+
+
+def test_a_plan_cuts_all_walks_into_shards_and_row_groups() -> None:
+    for total, shards in ((7, 3), (1, 5), (1000, 0)):
+        plan = walks.Plan(Walks(num_walks=1, walk_length=80, shards=shards), total, total)
+        ids = [i for shard in range(plan.shards) for group in plan.groups(shard) for i in group.tolist()]
+        assert ids == list(range(total))
+    large = walks.Plan(Walks(num_walks=10, walk_length=80), 200_000_000, 200_000_000)
+    assert len(large.ids(0)) * 80 == pytest.approx(walks.SHARD, rel=0.01)
+    assert max(len(group) for group in large.groups(0)) * 80 <= walks.ROW_GROUP
 
 
 def test_a_graphframe_without_its_jvm_package_names_the_coordinate(spark: Any) -> None:
     vertices = spark.createDataFrame([(0, "a", 1)], "index long, item_id string, frequency long")
     edges = spark.createDataFrame([(0, 0, 1.0)], "src long, dst long, weight double")
     with pytest.raises(WalkgramError, match=r"io\.graphframes:graphframes-spark4_2\.13.*spark\.jars\.packages"):
-        graph.to_graphframe(vertices, edges)
+        graphframe.to_graphframe(vertices, edges)

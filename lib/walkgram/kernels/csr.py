@@ -1,12 +1,14 @@
 """Sorted CSR rows of a weighted graph, alias slots for choosing a neighbour by weight, and membership in a row."""
 
+from typing import Any
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["alias_slots", "build", "has_edge", "shares_back"]
+__all__ = ["alias_slots", "build", "has_edge", "index_type", "matched", "row_totals", "shares", "transposed", "whole_slots"]
 
-Ints = NDArray[np.int32]
+Ints = NDArray[np.integer[Any]]  # int32, or int64 where n passes 2^31
 Longs = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Slots = NDArray[np.uint32]
@@ -15,23 +17,37 @@ Slots = NDArray[np.uint32]
 def build(src: Longs, dst: Longs, weight: Floats, low: int, high: int, n: int) -> tuple[Longs, Ints, Floats]:
     """(indptr, indices, weights) of the rows low..high-1 from directed edges in any order; duplicates are summed.
 
-    src, dst, weight: (m,) with low <= src < high and 0 <= dst < n. indptr (high - low + 1,) int64, indices int32 rising
-    in each row, weights float64. Two counting sorts: O(m + n). Raises `ValueError` for an end outside its range, and
+    src, dst, weight: (m,) with low <= src < high and 0 <= dst < n. indptr (high - low + 1,) int64, indices (`index_type`)
+    rising in each row, weights float64. Two stable sorts by digits: O(m). Raises `ValueError` for an end outside its range, and
     for a weight, or a sum of equal edges' weights, that is not above 0 and finite.
     """
-    if n >= 2**31:
-        raise ValueError(f"{n} nodes: rows of 32-bit indices hold fewer than 2^31")
     if len(src) and (src.min() < low or src.max() >= high or dst.min() < 0 or dst.max() >= n):
         raise ValueError(f"src must lie in {low}..{high - 1} and dst in 0..{n - 1}")
     if not (np.isfinite(weight) & (weight > 0)).all():
         raise ValueError("weights must be above 0 and finite")
-    order = counting_order(dst, n)
-    rows = src[order] - low
-    order = order[counting_order(rows, high - low)]
-    indptr, indices, values = merge(src[order] - low, dst[order], weight[order], high - low)
+    order = sorting_order(dst, n)
+    order = order[sorting_order(src[order] - low, high - low)]
+    indptr, indices, values = merge(src[order] - low, dst[order].astype(index_type(n)), weight[order], high - low)
     if not np.isfinite(values).all():
         raise ValueError("the sum of equal edges' weights must be finite")
     return indptr, indices, values
+
+
+def index_type(n: int) -> type[np.integer[Any]]:
+    """The type of node indices below n."""
+    return np.int32 if n <= 2**31 else np.int64
+
+
+def sorting_order(keys: Longs, n: int) -> Longs:
+    """The stable order that sorts keys in 0..n-1: one counting sort, or one for each 16 bits where n is large."""
+    if n <= 1 << 20:
+        return counting_order(keys, n)
+    order = counting_order(keys & 0xFFFF, 1 << 16)
+    shift = 16
+    while (n - 1) >> shift:
+        order = order[counting_order((keys[order] >> shift) & 0xFFFF, 1 << 16)]
+        shift += 16
+    return order
 
 
 @numba.njit(cache=True)
@@ -50,10 +66,10 @@ def counting_order(keys: Longs, n: int) -> Longs:
 
 
 @numba.njit(cache=True)
-def merge(rows: Longs, columns: Longs, weights: Floats, height: int) -> tuple[Longs, Ints, Floats]:
+def merge(rows: Longs, columns: Ints, weights: Floats, height: int) -> tuple[Longs, Ints, Floats]:
     """CSR of entries sorted by (row, column), equal entries summed."""
     indptr = np.zeros(height + 1, np.int64)
-    indices = np.empty(len(rows), np.int32)
+    indices = np.empty(len(rows), columns.dtype)
     values = np.empty(len(rows), np.float64)
     kept = 0
     for i in range(len(rows)):
@@ -124,31 +140,72 @@ def fill_row(weights: Floats, slots: Slots, scaled: Floats, stack: Longs) -> Non
             small += 1
 
 
-@numba.njit(cache=True)
-def shares_back(indptr: Longs, indices: Ints, weights: Floats) -> NDArray[np.float32]:
-    """(edges,) float32: for the edge t -> v the share of the edge v -> t in its row's weight; 0 where there is none.
+def whole_slots(indptr: Longs) -> Slots:
+    """What `alias_slots` gives where the weights of each row are equal: every slot stands for itself."""
+    slots = np.empty((indptr[-1], 2), np.uint32)
+    slots[:, 0] = 0xFFFFFFFF
+    slots[:, 1] = np.arange(indptr[-1]) - np.repeat(indptr[:-1], np.diff(indptr))
+    return slots
 
-    Rows 0..n-1 of a whole graph. O(edges): edges are visited by (v, t), in step with the rows that they are looked up in.
-    """
-    totals = np.zeros(len(indptr) - 1, np.float64)
-    largest = np.zeros(len(indptr) - 1, np.float64)
+
+@numba.njit(cache=True)
+def row_totals(indptr: Longs, weights: Floats) -> tuple[Floats, Floats]:
+    """(largest, total): of each row the largest weight and the sum over it, so that no sum overflows; 0 where it is empty."""
+    largest, totals = np.zeros(len(indptr) - 1, np.float64), np.zeros(len(indptr) - 1, np.float64)
     for row in range(len(indptr) - 1):
         for at in range(indptr[row], indptr[row + 1]):
             largest[row] = max(largest[row], weights[at])
         for at in range(indptr[row], indptr[row + 1]):
             totals[row] += weights[at] / largest[row]
-    out = np.zeros(len(weights), np.float32)
-    reached = indptr[:-1].copy()  # per row v: the first of its edges that no t so far has passed
-    for t in range(len(indptr) - 1):
-        for at in range(indptr[t], indptr[t + 1]):
-            v = indices[at]
-            place = reached[v]
-            while place < indptr[v + 1] and indices[place] < t:
-                place += 1
-            reached[v] = place
-            if place < indptr[v + 1] and indices[place] == t:
-                out[at] = weights[place] / largest[v] / totals[v]
+    return largest, totals
+
+
+@numba.njit(cache=True)
+def shares(indices: Ints, back: Floats, largest: Floats, totals: Floats) -> NDArray[np.float32]:
+    """(edges,) float32: for the edge t -> v the share of v -> t in its row's weight, 0 where there is none.
+
+    back (edges,): the weight of v -> t, 0 where there is none; largest, totals: (n,), `row_totals` of all nodes.
+    """
+    out = np.zeros(len(indices), np.float32)
+    for at in range(len(indices)):
+        if back[at] > 0.0:
+            out[at] = back[at] / largest[indices[at]] / totals[indices[at]]
     return out
+
+
+@numba.njit(cache=True)
+def matched(indptr: Longs, indices: Ints, indptr_in: Longs, indices_in: Ints, weights_in: Floats) -> Floats:
+    """(edges,) float64: for the edge row -> v the weight of v -> row, 0 where there is none.
+
+    indptr_in, indices_in, weights_in: for the same rows the edges that lead to them, as CSR by the other end.
+    """
+    out = np.zeros(len(indices), np.float64)
+    for row in range(len(indptr) - 1):
+        place, end = indptr_in[row], indptr_in[row + 1]
+        for at in range(indptr[row], indptr[row + 1]):
+            while place < end and indices_in[place] < indices[at]:
+                place += 1
+            if place < end and indices_in[place] == indices[at]:
+                out[at] = weights_in[place]
+    return out
+
+
+@numba.njit(cache=True)
+def transposed(indptr: Longs, indices: Ints, weights: Floats) -> tuple[Longs, Ints, Floats]:
+    """The CSR of the edges turned round; rows 0..n-1 of a whole graph. O(edges)."""
+    out = np.zeros(len(indptr), np.int64)
+    for node in indices:
+        out[node + 1] += 1
+    for row in range(len(indptr) - 1):
+        out[row + 1] += out[row]
+    place = out[:-1].copy()
+    turned, moved = np.empty_like(indices), np.empty_like(weights)
+    for row in range(len(indptr) - 1):
+        for at in range(indptr[row], indptr[row + 1]):
+            new = place[indices[at]]
+            turned[new], moved[new] = row, weights[at]
+            place[indices[at]] += 1
+    return out, turned, moved
 
 
 @numba.njit(inline="always", cache=True)

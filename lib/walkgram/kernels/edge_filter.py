@@ -42,7 +42,7 @@ def mask(mixed: Any) -> Any:
 
 
 @numba.njit(cache=True)
-def build(indptr: NDArray[np.int64], indices: NDArray[np.int32], symmetric: bool) -> NDArray[np.uint64]:
+def build(indptr: NDArray[np.int64], indices: NDArray[np.integer[Any]], symmetric: bool) -> NDArray[np.uint64]:
     """(words,) uint64: the filter of the CSR rows 0, 1, ... of a graph.
 
     A symmetric graph enters each pair of nodes once, so that the filter is half as large.

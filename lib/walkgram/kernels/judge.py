@@ -11,7 +11,7 @@ from walkgram.kernels.csr import has_edge
 from walkgram.kernels.phases import ACCEPT, EXACT, RETURN, counted
 from walkgram.kernels.transition import Biases
 
-__all__ = ["answer", "ask", "decide", "fold_back", "settle"]
+__all__ = ["answer", "ask", "chances", "decide", "fold_back", "pick", "settle"]
 
 U64 = np.uint64
 UNKNOWN = np.uint64(0xFFFFFFFFFFFFFFFF)  # the edge of a walker that went back without drawing it
@@ -122,22 +122,37 @@ def settle(
     coins = counted(step, attempt, EXACT)
     for i in walkers:
         low, high, last = indptr[at[i]], indptr[at[i] + 1], before[i]
-        upto = np.ones(high - low, np.float64)
-        if len(slots) > 0:
-            upto[:] = 0.0
-            for slot in range(low, high):
-                part = (np.float64(slots[slot, 0]) + 1.0) / 4294967296.0
-                upto[slot - low] += part
-                upto[slots[slot, 1]] += 1.0 - part
-        total = 0.0
-        for slot in range(low, high):
-            if indices[slot] == last:
-                weight = bias.back + bias.excess / bias.envelope  # 1 / p over the envelope
-            else:
-                weight = bias.near if has_edge(indices, indptr[last], indptr[last + 1], indices[slot]) else bias.far
-            total += weight * upto[slot - low]
-            upto[slot - low] = total
-        u = hashing.unit(hashing.mix(streams[i] ^ coins))
-        place = min(np.searchsorted(upto, u * total, side="right"), high - low - 1)
+        near = np.empty(high - low, np.bool_)
+        for k in range(high - low):
+            near[k] = has_edge(indices, indptr[last], indptr[last + 1], indices[low + k])
+        parts = chances(slots, low, high)
+        place = pick(indices[low:high], parts, near, last, bias, hashing.unit(hashing.mix(streams[i] ^ coins)))
         edge[i] = U64(low + place)
         chosen[i] = indices[low + place]
+
+
+@numba.njit(cache=True, nogil=True)
+def chances(slots: Any, low: int, high: int) -> Any:
+    """(high - low,) float64: the row's weights, up to a factor, taken back from its alias slots; ones where it has none."""
+    parts = np.ones(high - low, np.float64)
+    if len(slots) > 0:
+        parts[:] = 0.0
+        for slot in range(low, high):
+            part = (np.float64(slots[slot, 0]) + 1.0) / 4294967296.0
+            parts[slot - low] += part
+            parts[slots[slot, 1]] += 1.0 - part
+    return parts
+
+
+@numba.njit(cache=True, nogil=True)
+def pick(nodes: Any, parts: Any, near: Any, last: Any, bias: Biases, u: float) -> Any:
+    """The place in a row that the coin u in [0, 1) chooses by the exact rule; `last` is the node before."""
+    upto = np.empty(len(nodes), np.float64)
+    total = 0.0
+    for k in range(len(nodes)):
+        weight = bias.near if near[k] else bias.far
+        if nodes[k] == last:
+            weight = bias.back + bias.excess / bias.envelope  # 1 / p over the envelope
+        total += weight * parts[k]
+        upto[k] = total
+    return min(np.searchsorted(upto, u * total, side="right"), len(nodes) - 1)

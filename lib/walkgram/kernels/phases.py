@@ -1,4 +1,4 @@
-"""The phases that all walks share, each over the walkers abreast: begin, arrive at a node, propose a neighbour, finish."""
+"""The phases that all walks share, each over the walkers abreast: begin, toss, arrive at a node, propose, finish."""
 
 from typing import Any
 
@@ -7,10 +7,27 @@ import numpy as np
 
 from walkgram import hashing
 
-__all__ = ["ABREAST", "ACCEPT", "EXACT", "RETURN", "SLOT", "arrive", "begin", "counted", "finish", "propose"]
+__all__ = [
+    "ABREAST",
+    "ACCEPT",
+    "EXACT",
+    "RESTART",
+    "RETURN",
+    "SLOT",
+    "STOP",
+    "arrive",
+    "begin",
+    "close",
+    "counted",
+    "finish",
+    "part",
+    "propose",
+    "toss",
+]
 
 ABREAST = 256  # walkers in step: enough to hide a cache miss behind the others, few enough to stay in the first cache
 SLOT, ACCEPT, RETURN, EXACT = 0, 1, 2, 3  # the draws of one try
+STOP, RESTART = 4, 5  # the draws before a step's first try
 U64 = np.uint64
 
 
@@ -35,6 +52,56 @@ def arrive(indptr: Any, at: Any, alive: Any, living: int, lengths: Any, step: in
         else:
             lengths[i] = step
     return moving
+
+
+@numba.njit(cache=True, nogil=True)
+def toss(
+    streams: Any, alive: Any, living: int, starts: Any, first: int, step: int, stop: float, restart: float, at: Any, own: Any,
+    fresh: Any, aside: Any,
+) -> tuple[int, int]:  # fmt: skip
+    """Draw who ends here and who goes back to its start; returns (movers, living).
+
+    alive[:movers] are left to move, alive[movers:living] are back at their starts and `fresh` there.
+    """
+    ends, returns = counted(step, 0, STOP), counted(step, 0, RESTART)
+    movers, jumpers = 0, 0
+    for k in range(living):
+        i = alive[k]
+        if hashing.unit(hashing.mix(streams[i] ^ ends)) < stop:
+            own[i] = step
+        elif hashing.unit(hashing.mix(streams[i] ^ returns)) < restart:
+            at[i], fresh[i] = starts[first + i], True
+            aside[jumpers] = i
+            jumpers += 1
+        else:
+            alive[movers] = i
+            movers += 1
+    alive[movers : movers + jumpers] = aside[:jumpers]
+    return movers, movers + jumpers
+
+
+@numba.njit(inline="always", cache=True)
+def close(alive: Any, moved: int, movers: int, living: int) -> int:
+    """Shift alive[movers:living] down to `moved`, over those that met a dead end; returns how many live."""
+    if moved < movers:
+        for k in range(movers, living):
+            alive[moved + k - movers] = alive[k]
+    return living - (movers - moved)
+
+
+@numba.njit(cache=True, nogil=True)
+def part(alive: Any, moved: int, fresh: Any, pending: Any) -> int:
+    """Copy the moving walkers to `pending`, the fresh ones (who have no node before) behind; returns how many are not."""
+    left, behind = 0, moved
+    for k in range(moved):
+        i = alive[k]
+        if fresh[i]:
+            behind -= 1
+            pending[behind] = i
+        else:
+            pending[left] = i
+            left += 1
+    return left
 
 
 @numba.njit(cache=True, nogil=True)

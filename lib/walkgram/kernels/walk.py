@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from walkgram.kernels import csr, edge_filter
 from walkgram.kernels.judge import answer, ask, decide, fold_back, settle
-from walkgram.kernels.phases import ABREAST, SLOT, arrive, begin, counted, finish, propose
+from walkgram.kernels.phases import ABREAST, SLOT, arrive, begin, close, counted, finish, part, propose, toss
 from walkgram.kernels.transition import Biases, biases
 
 __all__ = ["Graph", "graph", "walks"]
@@ -28,67 +28,83 @@ U64 = np.uint64
 class Graph(NamedTuple):
     """CSR rows 0..n-1.
 
-    indptr (n + 1,) int64; indices (m,) int32, rising in each row; slots (m, 2) uint32, threshold and alias of each slot
-    (`csr.alias_slots`), empty where all weights are equal; back (m,) float32, for the edge t -> v the share of v -> t in the
-    weight of v's row (0 where it is no edge); filter (words,) uint64 (`edge_filter.build`); symmetric: (1,) bool.
+    indptr (n + 1,) int64; indices (m,) int32 (int64 where n passes 2^31), rising in each row; slots (m, 2) uint32, threshold
+    and alias of each slot (`csr.alias_slots`), empty where all weights are equal; back (m,) float32, for the edge t -> v the
+    share of v -> t in the weight of v's row (0 where it is no edge), empty where weights are equal and the graph symmetric;
+    filter (words,) uint64 (`edge_filter.build`); symmetric: (1,) bool.
     """
 
     indptr: NDArray[np.int64]
-    indices: NDArray[np.int32]
+    indices: NDArray[np.integer[Any]]
     slots: NDArray[np.uint32]
     back: NDArray[np.float32]
     filter: NDArray[np.uint64]
     symmetric: NDArray[np.bool_]
 
 
-def graph(indptr: NDArray[np.int64], indices: NDArray[np.int32], weights: NDArray[np.float64], symmetric: bool) -> Graph:
+def graph(indptr: NDArray[np.int64], indices: NDArray[np.integer[Any]], weights: NDArray[np.float64], symmetric: bool) -> Graph:
     """What a walk needs of sorted CSR rows (`csr.build`); `symmetric`: every edge has its way back of the same weight.
 
     Memory: 8 bytes a node; 4 an edge where all weights are equal, else 12, and 4 more for `back` (pages that only a walk
     with 1/p above max(1, 1/q) touches); the filter 1.5 an edge, 0.75 where the graph is symmetric.
     """
     equal = bool((weights == weights[0]).all()) if len(weights) else True
+    back = np.empty(0, np.float32)
+    if not (equal and symmetric):
+        reverse = weights if symmetric else csr.matched(indptr, indices, *csr.transposed(indptr, indices, weights))
+        back = csr.shares(indices, reverse, *csr.row_totals(indptr, weights))
     return Graph(
         indptr,
         indices,
         np.empty((0, 2), np.uint32) if equal else csr.alias_slots(indptr, weights),
-        np.empty(0, np.float32) if equal and symmetric else csr.shares_back(indptr, indices, weights),
+        back,
         edge_filter.build(indptr, indices, symmetric),
         np.array([symmetric]),
     )
 
 
 def walks(
-    graph: Graph, starts: NDArray[np.int64], walk_ids: NDArray[np.int64], seed: int, p: float, q: float, walk_length: int
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """(nodes, lengths) of one walk for each start: nodes (m, walk_length) int32, valid up to lengths (m,) int64.
+    graph: Graph, starts: NDArray[np.int64], walk_ids: NDArray[np.int64], seed: int, p: float, q: float, walk_length: int,
+    restart: float = 0.0, stop: float = 0.0,
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64]]:  # fmt: skip
+    """(nodes, lengths) of one walk for each start: nodes (m, walk_length), valid up to lengths (m,) int64.
 
-    starts, walk_ids: (m,) int64. A walk is shorter than walk_length only where it meets a node without edges.
+    starts, walk_ids: (m,) int64; nodes has the type of the graph's indices. Before each step a walk ends with probability
+    `stop`, else goes back to its start (which is its next node) with probability `restart`; the step after that is drawn by
+    weight alone. Otherwise a walk is shorter than walk_length only where it meets a node without edges.
     """
-    nodes = np.empty((len(starts), walk_length), np.int32)
+    nodes = np.empty((len(starts), walk_length), graph.indices.dtype)
     lengths = np.empty(len(starts), np.int64)
     ids = walk_ids.astype(np.uint64)
     if p == 1.0 and q == 1.0:
-        first_order(graph.indptr, graph.indices, graph.slots, starts, ids, U64(seed), nodes, lengths)
+        first_order(graph.indptr, graph.indices, graph.slots, starts, ids, U64(seed), restart, stop, nodes, lengths)
     else:
-        second_order(*graph, starts, ids, U64(seed), biases(p, q), nodes, lengths)
+        second_order(*graph, starts, ids, U64(seed), biases(p, q), restart, stop, nodes, lengths)
     return nodes, lengths
 
 
 @numba.njit(cache=True, nogil=True)
-def first_order(indptr: Any, indices: Any, slots: Any, starts: Any, ids: Any, seed: Any, nodes: Any, lengths: Any) -> None:
+def first_order(
+    indptr: Any, indices: Any, slots: Any, starts: Any, ids: Any, seed: Any, restart: float, stop: float, nodes: Any,
+    lengths: Any,
+) -> None:  # fmt: skip
     """Fill `nodes` and `lengths` with walks that choose by weight alone, ABREAST walkers at a time."""
     streams, low, degree = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64)
     edge, coin = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64)
-    alive, at, own = np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.int32), np.empty(ABREAST, np.int64)
-    walked = np.empty((nodes.shape[1], ABREAST), np.int32)
+    alive, aside, fresh = np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.bool_)
+    at, own = np.empty(ABREAST, indices.dtype), np.empty(ABREAST, np.int64)
+    walked = np.empty((nodes.shape[1], ABREAST), indices.dtype)
     for first in range(0, len(starts), ABREAST):
         living = begin(starts, ids, seed, first, nodes.shape[1], streams, at, alive, own)
         width = living
         walked[0, :width] = at[:width]
         for step in range(1, nodes.shape[1]):
-            living = arrive(indptr, at, alive, living, own, step, low, degree)
-            propose(indices, slots, streams, alive, living, low, degree, counted(step, 0, SLOT), edge, at, coin)
+            movers = living
+            if restart > 0.0 or stop > 0.0:
+                movers, living = toss(streams, alive, living, starts, first, step, stop, restart, at, own, fresh, aside)
+            moved = arrive(indptr, at, alive, movers, own, step, low, degree)
+            propose(indices, slots, streams, alive, moved, low, degree, counted(step, 0, SLOT), edge, at, coin)
+            living = close(alive, moved, movers, living)
             walked[step, :width] = at[:width]
         finish(walked, own, first, width, nodes, lengths)
 
@@ -96,38 +112,47 @@ def first_order(indptr: Any, indices: Any, slots: Any, starts: Any, ids: Any, se
 @numba.njit(cache=True, nogil=True)
 def second_order(
     indptr: Any, indices: Any, slots: Any, back: Any, words: Any, symmetric: Any, starts: Any, ids: Any, seed: Any,
-    bias: Biases, nodes: Any, lengths: Any,
+    bias: Biases, restart: float, stop: float, nodes: Any, lengths: Any,
 ) -> None:  # fmt: skip
     """Fill `nodes` and `lengths` with node2vec walks, ABREAST walkers at a time."""
     streams, low, degree = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64)
     edge, coin, near = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.bool_)
-    alive, pending = np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.uint32)
+    alive, pending, fresh = np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.bool_)
     asked, maybe = np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.uint32)
-    at, chosen, own = np.empty(ABREAST, np.int32), np.empty(ABREAST, np.int32), np.empty(ABREAST, np.int64)
-    fold, walked = np.empty(ABREAST, np.float64), np.empty((nodes.shape[1], ABREAST), np.int32)
+    at, chosen = np.empty(ABREAST, indices.dtype), np.empty(ABREAST, indices.dtype)
+    fold, own = np.empty(ABREAST, np.float64), np.empty(ABREAST, np.int64)
+    walked = np.empty((nodes.shape[1], ABREAST), indices.dtype)
     for first in range(0, len(starts), ABREAST):
         living = begin(starts, ids, seed, first, nodes.shape[1], streams, at, alive, own)
         width = living
         walked[0, :width] = at[:width]
+        fresh[:] = True
         for step in range(1, nodes.shape[1]):
-            living = arrive(indptr, at, alive, living, own, step, low, degree)
-            pending[:living] = alive[:living]
-            before = walked[max(step - 2, 0)]
-            left, attempt = living, 0
+            movers = living
+            if restart > 0.0 or stop > 0.0:
+                movers, living = toss(streams, alive, living, starts, first, step, stop, restart, at, own, fresh, pending)
+            moved = arrive(indptr, at, alive, movers, own, step, low, degree)
+            pending[:moved] = alive[:moved]
+            before, left, attempt = walked[max(step - 2, 0)], moved, 0
+            if step == 1 or restart > 0.0:
+                left = part(alive, moved, fresh, pending)
+                first_steps = pending[left:moved]
+                shared = counted(step, 0, SLOT)
+                propose(indices, slots, streams, first_steps, moved - left, low, degree, shared, edge, chosen, coin)
+                fresh[first_steps] = False
             while left > 0:
                 if attempt == TRIES:
                     settle(indptr, indices, slots, streams, pending[:left], at, before, bias, step, attempt, chosen, edge)
                     break
                 propose(indices, slots, streams, pending, left, low, degree, counted(step, attempt, SLOT), edge, chosen, coin)
-                if step == 1:
-                    break
                 left, questions = decide(streams, pending, left, before, chosen, edge, bias, fold, step, attempt, asked)
                 ask(indptr, indices, words, symmetric[0], before, chosen, asked, questions, near, maybe)
                 left = answer(asked, questions, near, bias, pending, left)
                 attempt += 1
             if bias.excess > 0.0:
-                fold_back(indptr, indices, back, alive, living, at, chosen, edge, bias, fold)
-            for k in range(living):
+                fold_back(indptr, indices, back, alive, moved, at, chosen, edge, bias, fold)
+            for k in range(moved):
                 at[alive[k]] = chosen[alive[k]]
+            living = close(alive, moved, movers, living)
             walked[step, :width] = at[:width]
         finish(walked, own, first, width, nodes, lengths)

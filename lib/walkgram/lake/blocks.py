@@ -4,6 +4,7 @@ Every worker of a host shares the same pages. A local block is mapped where it l
 each host into a cache folder (WALKGRAM_CACHE, else the system's temporary folder), under a lock.
 """
 
+import contextlib
 import fcntl
 import functools
 import hashlib
@@ -11,9 +12,10 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pyarrow import fs
@@ -24,6 +26,7 @@ from walkgram.lake import files
 __all__ = ["Blocks"]
 
 Arrays = Mapping[str, np.ndarray]
+NewArray = Callable[[str, Any, int | tuple[int, ...]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,40 @@ class Blocks:
 
     def write(self, number: int, arrays: Arrays) -> None:
         """Write a block whole: safe under retries and speculation, since the first finished attempt stays."""
+        with self._placed(number) as place:
+            for name, array in arrays.items():
+                np.save(place / f"{name}.npy", array, allow_pickle=False)
+
+    @contextlib.contextmanager
+    def create(self, number: int) -> Iterator[NewArray]:
+        """`write` for arrays that are filled where they lie: gives new(name, dtype, shape), all zeros."""
+        made = []
+        with self._placed(number) as place:
+
+            def new(name: str, dtype: Any, shape: int | tuple[int, ...]) -> np.ndarray:
+                file = place / f"{name}.npy"
+                if np.prod(shape) == 0:
+                    np.save(file, np.empty(shape, dtype), allow_pickle=False)
+                    return np.empty(shape, dtype)
+                made.append(np.lib.format.open_memmap(file, "w+", dtype, shape if isinstance(shape, tuple) else (shape,)))
+                return made[-1]
+
+            yield new
+            for array in made:
+                array.flush()
+
+    @contextlib.contextmanager
+    def _placed(self, number: int) -> Iterator[Path]:
+        """A local folder that becomes the block once its files are written."""
         with tempfile.TemporaryDirectory(prefix="walkgram-") as scratch:
             local = files.local_path(self.folder)
             place = Path(scratch) if local is None else local / f".block-{uuid.uuid4().hex}"
             place.mkdir(parents=True, exist_ok=True)
-            for name, array in arrays.items():
-                np.save(place / f"{name}.npy", array, allow_pickle=False)
+            try:
+                yield place
+            except BaseException:
+                shutil.rmtree(place, ignore_errors=True)
+                raise
             if local is None:
                 system, path = files.resolve(files.join(self.folder, block_name(number)))
                 fs.copy_files(str(place), path, destination_filesystem=system)

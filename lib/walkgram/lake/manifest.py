@@ -79,11 +79,14 @@ def require(root: str, table: str, made_by: str) -> Manifest:
 
 
 class Transaction:
-    """The tables of one run of a job: staged apart, then visible together. Use as a context manager."""
+    """The tables of one run of a job: staged apart, then visible together. Use as a context manager.
 
-    def __init__(self, root: str, manifest: Manifest, tables: Sequence[str]) -> None:
-        self.root, self.manifest, self.tables = root, manifest, tuple(tables)
-        self.staging = files.join(root, STAGING, f"{manifest.job}-{manifest.run}")
+    With `resume` what a stopped run of the same content (the manifest's id) had staged stays for the next one.
+    """
+
+    def __init__(self, root: str, manifest: Manifest, tables: Sequence[str], resume: bool = False) -> None:
+        self.root, self.manifest, self.tables, self.resume = root, manifest, tuple(tables), resume
+        self.staging = files.join(root, STAGING, f"{manifest.job}-{manifest.id[:32] if resume else manifest.run}")
         self.rows: dict[str, int] = {}
         self.counts: dict[str, Any] = {}
         self._started = time.monotonic()
@@ -97,7 +100,8 @@ class Transaction:
                     place = files.join(self.root, former.base_name.removeprefix(FORMER))
                     if former.base_name.startswith(FORMER) and not files.exists(place):
                         files.move(files.join(parent, info.base_name, former.base_name), place)
-                files.remove(files.join(parent, info.base_name))
+                if not self.resume or not self.staging.endswith(f"/{info.base_name}"):
+                    files.remove(files.join(parent, info.base_name))
         return self
 
     def folder(self, table: str) -> str:
@@ -108,6 +112,8 @@ class Transaction:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         """Commit where the run went well; otherwise leave the former tables as they were."""
+        if kind is not None and self.resume:
+            return
         try:
             if kind is None:
                 self.commit()

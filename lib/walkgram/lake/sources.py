@@ -17,7 +17,7 @@ from walkgram.config.schema import Input
 from walkgram.errors import InputError
 from walkgram.lake import archive, files
 
-__all__ = ["Source", "fingerprints", "open_source", "places", "sampled"]
+__all__ = ["Source", "fingerprint", "fingerprints", "open_source", "places", "sampled"]
 
 SUFFIXES = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 

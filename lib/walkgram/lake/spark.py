@@ -16,6 +16,6 @@ def read(spark: SparkSession, folder: str) -> DataFrame:
 def write(out: Transaction, table: str, frame: DataFrame) -> int:
     """Write a table into the staging folder; returns its rows, counted from the files' footers."""
     folder = out.folder(table)
-    frame.write.option("compression", "zstd").parquet(files.spark_uri(folder))
+    frame.write.mode("overwrite").option("compression", "zstd").parquet(files.spark_uri(folder))
     out.rows[table] = arrow.count_rows(folder)
     return out.rows[table]

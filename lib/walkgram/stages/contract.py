@@ -1,7 +1,8 @@
 """What stages ask of their surroundings: a table's columns on the way out, and block files to map."""
 
-from collections.abc import Iterator, Mapping
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from pyspark.sql.types import StructType
 
 from walkgram import tables
 
-__all__ = ["BlockStore", "conform", "packed", "spark_schema"]
+__all__ = ["BlockStore", "NewArray", "ShardStore", "conform", "packed", "spark_schema"]
 
 
 class BlockStore(Protocol):
@@ -21,8 +22,31 @@ class BlockStore(Protocol):
     def write(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Write a block whole."""
 
+    def create(self, number: int) -> AbstractContextManager["NewArray"]:
+        """Make a block whose arrays are filled where they lie."""
+
     def open(self, number: int) -> Mapping[str, np.ndarray]:
         """Map a block."""
+
+
+class NewArray(Protocol):
+    """Gives an array of a new block, all zeros, to be filled."""
+
+    def __call__(self, name: str, dtype: Any, shape: int | tuple[int, ...]) -> np.ndarray:
+        """The array `name`."""
+
+
+class ShardStore(Protocol):
+    """The numbered shards of a table (`walkgram.lake.shards.Shards`); it travels to the executors."""
+
+    def write(self, number: int, batches: Iterable[pa.RecordBatch]) -> None:
+        """Write a shard whole, each batch a row group."""
+
+    def has(self, number: int) -> bool:
+        """Whether a shard is there; it is then whole."""
+
+    def read(self, number: int) -> Iterator[pa.RecordBatch]:
+        """The row groups of a shard."""
 
 
 def spark_schema(name: str, ids: pa.DataType | None = None) -> StructType:

@@ -3,8 +3,6 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from walkgram.stages.graph import both_ways
-
 __all__ = ["HEADER", "degrees", "lines"]
 
 HEADER = "item_id\ttitle"  # the Projector asks for a header where the metadata has more than one column
@@ -31,5 +29,6 @@ def flat(text: Column) -> Column:
 
 def degrees(edges: DataFrame) -> DataFrame:
     """degree, nodes: how many nodes have each degree (a self loop counts once); at most as many rows as degrees."""
-    by_node = both_ways(edges).groupBy("src").agg(F.count(F.lit(1)).alias("degree"))
+    ends = F.explode(F.array_distinct(F.array("src", "dst"))).alias("node")
+    by_node = edges.select(ends).groupBy("node").agg(F.count(F.lit(1)).alias("degree"))
     return by_node.groupBy("degree").agg(F.count(F.lit(1)).alias("nodes")).orderBy("degree")

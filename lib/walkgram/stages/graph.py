@@ -1,70 +1,164 @@
-"""edges -> the graph as a block of CSR rows that tasks map; and as a GraphFrame for users' own queries."""
+"""edges -> the graph as blocks of CSR rows that tasks map.
 
-from collections.abc import Iterable, Iterator
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+Three passes of tasks: parts (each sorts its rows and makes their alias slots), nodes (one task: the nodes in order, the
+rows' totals), blocks (each copies its parts together and looks the ways back up). Only `parts` shuffles, and only where
+there are several.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from walkgram.errors import WalkgramError
-from walkgram.kernels import csr, walk
+from walkgram.errors import InputError
+from walkgram.kernels import csr, edge_filter, parts
 from walkgram.stages.contract import BlockStore, packed
 
-if TYPE_CHECKING:
-    from graphframes import GraphFrame
+__all__ = ["PART", "blocks", "dealt", "megabytes", "nodes"]
 
-__all__ = ["both_ways", "graph", "to_graphframe"]
-
-SUMMARY = "nodes long, edges long, largest_degree long"
+PART = 1 << 24  # edges of a part, each in both directions: about 3 GiB while it is made
+PARTS = "part long, nodes long, edges long, largest_degree long, lightest double, heaviest double"
 
 
-def both_ways(edges: DataFrame) -> DataFrame:
-    """src, dst, weight of every step that an undirected edge allows; a self loop once."""
-    forth = edges.select("src", "dst", "weight")
-    back = edges.where(F.col("src") != F.col("dst")).select(F.col("dst").alias("src"), F.col("src").alias("dst"), "weight")
-    return forth.union(back)
+def megabytes(n: int, steps: int, directed: bool) -> float:
+    """MiB of a graph of n nodes and `steps` directed edges in one block, if its weights differ."""
+    return (8 * n + steps * (16 + edge_filter.BITS / 8 / (1 if directed else 2)) * (2 if n > 2**31 else 1)) / 2**20
 
 
-def graph(steps: DataFrame, n: int, store: BlockStore, symmetric: bool) -> DataFrame:
-    """Write the graph of directed `steps` (src, dst, weight) as one block; returns one row.
+def dealt(edges: DataFrame, count: int, n: int, directed: bool, store: BlockStore) -> DataFrame:
+    """Write the `count` parts of a graph of n nodes; returns one row for each that has an edge.
 
-    `symmetric`: every step has its way back with the same weight, as `both_ways` makes them. The block holds
-    the arrays of `walk.Graph`, and `nodes`, those with an edge, rising. Its task holds all steps, about 60 bytes each.
+    edges: src, dst, weight, each edge once. Raises `InputError` inside the task for an end that is no node, and for a weight
+    that is not above 0 and finite.
     """
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        columns: list[list[Any]] = [[], [], []]
-        for batch in batches:
-            for held, name in zip(columns, ("src", "dst", "weight"), strict=True):
-                held.append(batch[name].to_numpy())
-        src, dst, weight = (np.concatenate(held or [np.empty(0, np.int64)]) for held in columns)
-        made = walk.graph(*csr.build(src, dst, weight, 0, n, n), symmetric)
-        degrees = np.diff(made.indptr)
-        store.write(0, made._asdict() | {"nodes": np.flatnonzero(degrees)})
-        counts = {"nodes": np.count_nonzero(degrees), "edges": len(made.indices), "largest_degree": degrees.max(initial=0)}
-        yield from packed({name: np.array([count], np.int64) for name, count in counts.items()})
+        held = list(batches)
+        if not held:
+            return
+        table = pa.Table.from_batches(held)
+        src, dst, weight, part = (table[name].to_numpy() for name in ("src", "dst", "weight", "part"))
+        check(src, dst, weight, n)
+        for number in np.unique(part):
+            mine = slice(None) if count == 1 else part == number
+            arrays = parts.part(src[mine], dst[mine], weight[mine], int(number), count, n, directed)
+            store.write(int(number), arrays)
+            yield from packed(summary(int(number), arrays))
 
-    return steps.select("src", "dst", "weight").coalesce(1).mapInArrow(write, SUMMARY)
+    columns = [F.col(name).cast("long") for name in ("src", "dst")] + [F.col("weight").cast("double")]
+    if count == 1:
+        return edges.select(*columns, F.lit(0).cast("long").alias("part")).coalesce(1).mapInArrow(write, PARTS)
+    ends = F.array_distinct(F.array(*[F.pmod(F.col(name).cast("long"), F.lit(count).cast("long")) for name in ("src", "dst")]))
+    sent = edges.select(*columns, F.explode(ends).alias("part"))
+    by_id = getattr(sent, "repartitionById", None)  # Spark 4.1; elsewhere a task may get several parts
+    placed = by_id(count, F.col("part").cast("int")) if by_id else sent.repartition(count, "part")
+    return placed.mapInArrow(write, PARTS)
 
 
-def to_graphframe(vertices: DataFrame, edges: DataFrame) -> "GraphFrame":
-    """Our tables as a GraphFrame: `vocabulary` gives id (the dense index), item_id, frequency; `edges` as they are.
+def check(src: np.ndarray, dst: np.ndarray, weight: np.ndarray, n: int) -> None:
+    """Raise `InputError` for the first edge that cannot be walked."""
+    for name, ends in (("src", src), ("dst", dst)):
+        wrong = (ends < 0) | (ends >= n)
+        if wrong.any():
+            raise InputError(
+                f"table edges: {name} {ends[wrong][0]} is no index of the vocabulary (0..{n - 1}): "
+                "edges and vocabulary must be made together; run the job that makes them again with --force"
+            )
+    wrong = ~(np.isfinite(weight) & (weight > 0))
+    if wrong.any():
+        at = np.flatnonzero(wrong)[0]
+        raise InputError(
+            f"table edges: the edge {src[at]} -> {dst[at]} weighs {weight[at]}: weights must be above 0 and finite"
+        )
 
-    Raises `WalkgramError` where GraphFrames' JVM package is not on the classpath.
+
+def summary(number: int, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The row of a part."""
+    degrees, weights = np.diff(arrays["indptr"]), arrays["weights"]
+    return {
+        "part": np.array([number]),
+        "nodes": np.array([np.count_nonzero(arrays["present"])]),
+        "edges": np.array([len(weights)]),
+        "largest_degree": np.array([degrees.max(initial=0)]),
+        "lightest": np.array([weights.min(initial=np.inf)]),
+        "heaviest": np.array([weights.max(initial=0.0)]),
+    }
+
+
+def nodes(task: DataFrame, made: Sequence[int], count: int, n: int, source: BlockStore, store: BlockStore) -> DataFrame:
+    """Put the rows' facts together in the graph's order, from the parts `made` of `count`; returns one row: nodes.
+
+    Block 0 of `store` gets `nodes`, those with an edge, rising; block `count` of `source`, behind the parts, gets `largest`
+    and `totals` of all rows. 17 bytes a node while it runs.
     """
-    from graphframes import GraphFrame
 
-    named = vertices.withColumnRenamed("index", "id")
-    try:
-        return GraphFrame(named, edges)
-    except Exception as error:
-        if any(sign in str(error) for sign in ("JavaPackage", "ClassNotFound", "NoClassDefFound")):
-            coordinate = f"io.graphframes:graphframes-spark4_2.13:{version('graphframes-py')}"
-            raise WalkgramError(
-                f"GraphFrames' JVM package is not on the classpath: start Spark with --packages {coordinate} "
-                "(or set spark.jars.packages to it)"
-            ) from None
-        raise
+    def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for _ in batches:
+            present, largest, totals = np.zeros(n, np.bool_), np.zeros(n), np.zeros(n)
+            for number in made:
+                block = source.open(number)
+                for whole, name in ((present, "present"), (largest, "largest"), (totals, "totals")):
+                    whole[number::count] = block[name]
+            found = np.flatnonzero(present)
+            store.write(0, {"nodes": found})
+            source.write(count, {"largest": largest, "totals": totals})
+            yield from packed({"nodes": np.array([len(found)])})
+
+    return task.mapInArrow(write, "nodes long")
+
+
+def blocks(
+    tasks: DataFrame, made: Sequence[int], shape: tuple[int, int, int], equal: bool, directed: bool,
+    source: BlockStore, store: BlockStore,
+) -> DataFrame:  # fmt: skip
+    """Write block `id` for each row of `tasks`, the arrays of `walk.Graph`; returns block, edges.
+
+    shape: (blocks, parts, nodes). `equal`: all weights of the graph are the same. Only a block that is the whole graph has
+    an edge filter. Its arrays are written as they are made: a task's own memory is that of a part, and of the filter.
+    """
+
+    def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number in batch["id"].to_pylist():
+                mine = [part for part in made if part % shape[0] == number]
+                with store.create(number) as new:
+                    edges = assemble(new, mine, number, shape, equal, directed, source)
+                yield from packed({"block": np.array([number]), "edges": np.array([edges])})
+
+    return tasks.mapInArrow(write, "block long, edges long")
+
+
+def assemble(
+    new: Any, mine: Sequence[int], number: int, shape: tuple[int, int, int], equal: bool, directed: bool,
+    source: BlockStore,
+) -> int:  # fmt: skip
+    """Fill the arrays of a block from its parts; returns its edges."""
+    count, among, n = shape
+    stride = among // count
+    indptr = new("indptr", np.int64, parts.height(n, number, count) + 1)
+    opened = {(part - number) // count: source.open(part) for part in mine}
+    for first, block in opened.items():
+        indptr[1 + first :: stride] = np.diff(block["indptr"])
+    np.cumsum(indptr, out=indptr)
+    edges = int(indptr[-1])
+    indices = new("indices", csr.index_type(n), edges)
+    slots = new("slots", np.uint32, (0 if equal else edges, 2))
+    back = new("back", np.float32, 0 if equal and not directed else edges)
+    totals = source.open(among)
+    for first, block in opened.items():
+        place = (block["indptr"], first, stride, indptr)
+        parts.spread(place[0], block["indices"], *place[1:], indices)
+        if len(slots):
+            own = block["slots"] if len(block["slots"]) else csr.whole_slots(block["indptr"])
+            parts.spread(place[0], own.view(np.uint64)[:, 0], *place[1:], slots.view(np.uint64)[:, 0])
+        if len(back):
+            reverse = block["back"] if directed else block["weights"]
+            shares = csr.shares(block["indices"], reverse, totals["largest"], totals["totals"])
+            parts.spread(place[0], shares, *place[1:], back)
+    words = edge_filter.build(indptr, indices, not directed) if count == 1 else np.empty(0, np.uint64)
+    new("filter", np.uint64, len(words))[:] = words
+    new("symmetric", np.bool_, 1)[:] = not directed
+    return edges

@@ -1,6 +1,7 @@
-"""graph blocks -> walks: each task maps the graph and walks the walk_ids that it is given."""
+"""graph blocks -> walks: each task maps the graph, walks the shards that it is given, writes them, and counts the visits."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -8,54 +9,131 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from walkgram import tables
+from walkgram.config.schema import Walks
+from walkgram.errors import InputError
+from walkgram.kernels import visits
 from walkgram.kernels.walk import Graph, walks
-from walkgram.stages.contract import BlockStore, conform, packed, spark_schema
+from walkgram.stages.contract import BlockStore, ShardStore, conform, packed
 
-__all__ = ["tokens", "walk"]
+__all__ = ["Plan", "lists", "schema", "starts", "tokens", "walk"]
 
-BATCH = 1 << 22  # nodes of a batch of walks: 16 MiB
+ROW_GROUP = 1 << 20  # nodes of a row group: what the trainer holds at once
+SHARD = 1 << 25  # nodes of a shard: some 80 MB
+LEAST = 1 << 22  # nodes of a shard below which there is no use in more shards
+COUNTS = "index long, count long"
 
 
-def walk(ids: DataFrame, store: BlockStore, p: float, q: float, walk_length: int, seed: int) -> DataFrame:
-    """The table `walks` of the walk_ids in column `id`.
+def schema(n: int) -> pa.Schema:
+    """The table `walks` of a graph of n nodes: int32 nodes, int64 where n passes 2^31."""
+    made = tables.schema("walks")
+    return made if n <= 2**31 else made.set(1, pa.field("walk", pa.list_(pa.int64())))
 
-    walk_id = repetition * (number of nodes) + index of the start in the sorted nodes. The walks depend on the graph, p, q,
-    walk_length and seed alone, not on how `ids` are partitioned.
+
+@dataclass(frozen=True)
+class Plan:
+    """Which walks there are and how they are cut into shards: the same for any number of tasks and cores.
+
+    walk_id = repetition * starts + index of the start among the sorted start nodes.
     """
-    schema = tables.schema("walks")
+
+    config: Walks
+    starts: int
+    n: int
+
+    @property
+    def total(self) -> int:
+        """Walks in all."""
+        return self.starts * self.config.num_walks
+
+    @property
+    def shards(self) -> int:
+        """Shards in all."""
+        nodes = self.total * self.config.walk_length
+        return min(self.total, self.config.shards or max(-(-nodes // SHARD), min(32, -(-nodes // LEAST))))
+
+    def ids(self, shard: int) -> range:
+        """The walk_ids of a shard."""
+        return range(shard * self.total // self.shards, (shard + 1) * self.total // self.shards)
+
+    def groups(self, shard: int) -> Iterator[np.ndarray]:
+        """The walk_ids of a shard's row groups, int64."""
+        whole, size = self.ids(shard), max(1, ROW_GROUP // self.config.walk_length)
+        for low in range(whole.start, whole.stop, size):
+            yield np.arange(low, min(low + size, whole.stop))
+
+
+def walk(tasks: DataFrame, plan: Plan, graph: BlockStore, starts: BlockStore, sink: ShardStore) -> DataFrame:
+    """Walk the shards `id` of `tasks` and write those that are not there; returns the visits of each: index, count.
+
+    The walks depend on the graph, p, q, walk_length, restart, stop and seed alone. Memory: the graph mapped once a host, and
+    for each task 8 bytes a node and a row group in flight.
+    """
+    own = plan.config
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        block = store.open(0)
-        graph = Graph(*(block[name] for name in Graph._fields))
-        nodes = np.asarray(block["nodes"])
-        size = max(1, BATCH // walk_length)
+        block, nodes = graph.open(0), starts.open(0)["nodes"]
+        mapped, seen = Graph(*(block[name] for name in Graph._fields)), np.zeros(plan.n, np.int64)
+
+        def row_groups(shard: int) -> Iterator[pa.RecordBatch]:
+            for ids in plan.groups(shard):
+                first = np.asarray(nodes[ids % len(nodes)])
+                made = walks(mapped, first, ids, own.seed, own.p, own.q, own.walk_length, own.restart, own.stop)
+                flat = visits.flat(*made)
+                visits.add(flat, seen)
+                yield pa.RecordBatch.from_arrays([pa.array(ids), lists(flat, made[1])], schema=schema(plan.n))
+
         for batch in batches:
-            walk_ids = batch["id"].to_numpy()
-            for low in range(0, len(walk_ids), size):
-                part = walk_ids[low : low + size]
-                walked, lengths = walks(graph, nodes[part % len(nodes)], part, seed, p, q, walk_length)
-                yield pa.RecordBatch.from_arrays([pa.array(part), as_lists(walked, lengths)], schema=schema)
+            for shard in batch["id"].to_pylist():
+                if sink.has(shard):  # a run that was killed had written it
+                    for held in sink.read(shard):
+                        visits.add(held["walk"].flatten().to_numpy(), seen)
+                else:
+                    sink.write(shard, row_groups(shard))
+        found = np.flatnonzero(seen)
+        yield from packed({"index": found, "count": seen[found]})
 
-    return conform(ids.mapInArrow(run, spark_schema("walks")), "walks")
+    return tasks.mapInArrow(run, COUNTS)
 
 
-def as_lists(nodes: np.ndarray, lengths: np.ndarray) -> pa.ListArray:
-    """Rows of `nodes` cut at `lengths`, as an Arrow list column; no copy where every row is whole."""
-    whole = bool((lengths == nodes.shape[1]).all())
-    values = nodes.reshape(-1) if whole else nodes[np.arange(nodes.shape[1]) < lengths[:, None]]
+def lists(flat: np.ndarray, lengths: np.ndarray) -> pa.ListArray:
+    """Walks that lie one behind the other, as an Arrow list column; no copy."""
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
 
 
-def tokens(walks: DataFrame, n: int) -> DataFrame:
+def tokens(counts: DataFrame) -> DataFrame:
     """The table `tokens`: how often the walks visit each node; nodes that no walk visits are left out."""
+    return conform(counts.groupBy("index").agg(F.sum("count").alias("count")), "tokens")
 
-    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        visits = np.zeros(n, np.int64)
+
+def starts(table: DataFrame, column: str, vocabulary: DataFrame, graph: BlockStore, store: BlockStore) -> DataFrame:
+    """Write the indices of the start nodes, rising, as block 0 (`nodes`); returns one row: nodes.
+
+    table: ids in `column`, repeated or not. graph: block 0 holds `nodes`, those with an edge. Raises `InputError` inside the
+    task for a null id and for one that is not in the graph; an empty table gives no row. One task holds all starts.
+    """
+    given = F.col("`" + column.replace("`", "``") + "`")
+    ids = table.select(
+        given.cast("string").alias("text"), given.try_cast(vocabulary.schema["item_id"].dataType).alias("item_id")
+    )
+    found = ids.distinct().join(vocabulary.select("item_id", "index"), on="item_id", how="left").select("text", "index")
+
+    def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        nodes, rows = graph.open(0)["nodes"], []
         for batch in batches:
-            visits += np.bincount(batch["walk"].flatten().to_numpy(), minlength=n)
-        seen = np.flatnonzero(visits)
-        yield from packed({"index": seen, "count": visits[seen]})
+            index = batch["index"].to_numpy(zero_copy_only=False)
+            place = np.searchsorted(nodes, index)
+            absent = np.isnan(index.astype(np.float64)) | (nodes[np.minimum(place, len(nodes) - 1)] != index)
+            if absent.any():
+                wrong = batch["text"][int(np.flatnonzero(absent)[0])].as_py()
+                raise InputError(
+                    f"walks.starts: column {column!r} holds {wrong if wrong is not None else 'a null id'}, which is no node of "
+                    "the graph (it has no edge, or is not in the vocabulary): leave it out"
+                )
+            rows.append(index.astype(np.int64))
+        if rows:
+            chosen = np.unique(np.concatenate(rows))
+            store.write(0, {"nodes": chosen})
+            yield from packed({"nodes": np.array([len(chosen)])})
 
-    counted = walks.select("walk").mapInArrow(count, "index long, count long")
-    return conform(counted.groupBy("index").agg(F.sum("count").alias("count")), "tokens")
+    return found.coalesce(1).mapInArrow(write, "nodes long")

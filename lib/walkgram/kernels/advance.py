@@ -1,0 +1,198 @@
+"""The walks of `walk.py` for a graph cut into blocks of nodes: walkers run inside a block and leave it as letters.
+
+Block b of B holds the rows b, b + B, b + 2B, ... (`parts.py`). A walker at a node of another block goes there; one that must
+know whether its candidates are neighbours of a node before, whose row lies in another block, sends all of them there in
+one letter (walker-to-vertex query, KnightKing, Yang et al., SOSP 2019, section 5), and goes on from there: at most two
+letters a step. The draws, the rule and the arithmetic are those of `walk.py`, so the walks are the same.
+"""
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from walkgram import hashing
+from walkgram.kernels.csr import has_edge
+from walkgram.kernels.judge import chances, pick
+from walkgram.kernels.letters import Block, Letters, Rule, Steps
+from walkgram.kernels.phases import ACCEPT, EXACT, RESTART, RETURN, SLOT, STOP
+from walkgram.kernels.walk import TRIES
+
+__all__ = ["advance"]
+
+U64 = np.uint64
+ROOM = 1 << 20  # letters, candidates, steps that are made before they are taken away
+LETTERS, CANDIDATES, PARTS, STEPS = 0, 1, 2, 3  # what `used` counts
+
+
+def advance(
+    block: Block, how: Rule, starts: NDArray[np.int64], letters: Letters, room: int = ROOM
+) -> tuple[list[Letters], list[Steps]]:
+    """Let every walker run until it must leave the block: (letters that go out, steps that were made), in portions.
+
+    starts: the sorted start nodes, for restarts. Walkers that end send no letter. A portion is taken away when it has `room`.
+    """
+    widest, dtype = int(np.diff(block.indptr).max(initial=0)), block.indices.dtype
+    wide = room + TRIES + 1 + widest
+    space = Letters(
+        np.empty(room, np.int64), np.empty(room, np.int32), np.empty(room, dtype), np.empty(room, dtype),
+        np.empty(room, np.float32), np.empty(room, np.bool_), np.zeros(room + 1, np.int64), np.empty(wide, dtype),
+        np.empty(wide, np.float32), np.zeros(room + 1, np.int64), np.empty(room + widest, np.float64),
+    )  # fmt: skip
+    made = room + how.walk_length
+    trail = Steps(np.empty(made, np.int64), np.empty(made, np.int32), np.empty(made, dtype))
+    out, steps, first = [], [], 0
+    while first < len(letters.walk):
+        used = np.zeros(4, np.int64)
+        first = some(block, how, starts, letters, first, space, trail, used, room)
+        m, c, d, s = used
+        heads: Any = [a[:m].copy() for a in space[:6]]
+        tails: Any = [space.ends[: m + 1], space.candidates[:c], space.shares[:c], space.part_ends[: m + 1], space.parts[:d]]
+        out.append(Letters(*heads, *[a.copy() for a in tails]))
+        steps.append(Steps(trail.walk[:s].copy(), trail.step[:s].copy(), trail.node[:s].copy()))
+    return out, steps
+
+
+@numba.njit(cache=True, nogil=True)
+def some(block: Any, how: Any, starts: Any, letters: Any, first: int, out: Any, steps: Any, used: Any, room: int) -> Any:
+    """Advance the walkers first, first + 1, ... while there is room; returns the first one that was left."""
+    i = first
+    while i < len(letters.walk) and used.max() < room:
+        run(block, how, starts, letters, i, out, steps, used)
+        i += 1
+    return i
+
+
+@numba.njit(cache=True, nogil=True)
+def run(block: Any, how: Any, starts: Any, letters: Any, i: int, out: Any, steps: Any, used: Any) -> None:
+    """Advance one walker until it ends or leaves."""
+    walk, step, share = letters.walk[i], letters.step[i], letters.share[i]
+    at, before = letters.at[i], letters.before[i]
+    of = hashing.stream(how.seed, walk)
+    if letters.ends[i + 1] > letters.ends[i]:
+        place = answered(block, how.bias, letters, i, of)
+        at, before, share = letters.candidates[place], at, letters.shares[place]
+        note(steps, used, walk, step, at)
+        step += 1
+    while step < how.walk_length:
+        if at % block.among != block.number:
+            post(out, used, walk, step, at, before, share, False)
+            return
+        if how.stop > 0.0 and hashing.unit(hashing.bits(of, step, 0, STOP)) < how.stop:
+            return
+        if how.restart > 0.0 and hashing.unit(hashing.bits(of, step, 0, RESTART)) < how.restart:
+            at, before = starts[walk % len(starts)], -1
+        else:
+            low, high = block.indptr[at // block.among], block.indptr[at // block.among + 1]
+            if low == high:
+                return
+            if how.plain or before < 0:
+                edge = candidate(block, of, step, 0, low, high)
+            else:
+                edge = second(block, how.bias, of, step, before, share, low, high, out, used)
+                if edge < 0:
+                    post(out, used, walk, step, at, before, share, edge == -1)
+                    return
+            share = block.back[edge] if len(block.back) > 0 else np.float32(0.0)
+            at, before = block.indices[edge], at
+        note(steps, used, walk, step, at)
+        step += 1
+
+
+@numba.njit(inline="always", cache=True)
+def candidate(block: Any, of: Any, step: int, attempt: int, low: int, high: int) -> Any:
+    """The edge that a try draws by weight, as `phases.propose` draws it."""
+    word, degree = hashing.bits(of, step, attempt, SLOT), U64(high - low)
+    edge = low + np.int64(hashing.scale(word, degree))
+    if len(block.slots) > 0 and ((word * degree) >> U64(32)) > U64(block.slots[edge, 0]):
+        edge = low + np.int64(block.slots[edge, 1])
+    return edge
+
+
+@numba.njit(cache=True, nogil=True)
+def second(block: Any, bias: Any, of: Any, step: int, before: Any, share: Any, low: int, high: int, out: Any, used: Any) -> Any:
+    """The edge that a second-order step takes; else -1 or -2: the block of `before` must be asked for the candidates in `out`.
+
+    -1: the last candidate is sure; -2: all tries were questions or refused, and the row follows them.
+    """
+    s = np.float64(share) if len(block.back) > 0 else 1.0 / (high - low)
+    fold = bias.excess * s / (bias.envelope + bias.excess * s)
+    sure, most, wanted = min(bias.near, bias.far), max(bias.near, bias.far), bias.near > bias.far
+    here, asked = before % block.among == block.number, used[CANDIDATES]
+    first, last = (block.indptr[before // block.among], block.indptr[before // block.among + 1]) if here else (0, 0)
+    for attempt in range(TRIES):
+        if bias.excess > 0.0 and hashing.unit(hashing.bits(of, step, attempt, RETURN)) < fold:
+            edge = low + np.searchsorted(block.indices[low:high], before)
+        else:
+            edge = candidate(block, of, step, attempt, low, high)
+            x, coin = block.indices[edge], hashing.unit(hashing.bits(of, step, attempt, ACCEPT))
+            if coin >= (bias.back if x == before else most):
+                continue
+            if x != before and coin >= sure:
+                if not here:
+                    ask(block, edge, out, used)
+                    continue
+                if has_edge(block.indices, first, last, x) != wanted:
+                    continue
+        if used[CANDIDATES] == asked:
+            return edge
+        ask(block, edge, out, used)
+        return -1
+    if not here:
+        for edge in range(low, high):
+            ask(block, edge, out, used)
+        parts = chances(block.slots, low, high)
+        out.parts[used[PARTS] : used[PARTS] + len(parts)] = parts
+        used[PARTS] += len(parts)
+        return -2
+    near = np.empty(high - low, np.bool_)
+    for k in range(high - low):
+        near[k] = has_edge(block.indices, first, last, block.indices[low + k])
+    u = hashing.unit(hashing.bits(of, step, TRIES, EXACT))
+    return low + pick(block.indices[low:high], chances(block.slots, low, high), near, before, bias, u)
+
+
+@numba.njit(cache=True, nogil=True)
+def answered(block: Any, bias: Any, letters: Any, i: int, of: Any) -> Any:
+    """The place of the candidate that a letter to this block, that of its node before, comes to."""
+    row = letters.before[i] // block.among
+    low, high = block.indptr[row], block.indptr[row + 1]
+    first, end = letters.ends[i], letters.ends[i + 1]
+    parts = letters.parts[letters.part_ends[i] : letters.part_ends[i + 1]]
+    questions = end - len(parts) - (1 if letters.sure[i] else 0)
+    for place in range(first, questions):
+        if has_edge(block.indices, low, high, letters.candidates[place]) == (bias.near > bias.far):
+            return place
+    if letters.sure[i]:
+        return end - 1
+    near = np.empty(len(parts), np.bool_)
+    for k in range(len(parts)):
+        near[k] = has_edge(block.indices, low, high, letters.candidates[questions + k])
+    u = hashing.unit(hashing.bits(of, letters.step[i], TRIES, EXACT))
+    return questions + pick(letters.candidates[questions:end], parts, near, letters.before[i], bias, u)
+
+
+@numba.njit(inline="always", cache=True)
+def ask(block: Any, edge: int, out: Any, used: Any) -> None:
+    """Add an edge's node to the candidates."""
+    out.candidates[used[CANDIDATES]] = block.indices[edge]
+    out.shares[used[CANDIDATES]] = block.back[edge] if len(block.back) > 0 else np.float32(0.0)
+    used[CANDIDATES] += 1
+
+
+@numba.njit(inline="always", cache=True)
+def post(out: Any, used: Any, walk: int, step: int, at: Any, before: Any, share: Any, sure: bool) -> None:
+    """Add a letter, with the candidates since the last one."""
+    k = used[LETTERS]
+    out.walk[k], out.step[k], out.at[k], out.before[k], out.share[k], out.sure[k] = walk, step, at, before, share, sure
+    out.ends[k + 1], out.part_ends[k + 1] = used[CANDIDATES], used[PARTS]
+    used[LETTERS] += 1
+
+
+@numba.njit(inline="always", cache=True)
+def note(steps: Any, used: Any, walk: int, step: int, node: Any) -> None:
+    """Add a step."""
+    k = used[STEPS]
+    steps.walk[k], steps.step[k], steps.node[k] = walk, step, node
+    used[STEPS] += 1
