@@ -6,22 +6,31 @@ from typing import Any
 
 from walkgram import job
 from walkgram.config import Config
-from walkgram.errors import InputError
+from walkgram.errors import ConfigError, InputError
 from walkgram.lake import sources
 from walkgram.lake.blocks import Blocks
-from walkgram.stages import walks
+from walkgram.stages import rounds, walks
 
 
 def run(run: job.Run) -> Mapping[str, Any]:
-    """Walk from every start node, shard by shard; count the visits."""
-    found, n = starts(run), run.rows("vocabulary")
-    plan = walks.Plan(run.config.walks, len(found.open(0)["nodes"]), n)
+    """Walk from every start node, shard by shard, by either engine; count the visits."""
+    config, blocks = run.config.walks, run.inputs["graph"].counts["blocks"]
+    if config.engine == "memory" and blocks > 1:
+        raise ConfigError(f"walks.engine = memory needs a graph of one block, this one has {blocks}: set graph.blocks = 1")
+    found, graph, n = starts(run), run.blocks("graph"), run.rows("vocabulary")
+    plan = walks.Plan(config, len(found.open(0)["nodes"]), n)
     sink = run.shards("walks", walks.schema(n))
+    more = {}
+    if config.engine == "blocks" or blocks > 1:
+        made = [0, plan.total * config.walk_length]
+        run.measure = lambda: (made[0], made[1])
+        more["rounds"] = rounds.walk(
+            run.tasks, plan, blocks, graph, found, run.rounds, sink, lambda steps: made.__setitem__(0, steps)
+        )
     run.measure = lambda: (sink.count() * plan.total // plan.shards, plan.total)
-    counts = walks.walk(run.tasks(plan.shards), plan, run.blocks("graph"), found, sink)
-    nodes = run.write("tokens", walks.tokens(counts))
+    nodes = run.write("tokens", walks.tokens(walks.walk(run.tasks(plan.shards), plan, graph, found, sink)))
     run.out.rows["walks"] = plan.total
-    return {"walks": plan.total, "start nodes": plan.starts, "nodes": nodes, "shards": plan.shards}
+    return {"walks": plan.total, "start nodes": plan.starts, "nodes": nodes, "shards": plan.shards} | more
 
 
 def starts(run: job.Run) -> Blocks:

@@ -20,6 +20,7 @@ from walkgram.errors import WalkgramError
 from walkgram.lake import files, manifest
 from walkgram.lake.blocks import Blocks
 from walkgram.lake.manifest import Manifest, Transaction
+from walkgram.lake.rounds import Rounds
 from walkgram.lake.shards import Shards
 
 if TYPE_CHECKING:
@@ -100,6 +101,10 @@ class Run:
     def shards(self, table: str, schema: "pa.Schema") -> Shards:
         """The shards of an output table, for tasks to write."""
         return Shards(self.out.folder(table), files.join(self.out.staging, "_attempts"), schema)
+
+    def rounds(self, name: str) -> Rounds:
+        """What this run's tasks send each other under a name; gone after the run."""
+        return Rounds(files.join(self.out.staging, "_rounds", name), files.join(self.out.staging, "_attempts"))
 
     def counted(self) -> tuple[int, int]:
         """(done, total) for the progress line: what the job measures, else Spark's tasks."""

@@ -5,24 +5,19 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from graphs_of_tests import EDGES, Built, built
 from walkgram.config.schema import Walks
 from walkgram.errors import WalkgramError
 from walkgram.kernels import csr, walk
 from walkgram.lake.blocks import Blocks
 from walkgram.lake.shards import Shards
-from walkgram.stages import graph, graphframe, walks
-
-EDGES = [(0, 1, 2.0), (0, 2, 1.0), (1, 2, 3.0), (2, 3, 0.5), (3, 4, 4.0), (4, 4, 1.0), (0, 5, 2.5), (5, 3, 1.5)]
-
-
-def frame(spark: Any, edges: list[tuple[int, int, float]] = EDGES) -> Any:
-    return spark.createDataFrame(edges, "src long, dst long, weight double")
+from walkgram.stages import graphframe, walks
 
 
 def adjacency(block: Mapping[str, np.ndarray], n: int) -> np.ndarray:
@@ -36,28 +31,6 @@ def adjacency(block: Mapping[str, np.ndarray], n: int) -> np.ndarray:
             if part < 1:
                 dense[row, block["indices"][low + block["slots"][at, 1]]] += (1 - part) / (high - low)
     return dense
-
-
-class Built(NamedTuple):
-    """The stores of a graph's blocks and of its nodes, and the rows of its parts."""
-
-    blocks: Blocks
-    nodes: Blocks
-    parts: list[Any]
-
-
-def built(
-    spark: Any, folder: Path, n: int, edges: list[tuple[int, int, float]] = EDGES, shape: tuple[int, int] = (1, 1),
-    directed: bool = False,
-) -> Built:  # fmt: skip
-    made, nodes, blocks = (Blocks(str(folder / name), "test") for name in ("parts", "nodes", "blocks"))
-    count, among = shape
-    parts = graph.dealt(frame(spark, edges), among, n, directed, made).collect()
-    numbers = [row["part"] for row in parts]
-    equal = min(row["lightest"] for row in parts) == max(row["heaviest"] for row in parts)
-    assert graph.nodes(spark.range(1), numbers, among, n, made, nodes).collect()[0]["nodes"] == len(nodes.open(0)["nodes"])
-    graph.blocks(spark.range(0, count, 1, count), numbers, (count, among, n), equal, directed, made, blocks).collect()
-    return Built(blocks, nodes, parts)
 
 
 @pytest.mark.parametrize("among", [1, 3])

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["add", "flat"]
+__all__ = ["add", "flat", "place"]
 
 
 def flat(nodes: NDArray[np.integer[Any]], lengths: NDArray[np.int64]) -> NDArray[np.integer[Any]]:
@@ -21,3 +21,11 @@ def add(values: Any, visits: Any) -> None:
     """visits[x] += 1 for every x of values."""
     for value in values:
         visits[value] += 1
+
+
+@numba.njit(cache=True)
+def place(rows: Any, steps: Any, values: Any, nodes: Any, lengths: Any) -> None:
+    """nodes[row, step] = value for each step that a walk has made, in any order; lengths[row] counts them."""
+    for i in range(len(rows)):
+        nodes[rows[i], steps[i]] = values[i]
+        lengths[rows[i]] += 1

@@ -25,6 +25,7 @@ __all__ = [
     "resolve",
     "spark_uri",
     "text",
+    "whole",
 ]
 
 
@@ -87,6 +88,33 @@ def open_output(uri: str, data: bytes) -> None:
         stream.write(data)
     if aside != path:
         system.move(aside, path)
+
+
+@contextlib.contextmanager
+def whole(final: str, aside: str) -> Iterator[tuple[fs.FileSystem, str]]:
+    """(file system, path) to write a file at, which is then at `final`, whole or not at all, however many attempts write it.
+
+    It is written in the folder `aside` and renamed. An object store shows an object when its writing is finished, and not
+    before: there it is written in its place.
+    """
+    system, path = resolve(final)
+    local = isinstance(system, fs.LocalFileSystem)
+    renames = local or system.type_name in ("hdfs", "viewfs")
+    place = f"{resolve(aside)[1]}/{uuid.uuid4().hex}" if renames else path
+    for file in (place, path):
+        system.create_dir(file.rpartition("/")[0], recursive=True)
+    try:
+        yield system, place
+    except BaseException:
+        if renames and system.get_file_info(place).type == fs.FileType.File:
+            system.delete_file(place)
+        raise
+    if local:
+        Path(place).replace(path)
+    elif renames and exists(final):
+        system.delete_file(place)  # another attempt, with the same bytes, was first
+    elif renames:
+        system.move(place, path)
 
 
 @contextlib.contextmanager

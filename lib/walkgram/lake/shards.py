@@ -4,10 +4,8 @@ A task that runs twice (a retry, a speculative twin) writes the same bytes aside
 its name; a shard that is there after a killed run is therefore done, and the next run leaves it out.
 """
 
-import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -42,24 +40,12 @@ class Shards:
 
     def write(self, number: int, batches: Iterable[pa.RecordBatch]) -> None:
         """Write a shard whole, each batch a row group."""
-        system, final = files.resolve(self.place(number))
-        renames = isinstance(system, fs.LocalFileSystem) or system.type_name in ("hdfs", "viewfs")
-        # An object store shows an object when its writing is finished, and not before: there it is written in its place.
-        place = f"{files.resolve(self.aside)[1]}/{uuid.uuid4().hex}" if renames else final
-        for folder in (place, final):
-            system.create_dir(folder.rpartition("/")[0], recursive=True)
-        try:
-            with pq.ParquetWriter(place, self.schema, filesystem=system, **options(self.schema)) as writer:
-                for batch in batches:
-                    writer.write_batch(batch, row_group_size=max(1, batch.num_rows))
-        except BaseException:
-            if renames:
-                system.delete_file(place)
-            raise
-        if isinstance(system, fs.LocalFileSystem):
-            Path(place).replace(final)
-        elif renames and not self.has(number):
-            system.move(place, final)
+        with (
+            files.whole(self.place(number), self.aside) as (system, place),
+            pq.ParquetWriter(place, self.schema, filesystem=system, **options(self.schema)) as writer,
+        ):
+            for batch in batches:
+                writer.write_batch(batch, row_group_size=max(1, batch.num_rows))
 
     def read(self, number: int) -> Iterator[pa.RecordBatch]:
         """The row groups of a shard."""

@@ -1,6 +1,6 @@
 """What stages ask of their surroundings: a table's columns on the way out, and block files to map."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from pyspark.sql.types import StructType
 
 from walkgram import tables
 
-__all__ = ["BlockStore", "NewArray", "ShardStore", "conform", "packed", "spark_schema"]
+__all__ = ["BlockStore", "NewArray", "RoundStore", "ShardStore", "conform", "packed", "spark_schema"]
 
 
 class BlockStore(Protocol):
@@ -47,6 +47,28 @@ class ShardStore(Protocol):
 
     def read(self, number: int) -> Iterator[pa.RecordBatch]:
         """The row groups of a shard."""
+
+
+class RoundStore(Protocol):
+    """What tasks send each other, round by round (`walkgram.lake.rounds.Rounds`); it travels to the executors."""
+
+    def has(self, number: int, sender: int) -> bool:
+        """Whether a sender is done with a round."""
+
+    def write(self, number: int, sender: int, batches: Sequence[pa.RecordBatch]) -> None:
+        """Write what a sender has for the receivers 0, 1, ... in a round."""
+
+    def read(self, number: int, sender: int, receiver: int) -> pa.RecordBatch:
+        """What a sender had for a receiver in a round."""
+
+    def rows(self, number: int, sender: int) -> int:
+        """How many rows a sender had for all receivers in a round."""
+
+    def latest(self, senders: int) -> int:
+        """The last round that all senders are done with; -1 where there is none."""
+
+    def remove(self, number: int | None = None) -> None:
+        """Remove a round, or all of them."""
 
 
 def spark_schema(name: str, ids: pa.DataType | None = None) -> StructType:

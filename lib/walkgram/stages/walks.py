@@ -15,11 +15,12 @@ from walkgram.kernels import visits
 from walkgram.kernels.walk import Graph, walks
 from walkgram.stages.contract import BlockStore, ShardStore, conform, packed
 
-__all__ = ["Plan", "lists", "schema", "starts", "tokens", "walk"]
+__all__ = ["Plan", "Visits", "schema", "starts", "tokens", "walk"]
 
 ROW_GROUP = 1 << 20  # nodes of a row group: what the trainer holds at once
 SHARD = 1 << 25  # nodes of a shard: some 80 MB
 LEAST = 1 << 22  # nodes of a shard below which there is no use in more shards
+DENSE = 1 << 26  # nodes up to which a task counts visits in an array
 COUNTS = "index long, count long"
 
 
@@ -66,39 +67,61 @@ def walk(tasks: DataFrame, plan: Plan, graph: BlockStore, starts: BlockStore, si
     """Walk the shards `id` of `tasks` and write those that are not there; returns the visits of each: index, count.
 
     The walks depend on the graph, p, q, walk_length, restart, stop and seed alone. Memory: the graph mapped once a host, and
-    for each task 8 bytes a node and a row group in flight.
+    for each task 8 bytes a node for the counts (less for more than DENSE nodes) and a row group in flight.
     """
     own = plan.config
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        block, nodes = graph.open(0), starts.open(0)["nodes"]
-        mapped, seen = Graph(*(block[name] for name in Graph._fields)), np.zeros(plan.n, np.int64)
+        seen = Visits(plan.n)
 
         def row_groups(shard: int) -> Iterator[pa.RecordBatch]:
+            block, nodes = graph.open(0), starts.open(0)["nodes"]
+            mapped = Graph(*(block[name] for name in Graph._fields))
             for ids in plan.groups(shard):
                 first = np.asarray(nodes[ids % len(nodes)])
                 made = walks(mapped, first, ids, own.seed, own.p, own.q, own.walk_length, own.restart, own.stop)
-                flat = visits.flat(*made)
-                visits.add(flat, seen)
-                yield pa.RecordBatch.from_arrays([pa.array(ids), lists(flat, made[1])], schema=schema(plan.n))
+                yield seen.row_group(ids, *made)
 
         for batch in batches:
             for shard in batch["id"].to_pylist():
-                if sink.has(shard):  # a run that was killed had written it
+                if sink.has(shard):  # a run that was stopped had written it
                     for held in sink.read(shard):
-                        visits.add(held["walk"].flatten().to_numpy(), seen)
+                        seen.add(held["walk"].flatten().to_numpy())
                 else:
                     sink.write(shard, row_groups(shard))
-        found = np.flatnonzero(seen)
-        yield from packed({"index": found, "count": seen[found]})
+        yield from seen.rows()
 
     return tasks.mapInArrow(run, COUNTS)
 
 
-def lists(flat: np.ndarray, lengths: np.ndarray) -> pa.ListArray:
-    """Walks that lie one behind the other, as an Arrow list column; no copy."""
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
+class Visits:
+    """Counts of nodes: an array over all nodes, or, where they are many, sums for each row group."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self.dense = np.zeros(n if n <= DENSE else 0, np.int64)
+        self.sparse: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def add(self, values: np.ndarray) -> None:
+        """Count these nodes."""
+        if len(self.dense):
+            visits.add(values, self.dense)
+        else:
+            self.sparse.append(np.unique(values, return_counts=True))
+
+    def row_group(self, ids: np.ndarray, nodes: np.ndarray, lengths: np.ndarray) -> pa.RecordBatch:
+        """Count walks, and give them as rows of the table `walks`; the nodes are not copied where no walk is cut short."""
+        flat = visits.flat(nodes, lengths)
+        self.add(flat)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        walk = pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat))
+        return pa.RecordBatch.from_arrays([pa.array(ids), walk], schema=schema(self.n))
+
+    def rows(self) -> Iterator[pa.RecordBatch]:
+        """index, count of the nodes that were seen; of many nodes possibly several rows."""
+        found = np.flatnonzero(self.dense)
+        for index, count in [(found, self.dense[found]), *self.sparse]:
+            yield from packed({"index": index.astype(np.int64), "count": count})
 
 
 def tokens(counts: DataFrame) -> DataFrame:
