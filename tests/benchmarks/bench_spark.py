@@ -12,9 +12,10 @@ from typing import Any
 import report
 
 RUNS = 3
+WALKS = 10  # of the stand-in from each node, as many as ours: what it prepares for a batch of steps is shared by them
 HERE = Path(__file__).parent
 CASE = "Spark, edges to walks in Parquet, p=0.5 q=2"
-STAND_IN = "stand-in for GraphFrames' walks (joins, p=q=1, fewer steps)"
+STAND_IN = "stand-in for GraphFrames' walks (joins, p=q=1, 10 steps)"
 
 
 def lines(command: list[str], **environment: str) -> list[dict[str, Any]]:
@@ -41,10 +42,10 @@ def middle(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(runs, key=lambda stages: sum(stage["jvm"] + stage["python"] for stage in stages))[RUNS // 2]
 
 
-def end_to_end(file: Path, in_memory: float, small: bool) -> list[report.Case]:
+def end_to_end(file: Path, in_memory: float) -> list[report.Case]:
     """Edges to walks against joins in Spark and against fastnode2vec's `in_memory` rate; and where the CPU seconds went."""
     stages = middle(submitted("end_to_end.py", file, RUNS))
-    peer = submitted("peer_joins.py", file, 5 if small else 2, 1)[-1]
+    peer = submitted("peer_joins.py", file, WALKS, 1)[-1]
     joins = peer["steps"] / peer["cpu"] / 1e6
     mine = stages[-1]["steps"] / sum(stage["jvm"] + stage["python"] for stage in stages) / 1e6
     unit = "M steps per CPU s"
