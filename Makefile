@@ -28,7 +28,7 @@ check: $(READY)  ## ruff (lint and format), mypy strict, the architecture test
 	$(VENV)/bin/mypy
 	$(PYSPARK_PYTHON) -m pytest tests/test_architecture.py
 
-bench-walks: $(READY) .tools/peers/.ready  ## walk kernels against peers: make bench-walks [SCALE=small]
+bench-walks: java $(READY) .tools/peers/.ready  ## walk kernels and jobs against peers: make bench-walks [SCALE=small]
 	cd tests/benchmarks && $(PYSPARK_PYTHON) bench_walks.py $(CURDIR)/.tools/peers/bin/python $(SCALE)
 
 .tools/peers/.ready: tests/benchmarks/requirements.txt

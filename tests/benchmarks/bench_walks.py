@@ -1,4 +1,4 @@
-"""Walk kernels against peers from PyPI on the same graph, one core, in turn; and everyone's distance to the exact rule.
+"""Walk kernels against peers from PyPI on the same graph, one core, in turn; everyone's distance to the exact rule; the jobs.
 
 usage: bench_walks.py PEERS_PYTHON [small]     (make bench-walks)
 """
@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import bench_spark
 import graphs
 import numpy as np
 import report
@@ -133,10 +134,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         large = graphs.chung_lu(200_000 // scale, 4_200_000 // scale, 0)
         cases = compare("power law", large, Path(folder), python, (50_000 // scale, 20_000 // scale))
+        known = next(c.peer for c in cases if c.peer_name == "fastnode2vec" and "p=0.5 q=2" in c.case)
+        spark = bench_spark.end_to_end(Path(folder, "graph.npz"), known or 0.0) + bench_spark.compiling(small)
         dense = graphs.chung_lu(10_000, 340_000, 0)
         cases += compare("small and dense", dense, Path(folder), python, (50_000 // scale, 20_000 // scale))
-        cases += exactness(Path(folder), python, 20_000 // scale) + tables(large)
-    report.publish("walks", cases, ("numba", "numpy"), peers=Path(__file__).with_name("requirements.txt").read_text())
+        cases += exactness(Path(folder), python, 20_000 // scale) + tables(large) + spark
+    report.publish(
+        "walks", cases, ("numba", "numpy", "pyspark"), peers=Path(__file__).with_name("requirements.txt").read_text()
+    )
 
 
 if __name__ == "__main__":

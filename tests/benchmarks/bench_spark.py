@@ -1,0 +1,73 @@
+"""The cases of bench_walks that run as jobs: edges to walks through Spark, CPU of all processes; and compiling the kernels."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import report
+
+RUNS = 3
+WALKS = 10  # of the stand-in from each node, as many as ours: what it prepares for a batch of steps is shared by them
+HERE = Path(__file__).parent
+CASE = "Spark, edges to walks in Parquet, p=0.5 q=2"
+STAND_IN = "stand-in for GraphFrames' walks (joins, p=q=1, 10 steps)"
+
+
+def lines(command: list[str], **environment: str) -> list[dict[str, Any]]:
+    """The JSON lines that a command prints."""
+    own = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    done = subprocess.run(
+        command, cwd=report.ROOT, env=os.environ | own | environment, text=True, capture_output=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def submitted(script: str, *arguments: object) -> list[dict[str, Any]]:
+    """What a script prints that is submitted as the jobs are, on two cores."""
+    submit = [str(Path(sys.executable).with_name("spark-submit")), "--properties-file", "conf/spark/local.conf"]
+    quiet = ["--master", "local[2]", "--conf", "spark.ui.showConsoleProgress=false"]
+    return lines([*submit, *quiet, str(HERE / script), *map(str, arguments)])
+
+
+def middle(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The stages of the run whose CPU seconds are the median of all runs."""
+    runs = [[line for line in measured if line["run"] == run] for run in range(RUNS)]
+    return sorted(runs, key=lambda stages: sum(stage["jvm"] + stage["python"] for stage in stages))[RUNS // 2]
+
+
+def end_to_end(file: Path, in_memory: float) -> list[report.Case]:
+    """Edges to walks against joins in Spark and against fastnode2vec's `in_memory` rate; and where the CPU seconds went."""
+    stages = middle(submitted("end_to_end.py", file, RUNS))
+    peer = submitted("peer_joins.py", file, WALKS, 1)[-1]
+    joins = peer["steps"] / peer["cpu"] / 1e6
+    mine = stages[-1]["steps"] / sum(stage["jvm"] + stage["python"] for stage in stages) / 1e6
+    unit = "M steps per CPU s"
+    return [
+        report.Case(CASE, mine, joins, STAND_IN, unit, mine / joins, 100.0),
+        report.Case(CASE, mine, in_memory, "fastnode2vec in memory, nothing read or written", unit, mine / in_memory, 1.0),
+        *(
+            report.Case(f"of which the job {stage['stage']}, {name}", stage[key], None, "no peer", "CPU s", None, None)
+            for stage in stages
+            for key, name in (("jvm", "JVM"), ("python", "Python"))
+        ),
+    ]
+
+
+def compiling(small: bool) -> list[report.Case]:
+    """The first run of the kernels, with nothing compiled before and with all of it."""
+    seconds: dict[str, list[float]] = {"cold": [], "warm": []}
+    for _ in range(1 if small else RUNS):
+        with tempfile.TemporaryDirectory() as cache:
+            for kept in seconds.values():
+                kept.append(lines([sys.executable, str(HERE / "compile_kernels.py")], NUMBA_CACHE_DIR=cache)[-1]["seconds"])
+    return [
+        report.Case(f"compile, {name} cache", statistics.median(kept), None, "no peer", "CPU s", None, None)
+        for name, kept in seconds.items()
+    ]

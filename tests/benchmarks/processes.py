@@ -1,0 +1,84 @@
+"""CPU seconds of this process, those above it up to Spark's JVM, and all below: JVM, Python driver, Python workers."""
+
+import os
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+TICKS = os.sysconf("SC_CLK_TCK")
+SIGCHLD_IGNORED = 1 << 16
+
+
+class Process(NamedTuple):
+    """What /proc says: `seconds` are its own and those of the children that it has waited for."""
+
+    parent: int
+    name: str
+    started: int
+    seconds: float
+
+
+def process(pid: int) -> Process | None:
+    """One process; None where it is gone."""
+    try:
+        head, _, tail = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+    except OSError:
+        return None
+    field = tail.split()
+    return Process(int(field[1]), head.partition("(")[2], int(field[19]), sum(map(int, field[11:15])) / TICKS)
+
+
+def unheeded(pid: int) -> bool:
+    """Whether the kernel forgets the times of this process's children when they end: it ignores SIGCHLD."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    return any(line.startswith("SigIgn:") and int(line.split()[1], 16) & SIGCHLD_IGNORED for line in lines)
+
+
+class Meter(threading.Thread):
+    """Looks every `pause` seconds: pyspark's daemon does not wait for its workers, so theirs is kept from the last look."""
+
+    def __init__(self, pause: float = 1.0) -> None:
+        super().__init__(daemon=True)
+        above = process(os.getppid())
+        self.root = os.getppid() if above is not None and above.name == "java" else os.getpid()
+        self.pause, self.lock, self.lost = pause, threading.Lock(), 0.0
+        self.seen: dict[int, Process] = {}
+        self.forgetful: set[int] = set()  # processes whose children's times are lost with them
+        self.start()
+
+    def run(self) -> None:
+        """Look again and again."""
+        stop = threading.Event()
+        while not stop.wait(self.pause):
+            self.read()
+
+    def tree(self) -> dict[int, Process]:
+        """The processes alive now."""
+        pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        everyone = {pid: found for pid in pids if (found := process(pid)) is not None}
+        below: dict[int, list[int]] = {}
+        for pid, found in everyone.items():
+            below.setdefault(found.parent, []).append(pid)
+        ours, waiting = {}, [self.root]
+        while waiting:
+            pid = waiting.pop()
+            if pid in everyone:
+                ours[pid] = everyone[pid]
+                waiting += below.get(pid, [])
+        return ours
+
+    def read(self) -> dict[str, float]:
+        """CPU seconds so far of the JVM and of Python."""
+        with self.lock:
+            now = self.tree()
+            for pid, before in self.seen.items():
+                again = now.get(pid)
+                if (again is None or again.started != before.started) and before.parent in self.forgetful:
+                    self.lost += before.seconds
+            self.seen = now
+            self.forgetful |= {pid for pid, found in now.items() if found.name.startswith("python") and unheeded(pid)}
+            jvm = sum(found.seconds for found in now.values() if found.name == "java")
+            return {"jvm": jvm, "python": sum(found.seconds for found in now.values()) - jvm + self.lost}
