@@ -11,6 +11,7 @@ __all__ = ["ABREAST", "ACCEPT", "EXACT", "RETURN", "SLOT", "arrive", "begin", "c
 
 ABREAST = 256  # walkers in step: enough to hide a cache miss behind the others, few enough to stay in the first cache
 SLOT, ACCEPT, RETURN, EXACT = 0, 1, 2, 3  # the draws of one try
+LINE = 16  # nodes of a cache line
 U64 = np.uint64
 
 
@@ -85,8 +86,11 @@ def begin(starts: Any, ids: Any, seed: Any, first: int, walk_length: int, stream
 
 @numba.njit(cache=True, nogil=True)
 def finish(walked: Any, own: Any, first: int, width: int, nodes: Any, lengths: Any) -> None:
-    """Turn the steps' rows into walks."""
+    """Turn the steps' rows into walks, a few walks at a time: their lines stay in the first cache until they are full."""
+    for low in range(0, width, LINE):
+        high = min(low + LINE, width)
+        for step in range(walked.shape[0]):
+            for i in range(low, high):
+                nodes[first + i, step] = walked[step, i]
     for i in range(width):
         lengths[first + i] = own[i]
-        for step in range(walked.shape[0]):
-            nodes[first + i, step] = walked[step, i]
