@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 from walkgram import hashing
+from walkgram.kernels.prefetch import prefetch
 
 __all__ = ["ABREAST", "ACCEPT", "EXACT", "RETURN", "SLOT", "arrive", "begin", "counted", "finish", "propose"]
 
@@ -40,36 +41,34 @@ def arrive(indptr: Any, at: Any, alive: Any, living: int, lengths: Any, step: in
 
 @numba.njit(cache=True, nogil=True)
 def propose(
-    indices: Any,
-    slots: Any,
-    streams: Any,
-    pending: Any,
-    left: int,
-    low: Any,
-    degree: Any,
-    shared: Any,
-    edge: Any,
-    chosen: Any,
-    coin: Any,
-) -> None:
+    indptr: Any, indices: Any, slots: Any, streams: Any, pending: Any, left: int, low: Any, degree: Any, shared: Any,
+    drawn: Any, edge: Any, chosen: Any, coin: Any,
+) -> None:  # fmt: skip
     """Draw a neighbour by weight for every pending walker: its edge and its node.
 
     One word serves both choices: the high half of word * degree is the slot, the low half's upper bits are the coin.
     """
+    for k in range(left):  # alone, so that the compiler makes vector instructions of it
+        drawn[k] = hashing.mix(streams[pending[k]] ^ shared)
     for k in range(left):
         i = pending[k]
-        word = hashing.mix(streams[i] ^ shared)
-        edge[i] = low[i] + hashing.scale(word, degree[i])
-        coin[i] = (word * degree[i]) >> U64(32)
+        edge[i] = low[i] + hashing.scale(drawn[k], degree[i])
+        coin[i] = (drawn[k] * degree[i]) >> U64(32)
+        if len(slots) > 0:
+            prefetch(slots, edge[i])
+        else:
+            prefetch(indices, edge[i])
     if len(slots) > 0:
         for k in range(left):
             i = pending[k]
             at = edge[i]
             aliased = low[i] + U64(slots[at, 1])
             edge[i] = at if coin[i] <= U64(slots[at, 0]) else aliased
+            prefetch(indices, edge[i])
     for k in range(left):
         i = pending[k]
         chosen[i] = indices[edge[i]]
+        prefetch(indptr, U64(chosen[i]))  # for the next step
 
 
 @numba.njit(cache=True, nogil=True)

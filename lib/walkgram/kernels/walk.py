@@ -79,7 +79,7 @@ def walks(
 def first_order(indptr: Any, indices: Any, slots: Any, starts: Any, ids: Any, seed: Any, nodes: Any, lengths: Any) -> None:
     """Fill `nodes` and `lengths` with walks that choose by weight alone, ABREAST walkers at a time."""
     streams, low, degree = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64)
-    edge, coin = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64)
+    edge, coin, drawn = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64)
     alive, at, own = np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.int32), np.empty(ABREAST, np.int64)
     walked = np.empty((nodes.shape[1], ABREAST), np.int32)
     for first in range(0, len(starts), ABREAST):
@@ -88,7 +88,8 @@ def first_order(indptr: Any, indices: Any, slots: Any, starts: Any, ids: Any, se
         walked[0, :width] = at[:width]
         for step in range(1, nodes.shape[1]):
             living = arrive(indptr, at, alive, living, own, step, low, degree)
-            propose(indices, slots, streams, alive, living, low, degree, counted(step, 0, SLOT), edge, at, coin)
+            shared = counted(step, 0, SLOT)
+            propose(indptr, indices, slots, streams, alive, living, low, degree, shared, drawn, edge, at, coin)
             walked[step, :width] = at[:width]
         finish(walked, own, first, width, nodes, lengths)
 
@@ -100,7 +101,8 @@ def second_order(
 ) -> None:  # fmt: skip
     """Fill `nodes` and `lengths` with node2vec walks, ABREAST walkers at a time."""
     streams, low, degree = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64)
-    edge, coin, near = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.bool_)
+    edge, coin, drawn = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64)
+    near = np.empty(ABREAST, np.bool_)
     alive, pending = np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.uint32)
     asked, maybe = np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.uint32)
     at, chosen, own = np.empty(ABREAST, np.int32), np.empty(ABREAST, np.int32), np.empty(ABREAST, np.int64)
@@ -118,7 +120,8 @@ def second_order(
                 if attempt == TRIES:
                     settle(indptr, indices, slots, streams, pending[:left], at, before, bias, step, attempt, chosen, edge)
                     break
-                propose(indices, slots, streams, pending, left, low, degree, counted(step, attempt, SLOT), edge, chosen, coin)
+                slot = counted(step, attempt, SLOT)
+                propose(indptr, indices, slots, streams, pending, left, low, degree, slot, drawn, edge, chosen, coin)
                 if step == 1:
                     break
                 left, questions = decide(streams, pending, left, before, chosen, edge, bias, fold, step, attempt, asked)
