@@ -9,6 +9,7 @@ from walkgram import hashing
 from walkgram.kernels import edge_filter
 from walkgram.kernels.csr import has_edge
 from walkgram.kernels.phases import ACCEPT, EXACT, RETURN, counted
+from walkgram.kernels.prefetch import prefetch
 from walkgram.kernels.transition import Biases
 
 __all__ = ["answer", "ask", "decide", "fold_back", "settle"]
@@ -49,14 +50,18 @@ def decide(
 
 @numba.njit(cache=True, nogil=True)
 def ask(
-    indptr: Any, indices: Any, words: Any, symmetric: bool, before: Any, chosen: Any, asked: Any, questions: int, near: Any,
-    maybe: Any,
+    indptr: Any, indices: Any, words: Any, symmetric: bool, before: Any, chosen: Any, asked: Any, questions: int, keys: Any,
+    near: Any, maybe: Any,
 ) -> None:  # fmt: skip
     """near[i] for every asked walker i: whether its candidate is a neighbour of the node before."""
+    for k in range(questions):
+        i = asked[k]
+        keys[k] = edge_filter.key(before[i], chosen[i], symmetric)
+        prefetch(words, edge_filter.place(keys[k], len(words)))
     found = 0
     for k in range(questions):
         i = asked[k]
-        near[i] = edge_filter.may_have(words, edge_filter.key(before[i], chosen[i], symmetric))
+        near[i] = edge_filter.may_have(words, keys[k])
         maybe[found] = i
         found += 1 if near[i] else 0
     if found > 0:

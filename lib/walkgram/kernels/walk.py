@@ -125,7 +125,7 @@ def second_order(
                 if step == 1:
                     break
                 left, questions = decide(streams, pending, left, before, chosen, edge, bias, fold, step, attempt, asked)
-                ask(indptr, indices, words, symmetric[0], before, chosen, asked, questions, near, maybe)
+                ask(indptr, indices, words, symmetric[0], before, chosen, asked, questions, drawn, near, maybe)
                 left = answer(asked, questions, near, bias, pending, left)
                 attempt += 1
             if bias.excess > 0.0:
