@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walkgram.kernels import csr, edge_filter
-from walkgram.kernels.judge import answer, ask, decide, fold_back, settle
-from walkgram.kernels.phases import ABREAST, SLOT, arrive, begin, counted, finish, propose
+from walkgram.kernels.judge import answer, ask, decide, fold_back, go_back, settle
+from walkgram.kernels.phases import ABREAST, ACCEPT, RETURN, SLOT, arrive, begin, counted, finish, propose
 from walkgram.kernels.transition import Biases, biases
 
 __all__ = ["Graph", "graph", "walks"]
@@ -120,16 +120,20 @@ def second_order(
                 if attempt == TRIES:
                     settle(indptr, indices, slots, streams, pending[:left], at, before, bias, step, attempt, chosen, edge)
                     break
+                if step > 1 and bias.excess > 0.0:
+                    returns = counted(step, attempt, RETURN)
+                    left = go_back(streams, pending, left, before, fold, returns, drawn, chosen, edge)
                 slot = counted(step, attempt, SLOT)
                 propose(indptr, indices, slots, streams, pending, left, low, degree, slot, drawn, edge, chosen, coin)
                 if step == 1:
                     break
-                left, questions = decide(streams, pending, left, before, chosen, edge, bias, fold, step, attempt, asked)
+                accept = counted(step, attempt, ACCEPT)
+                left, questions = decide(streams, pending, left, before, chosen, bias, accept, drawn, asked)
                 ask(indptr, indices, words, symmetric[0], before, chosen, asked, questions, drawn, near, maybe)
                 left = answer(asked, questions, near, bias, pending, left)
                 attempt += 1
             if bias.excess > 0.0:
-                fold_back(indptr, indices, back, alive, living, at, chosen, edge, bias, fold)
+                fold_back(indptr, indices, back, alive, living, at, chosen, edge, bias, asked, drawn, fold)
             for k in range(living):
                 at[alive[k]] = chosen[alive[k]]
             walked[step, :width] = at[:width]
