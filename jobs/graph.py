@@ -23,7 +23,7 @@ def run(run: job.Run) -> Mapping[str, Any]:
     equal = min(row["lightest"] for row in parts) == max(row["heaviest"] for row in parts)
     nodes = graph.nodes(run.tasks(1), numbers, among, n, made, run.blocks("graph", "nodes")).collect()[0]["nodes"]
     shape = (count, among, n)
-    graph.blocks(run.tasks(count), numbers, shape, equal, config.directed, made, run.blocks("graph")).collect()
+    graph.blocks(run.tasks(count), numbers, shape, equal, config.directed, config.way_back, made, run.blocks("graph")).collect()
     run.out.rows["graph"] = sum(row["edges"] for row in parts)
     largest = max(row["largest_degree"] for row in parts)
     return {"nodes": nodes, "steps": run.out.rows["graph"], "largest degree": largest, "blocks": count}

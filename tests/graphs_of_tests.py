@@ -1,8 +1,10 @@
 """Small graphs as blocks, for the tests of what walks on them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from walkgram.kernels import records
 from walkgram.lake.blocks import Blocks
 from walkgram.stages import graph
 
@@ -20,6 +22,10 @@ class Built(NamedTuple):
     nodes: Blocks
     parts: list[Any]
 
+    def block(self, number: int = 0) -> Mapping[str, Any]:
+        """A block's arrays, whatever their layout."""
+        return records.arrays(self.blocks.open(number))
+
 
 def built(
     spark: Any, folder: Path, n: int, edges: list[tuple[int, int, float]] = EDGES, shape: tuple[int, int] = (1, 1),
@@ -31,5 +37,5 @@ def built(
     numbers = [row["part"] for row in parts]
     equal = min(row["lightest"] for row in parts) == max(row["heaviest"] for row in parts)
     assert graph.nodes(spark.range(1), numbers, among, n, made, nodes).collect()[0]["nodes"] == len(nodes.open(0)["nodes"])
-    graph.blocks(spark.range(0, count, 1, count), numbers, (count, among, n), equal, directed, made, blocks).collect()
+    graph.blocks(spark.range(0, count, 1, count), numbers, (count, among, n), equal, directed, True, made, blocks).collect()
     return Built(blocks, nodes, parts)

@@ -42,7 +42,7 @@ def test_the_block_holds_every_edge_both_ways_and_a_self_loop_once(spark: Any, t
         expected[a, b] = expected[b, a] = w
     rows = expected.sum(axis=1, keepdims=True)
     shares = np.divide(expected, rows, out=np.zeros_like(expected), where=rows > 0)
-    block = made.blocks.open(0)
+    block = made.block()
     assert np.allclose(adjacency(block, n), shares, atol=1e-6)
     src = np.repeat(np.arange(n), np.diff(block["indptr"]))
     assert np.allclose(block["back"], shares[block["indices"], src], atol=1e-6)
@@ -62,7 +62,7 @@ def test_a_block_is_the_same_however_many_parts_it_is_made_of(
     if not directed:
         ends = np.unique(np.sort(ends, axis=1), axis=0)
     edges = [(int(a), int(b), weight or float(rng.exponential())) for a, b in ends]
-    one, many = (built(spark, tmp_path / str(p), 41, edges, (1, p), directed).blocks.open(0) for p in (1, 7))
+    one, many = (built(spark, tmp_path / str(p), 41, edges, (1, p), directed).block() for p in (1, 7))
     src, dst, w = (np.array([e[i] for e in edges]) for i in range(3))
     if not directed:
         other = src != dst
@@ -74,10 +74,10 @@ def test_a_block_is_the_same_however_many_parts_it_is_made_of(
 
 @pytest.mark.parametrize("shape", [(3, 3), (4, 8)])
 def test_blocks_hold_every_count_th_row(spark: Any, tmp_path: Path, shape: tuple[int, int]) -> None:
-    whole, cut = built(spark, tmp_path / "1", 8).blocks.open(0), built(spark, tmp_path / "2", 8, shape=shape)
+    whole, cut = built(spark, tmp_path / "1", 8).block(), built(spark, tmp_path / "2", 8, shape=shape)
     for row in range(8):
         low, high = whole["indptr"][row : row + 2]
-        block = cut.blocks.open(row % shape[0])
+        block = cut.block(row % shape[0])
         first, last = block["indptr"][row // shape[0]], block["indptr"][row // shape[0] + 1]
         for name in ("indices", "slots", "back"):
             assert block[name][first:last].tolist() == whole[name][low:high].tolist()
@@ -85,7 +85,7 @@ def test_blocks_hold_every_count_th_row(spark: Any, tmp_path: Path, shape: tuple
 
 
 def test_a_graph_of_equal_weights_carries_no_alias_slots(spark: Any, tmp_path: Path) -> None:
-    block = built(spark, tmp_path, 6, [(a, b, 7.0) for a, b, _ in EDGES]).blocks.open(0)
+    block = built(spark, tmp_path, 6, [(a, b, 7.0) for a, b, _ in EDGES]).block()
     assert len(block["slots"]) == len(block["back"]) == 0
 
 

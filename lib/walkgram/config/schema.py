@@ -132,6 +132,9 @@ class Graph(Section):
     """The graph that walkers map."""
 
     directed: bool = key(False, "edges lead from src to dst alone")
+    way_back: bool = key(
+        True, "keep the share of each edge's way back, 4 bytes an edge: walks with 1/p above max(1, 1/q) need it"
+    )
     blocks: int = key(0, "blocks of nodes; 0: one where it fits graph.block_gib, else as many as that takes", ge=0)
     block_gib: float = key(0.0, "largest block; 0: half the memory of the host that a task runs on", "GiB", ge=0)
 

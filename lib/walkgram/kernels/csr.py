@@ -12,6 +12,8 @@ Ints = NDArray[np.integer[Any]]  # int32, or int64 where n passes 2^31
 Longs = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Slots = NDArray[np.uint32]
+U64 = np.uint64
+ONE = U64(1)
 
 
 def build(src: Longs, dst: Longs, weight: Floats, low: int, high: int, n: int) -> tuple[Longs, Ints, Floats]:
@@ -95,49 +97,80 @@ def alias_slots(indptr: Longs, weights: Floats) -> Slots:
     widest = 0
     for row in range(len(indptr) - 1):
         widest = max(widest, indptr[row + 1] - indptr[row])
-    scaled = np.empty(widest, np.float64)
-    stack = np.empty(widest, np.int64)
+    scaled, number = np.empty(widest, np.float64), np.empty(widest, np.uint32)
     for row in range(len(indptr) - 1):
-        low, degree = indptr[row], indptr[row + 1] - indptr[row]
-        if degree > 0:
-            fill_row(weights[low : low + degree], slots[low : low + degree], scaled, stack)
+        if indptr[row + 1] > indptr[row]:
+            fill_row(weights, slots, U64(indptr[row]), U64(indptr[row + 1]), scaled, number)
     return slots
 
 
 @numba.njit(cache=True)
-def fill_row(weights: Floats, slots: Slots, scaled: Floats, stack: Longs) -> None:
-    """The alias table of one row; `scaled` and `stack` are scratch at least as long."""
-    degree = len(weights)
-    largest = weights[0]
-    for i in range(1, degree):
-        largest = max(largest, weights[i])
-    unit = min(1.0 / largest, 1e300)  # by the largest first, so that neither huge nor tiny weights leave a double's range
-    total = 0.0
+def fill_row(weights: Floats, slots: Slots, low: Any, high: Any, scaled: Floats, number: Any) -> None:
+    """The alias table of the row low..high-1; `scaled` and `number` are scratch at least as long.
+
+    Both hold two stacks, of the slots below 1 (small, from the left) and of the others (large, from the right). A turn
+    settles either the last small slot, by what the last large one (`more`) has above 1, or `more` itself once below 1.
+    """
+    degree, unit = high - low, 1.0
+    total = summed(weights, low, high, unit)
+    if not 1e-290 < total < 1e290:  # by the largest first, so that neither huge nor tiny weights leave a double's range
+        largest = weights[low]
+        for i in range(low, high):
+            largest = max(largest, weights[i])
+        unit = min(1.0 / largest, 1e300)
+        total = summed(weights, low, high, unit)
+    factor = np.float64(degree) / total
+    small, large = U64(0), degree
     for i in range(degree):
-        scaled[i] = weights[i] * unit
-        total += scaled[i]
-    factor = degree / total
-    small, large = 0, degree  # two stacks in one array: small grows from the left, large from the right
-    for i in range(degree):
-        scaled[i] *= factor
-        slots[i, 0] = 0xFFFFFFFF
-        slots[i, 1] = i
-        if scaled[i] < 1.0:
-            stack[small] = i
-            small += 1
+        share = weights[low + i] * unit * factor
+        less = share < 1.0  # selections: a branch on it is mispredicted every other time
+        large -= U64(0) if less else ONE
+        at = small if less else large
+        scaled[at], number[at] = share, i
+        small += ONE if less else U64(0)
+    if large < degree:
+        more, room = number[large], scaled[large]
+    while large < degree:
+        if room >= 1.0:
+            if small == U64(0):
+                break
+            small -= ONE
+            slot, share = low + U64(number[small]), scaled[small]
+            room -= 1.0 - share
         else:
-            large -= 1
-            stack[large] = i
-    while small > 0 and large < degree:
-        small -= 1
-        less, more = stack[small], stack[large]
-        slots[less, 0] = np.uint32(min(scaled[less] * 4294967296.0, 4294967295.0))
-        slots[less, 1] = more
-        scaled[more] -= 1.0 - scaled[less]
-        if scaled[more] < 1.0:
-            large += 1
-            stack[small] = more
-            small += 1
+            if large + ONE == degree:
+                break
+            large += ONE
+            slot, share = low + U64(more), room
+            more, room = number[large], scaled[large] - (1.0 - room)
+        slots[slot, 0] = np.uint32(U64(share * 4294967296.0))
+        slots[slot, 1] = more
+    for at in range(small):  # what is left on either stack is whole
+        own_alone(slots, low, number[at])
+    for at in range(large, degree):
+        own_alone(slots, low, number[at])
+
+
+@numba.njit(inline="always", cache=True)
+def own_alone(slots: Slots, low: Any, slot: Any) -> None:
+    """Make a slot of the row at `low` one that is always its own."""
+    slots[low + U64(slot), 0] = 0xFFFFFFFF
+    slots[low + U64(slot), 1] = slot
+
+
+@numba.njit(inline="always", cache=True)
+def summed(weights: Floats, low: Any, high: Any, unit: float) -> float:
+    """The sum of weights[low:high] times `unit`: four sums in turn, since one would wait for every addition."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    fours = high - ((high - low) & U64(3))
+    for i in range(low, fours, U64(4)):
+        a += weights[i] * unit
+        b += weights[i + U64(1)] * unit
+        c += weights[i + U64(2)] * unit
+        d += weights[i + U64(3)] * unit
+    for i in range(fours, high):
+        a += weights[i] * unit
+    return (a + b) + (c + d)
 
 
 def whole_slots(indptr: Longs) -> Slots:

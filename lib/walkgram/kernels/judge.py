@@ -1,4 +1,4 @@
-"""The second order's part of a try: is the candidate accepted? By coin, edge filter, search, or the exact law."""
+"""The second order's part of a try: is the candidate accepted? By coin, edge words, search, or the exact law."""
 
 from typing import Any
 
@@ -8,35 +8,52 @@ import numpy as np
 from walkgram import hashing
 from walkgram.kernels import edge_filter
 from walkgram.kernels.csr import has_edge
-from walkgram.kernels.phases import ACCEPT, EXACT, RETURN, counted
+from walkgram.kernels.phases import EXACT, counted
+from walkgram.kernels.prefetch import prefetch
 from walkgram.kernels.transition import Biases
 
-__all__ = ["answer", "ask", "chances", "decide", "fold_back", "pick", "settle"]
+__all__ = ["answer", "ask", "chances", "decide", "fold_back", "go_back", "pick", "settle"]
 
 U64 = np.uint64
 UNKNOWN = np.uint64(0xFFFFFFFFFFFFFFFF)  # the edge of a walker that went back without drawing it
 
 
 @numba.njit(cache=True, nogil=True)
+def go_back(
+    streams: Any, pending: Any, left: int, before: Any, fold: Any, shared: Any, drawn: Any, chosen: Any, edge: Any
+) -> int:  # fmt: skip
+    """Take the folded return edge, before any candidate is drawn; returns how many walkers are left in `pending`.
+
+    A walker that goes back gets `chosen` = the node before and an unknown edge.
+    """
+    for k in range(left):
+        drawn[k] = hashing.mix(streams[pending[k]] ^ shared)
+    kept = 0
+    for k in range(left):  # without branches: nobody can predict who goes back
+        i = pending[k]
+        goes = hashing.unit(drawn[k]) < fold[i]
+        chosen[i] = before[i] if goes else chosen[i]
+        edge[i] = UNKNOWN if goes else edge[i]
+        pending[kept] = i
+        kept += 0 if goes else 1
+    return kept
+
+
+@numba.njit(cache=True, nogil=True)
 def decide(
-    streams: Any, pending: Any, left: int, before: Any, chosen: Any, edge: Any, bias: Biases, fold: Any, step: int,
-    attempt: int, asked: Any,
-) -> tuple[int, int]:  # fmt: skip
+    streams: Any, pending: Any, left: int, before: Any, chosen: Any, bias: Biases, shared: Any, drawn: Any, asked: Any
+) -> tuple[int, int]:
     """Settle what needs no adjacency. (rejected, questions): the rejected stay at the front of `pending`.
 
-    `asked` lists the walkers whose candidate is accepted or not by whether it is a neighbour of the node before. A walker
-    that the folded return edge takes gets `chosen` = the node before and an unknown edge.
+    `asked` lists the walkers whose candidate is accepted or not by whether it is a neighbour of the node before.
     """
     sure, most = min(bias.near, bias.far), max(bias.near, bias.far)
-    coins, returns = counted(step, attempt, ACCEPT), counted(step, attempt, RETURN)
+    for k in range(left):
+        drawn[k] = hashing.mix(streams[pending[k]] ^ shared)
     rejected, questions = 0, 0
     for k in range(left):
         i = pending[k]
-        if bias.excess > 0.0 and hashing.unit(hashing.mix(streams[i] ^ returns)) < fold[i]:
-            chosen[i] = before[i]
-            edge[i] = UNKNOWN
-            continue
-        coin = hashing.unit(hashing.mix(streams[i] ^ coins))
+        coin = hashing.unit(drawn[k])
         to_back = chosen[i] == before[i]
         open_question = (not to_back) & (coin >= sure) & (coin < most)
         refused = (to_back & (coin >= bias.back)) | ((not to_back) & (coin >= most))
@@ -49,14 +66,18 @@ def decide(
 
 @numba.njit(cache=True, nogil=True)
 def ask(
-    indptr: Any, indices: Any, words: Any, symmetric: bool, before: Any, chosen: Any, asked: Any, questions: int, near: Any,
-    maybe: Any,
+    indptr: Any, indices: Any, words: Any, symmetric: bool, before: Any, chosen: Any, asked: Any, questions: int, keys: Any,
+    near: Any, maybe: Any,
 ) -> None:  # fmt: skip
     """near[i] for every asked walker i: whether its candidate is a neighbour of the node before."""
+    for k in range(questions):
+        i = asked[k]
+        keys[k] = edge_filter.key(before[i], chosen[i], symmetric)
+        prefetch(words, edge_filter.place(keys[k], len(words)))
     found = 0
     for k in range(questions):
         i = asked[k]
-        near[i] = edge_filter.may_have(words, edge_filter.key(before[i], chosen[i], symmetric))
+        near[i] = edge_filter.may_have(words, keys[k])
         maybe[found] = i
         found += 1 if near[i] else 0
     if found > 0:
@@ -65,24 +86,34 @@ def ask(
 
 @numba.njit(cache=True, nogil=True)
 def search(indptr: Any, indices: Any, rows: Any, sought: Any, walkers: Any, count: int, found: Any) -> None:
-    """found[i]: whether sought[i] is in the sorted, non-empty row of rows[i], by binary searches in lockstep."""
-    base, size = np.empty(count, np.uint64), np.empty(count, np.uint64)
+    """found[i]: whether sought[i] is in the sorted, non-empty row of rows[i], for the first `count` walkers i."""
+    place = np.empty(count, np.uint64)
+    locate(indptr, indices, rows, sought, walkers, count, place)
+    for k in range(count):
+        i = walkers[k]
+        found[i] = indices[place[k]] == sought[i]
+
+
+@numba.njit(cache=True, nogil=True)
+def locate(indptr: Any, indices: Any, rows: Any, sought: Any, walkers: Any, count: int, place: Any) -> None:
+    """place[k]: the last edge of the k-th walker's row, or its first, that leads no further than sought.
+
+    Binary searches in lockstep.
+    """
+    size = np.empty(count, np.uint64)
     longest = U64(0)
     for k in range(count):
         row = U64(rows[walkers[k]])
-        base[k] = U64(indptr[row])
-        size[k] = U64(indptr[row + U64(1)]) - base[k]
+        place[k] = U64(indptr[row])
+        size[k] = U64(indptr[row + U64(1)]) - place[k]
         longest = max(longest, size[k])
     while longest > U64(1):
         for k in range(count):
             half = size[k] >> U64(1)
-            ahead = base[k] + half
-            base[k] = ahead if indices[ahead] <= sought[walkers[k]] else base[k]
+            ahead = place[k] + half
+            place[k] = ahead if indices[ahead] <= sought[walkers[k]] else place[k]
             size[k] -= half
         longest -= longest >> U64(1)
-    for k in range(count):
-        i = walkers[k]
-        found[i] = indices[base[k]] == sought[i]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -98,18 +129,28 @@ def answer(asked: Any, questions: int, near: Any, bias: Biases, pending: Any, re
 
 @numba.njit(cache=True, nogil=True)
 def fold_back(
-    indptr: Any, indices: Any, back: Any, walkers: Any, count: int, at: Any, chosen: Any, edge: Any, bias: Biases, fold: Any
-) -> None:
+    indptr: Any, indices: Any, back: Any, walkers: Any, count: int, at: Any, chosen: Any, edge: Any, bias: Biases,
+    unknown: Any, place: Any, fold: Any,
+) -> None:  # fmt: skip
     """fold[i] = e s / (M + e s) for the step at -> chosen, s the share of the edge back; an unknown edge is searched."""
+    if len(back) > 0:
+        searched = 0
+        for k in range(count):
+            i = walkers[k]
+            prefetch(back, edge[i])
+            unknown[searched] = i
+            searched += 1 if edge[i] == UNKNOWN else 0
+        if searched > 0:
+            locate(indptr, indices, at, chosen, unknown, searched, place)
+        for k in range(searched):
+            edge[unknown[k]] = place[k]
     for k in range(count):
         i = walkers[k]
-        if len(back) == 0:  # equal weights, and every edge has its way back
-            share = 1.0 / (indptr[chosen[i] + 1] - indptr[chosen[i]])
-        else:
-            if edge[i] == UNKNOWN:
-                low, high = indptr[at[i]], indptr[at[i] + 1]
-                edge[i] = U64(low + np.searchsorted(indices[low:high], chosen[i]))
+        if len(back) > 0:
             share = np.float64(back[edge[i]])
+        else:  # equal weights, and every edge has its way back
+            row = U64(chosen[i])
+            share = 1.0 / (indptr[row + U64(1)] - indptr[row])
         fold[i] = bias.excess * share / (bias.envelope + bias.excess * share)
 
 

@@ -6,6 +6,7 @@ import numba
 import numpy as np
 
 from walkgram import hashing
+from walkgram.kernels.prefetch import prefetch
 
 __all__ = [
     "ABREAST",
@@ -28,6 +29,7 @@ __all__ = [
 ABREAST = 256  # walkers in step: enough to hide a cache miss behind the others, few enough to stay in the first cache
 SLOT, ACCEPT, RETURN, EXACT = 0, 1, 2, 3  # the draws of one try
 STOP, RESTART = 4, 5  # the draws before a step's first try
+LINE = 16  # nodes of a cache line
 U64 = np.uint64
 
 
@@ -106,36 +108,34 @@ def part(alive: Any, moved: int, fresh: Any, pending: Any) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def propose(
-    indices: Any,
-    slots: Any,
-    streams: Any,
-    pending: Any,
-    left: int,
-    low: Any,
-    degree: Any,
-    shared: Any,
-    edge: Any,
-    chosen: Any,
-    coin: Any,
-) -> None:
+    indptr: Any, indices: Any, slots: Any, streams: Any, pending: Any, left: int, low: Any, degree: Any, shared: Any,
+    drawn: Any, edge: Any, chosen: Any, coin: Any,
+) -> None:  # fmt: skip
     """Draw a neighbour by weight for every pending walker: its edge and its node.
 
     One word serves both choices: the high half of word * degree is the slot, the low half's upper bits are the coin.
     """
+    for k in range(left):  # alone, so that the compiler makes vector instructions of it
+        drawn[k] = hashing.mix(streams[pending[k]] ^ shared)
     for k in range(left):
         i = pending[k]
-        word = hashing.mix(streams[i] ^ shared)
-        edge[i] = low[i] + hashing.scale(word, degree[i])
-        coin[i] = (word * degree[i]) >> U64(32)
+        edge[i] = low[i] + hashing.scale(drawn[k], degree[i])
+        coin[i] = (drawn[k] * degree[i]) >> U64(32)
+        if len(slots) > 0:
+            prefetch(slots, edge[i])
+        else:
+            prefetch(indices, edge[i])
     if len(slots) > 0:
         for k in range(left):
             i = pending[k]
             at = edge[i]
             aliased = low[i] + U64(slots[at, 1])
             edge[i] = at if coin[i] <= U64(slots[at, 0]) else aliased
+            prefetch(indices, edge[i])
     for k in range(left):
         i = pending[k]
         chosen[i] = indices[edge[i]]
+        prefetch(indptr, U64(chosen[i]))  # for the next step
 
 
 @numba.njit(cache=True, nogil=True)
@@ -152,8 +152,11 @@ def begin(starts: Any, ids: Any, seed: Any, first: int, walk_length: int, stream
 
 @numba.njit(cache=True, nogil=True)
 def finish(walked: Any, own: Any, first: int, width: int, nodes: Any, lengths: Any) -> None:
-    """Turn the steps' rows into walks."""
+    """Turn the steps' rows into walks, a few walks at a time: their lines stay in the first cache until they are full."""
+    for low in range(0, width, LINE):
+        high = min(low + LINE, width)
+        for step in range(walked.shape[0]):
+            for i in range(low, high):
+                nodes[first + i, step] = walked[step, i]
     for i in range(width):
         lengths[first + i] = own[i]
-        for step in range(walked.shape[0]):
-            nodes[first + i, step] = walked[step, i]

@@ -14,9 +14,22 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from walkgram.kernels import csr, edge_filter
-from walkgram.kernels.judge import answer, ask, decide, fold_back, settle
-from walkgram.kernels.phases import ABREAST, SLOT, arrive, begin, close, counted, finish, part, propose, toss
+from walkgram.kernels import csr, edge_filter, records
+from walkgram.kernels.judge import answer, ask, decide, fold_back, go_back, settle
+from walkgram.kernels.phases import (
+    ABREAST,
+    ACCEPT,
+    RETURN,
+    SLOT,
+    arrive,
+    begin,
+    close,
+    counted,
+    finish,
+    part,
+    propose,
+    toss,
+)  # fmt: skip
 from walkgram.kernels.transition import Biases, biases
 
 __all__ = ["Graph", "graph", "walks"]
@@ -31,7 +44,7 @@ class Graph(NamedTuple):
     indptr (n + 1,) int64; indices (m,) int32 (int64 where n passes 2^31), rising in each row; slots (m, 2) uint32, threshold
     and alias of each slot (`csr.alias_slots`), empty where all weights are equal; back (m,) float32, for the edge t -> v the
     share of v -> t in the weight of v's row (0 where it is no edge), empty where weights are equal and the graph symmetric;
-    filter (words,) uint64 (`edge_filter.build`); symmetric: (1,) bool.
+    filter (words,) uint64 (`edge_filter.build`); symmetric: (1,) bool. Weighted, the edges' arrays are columns of `records`.
     """
 
     indptr: NDArray[np.int64]
@@ -49,18 +62,17 @@ def graph(indptr: NDArray[np.int64], indices: NDArray[np.integer[Any]], weights:
     with 1/p above max(1, 1/q) touches); the filter 1.5 an edge, 0.75 where the graph is symmetric.
     """
     equal = bool((weights == weights[0]).all()) if len(weights) else True
-    back = np.empty(0, np.float32)
+    slots, back = np.empty((0, 2), np.uint32), np.empty(0, np.float32)
     if not (equal and symmetric):
         reverse = weights if symmetric else csr.matched(indptr, indices, *csr.transposed(indptr, indices, weights))
         back = csr.shares(indices, reverse, *csr.row_totals(indptr, weights))
-    return Graph(
-        indptr,
-        indices,
-        np.empty((0, 2), np.uint32) if equal else csr.alias_slots(indptr, weights),
-        back,
-        edge_filter.build(indptr, indices, symmetric),
-        np.array([symmetric]),
-    )
+    if not equal:
+        slots = csr.alias_slots(indptr, weights)
+        if indices.dtype == np.int32:
+            joined = [slots, indices.view(np.uint32)[:, None], back.view(np.uint32)[:, None]]
+            slots, indices, back = records.views(np.concatenate(joined, axis=1)).values()
+    filter_words = edge_filter.build(indptr, indices, symmetric)
+    return Graph(indptr, indices, slots, back, filter_words, np.array([symmetric]))
 
 
 def walks(
@@ -90,7 +102,7 @@ def first_order(
 ) -> None:  # fmt: skip
     """Fill `nodes` and `lengths` with walks that choose by weight alone, ABREAST walkers at a time."""
     streams, low, degree = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64)
-    edge, coin = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64)
+    edge, coin, drawn = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64)
     alive, aside, fresh = np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.bool_)
     at, own = np.empty(ABREAST, indices.dtype), np.empty(ABREAST, np.int64)
     walked = np.empty((nodes.shape[1], ABREAST), indices.dtype)
@@ -103,7 +115,8 @@ def first_order(
             if restart > 0.0 or stop > 0.0:
                 movers, living = toss(streams, alive, living, starts, first, step, stop, restart, at, own, fresh, aside)
             moved = arrive(indptr, at, alive, movers, own, step, low, degree)
-            propose(indices, slots, streams, alive, moved, low, degree, counted(step, 0, SLOT), edge, at, coin)
+            shared = counted(step, 0, SLOT)
+            propose(indptr, indices, slots, streams, alive, moved, low, degree, shared, drawn, edge, at, coin)
             living = close(alive, moved, movers, living)
             walked[step, :width] = at[:width]
         finish(walked, own, first, width, nodes, lengths)
@@ -116,8 +129,9 @@ def second_order(
 ) -> None:  # fmt: skip
     """Fill `nodes` and `lengths` with node2vec walks, ABREAST walkers at a time."""
     streams, low, degree = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64)
-    edge, coin, near = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.bool_)
-    alive, pending, fresh = np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.bool_)
+    edge, coin, drawn = np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64), np.empty(ABREAST, np.uint64)
+    near, fresh = np.empty(ABREAST, np.bool_), np.empty(ABREAST, np.bool_)
+    alive, pending = np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.uint32)
     asked, maybe = np.empty(ABREAST, np.uint32), np.empty(ABREAST, np.uint32)
     at, chosen = np.empty(ABREAST, indices.dtype), np.empty(ABREAST, indices.dtype)
     fold, own = np.empty(ABREAST, np.float64), np.empty(ABREAST, np.int64)
@@ -136,21 +150,24 @@ def second_order(
             before, left, attempt = walked[max(step - 2, 0)], moved, 0
             if step == 1 or restart > 0.0:
                 left = part(alive, moved, fresh, pending)
-                first_steps = pending[left:moved]
-                shared = counted(step, 0, SLOT)
-                propose(indices, slots, streams, first_steps, moved - left, low, degree, shared, edge, chosen, coin)
-                fresh[first_steps] = False
+                firsts, shared = pending[left:moved], counted(step, 0, SLOT)
+                propose(indptr, indices, slots, streams, firsts, moved - left, low, degree, shared, drawn, edge, chosen, coin)
+                fresh[firsts] = False
             while left > 0:
                 if attempt == TRIES:
                     settle(indptr, indices, slots, streams, pending[:left], at, before, bias, step, attempt, chosen, edge)
                     break
-                propose(indices, slots, streams, pending, left, low, degree, counted(step, attempt, SLOT), edge, chosen, coin)
-                left, questions = decide(streams, pending, left, before, chosen, edge, bias, fold, step, attempt, asked)
-                ask(indptr, indices, words, symmetric[0], before, chosen, asked, questions, near, maybe)
+                if bias.excess > 0.0:
+                    returns = counted(step, attempt, RETURN)
+                    left = go_back(streams, pending, left, before, fold, returns, drawn, chosen, edge)
+                slot, accept = counted(step, attempt, SLOT), counted(step, attempt, ACCEPT)
+                propose(indptr, indices, slots, streams, pending, left, low, degree, slot, drawn, edge, chosen, coin)
+                left, questions = decide(streams, pending, left, before, chosen, bias, accept, drawn, asked)
+                ask(indptr, indices, words, symmetric[0], before, chosen, asked, questions, drawn, near, maybe)
                 left = answer(asked, questions, near, bias, pending, left)
                 attempt += 1
             if bias.excess > 0.0:
-                fold_back(indptr, indices, back, alive, moved, at, chosen, edge, bias, fold)
+                fold_back(indptr, indices, back, alive, moved, at, chosen, edge, bias, asked, drawn, fold)
             for k in range(moved):
                 at[alive[k]] = chosen[alive[k]]
             living = close(alive, moved, movers, living)

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from walkgram.errors import InputError
-from walkgram.kernels import csr, edge_filter, parts
+from walkgram.kernels import csr, edge_filter, parts, records
 from walkgram.stages.contract import BlockStore, packed
 
 __all__ = ["PART", "blocks", "dealt", "megabytes", "nodes"]
@@ -111,12 +111,13 @@ def nodes(task: DataFrame, made: Sequence[int], count: int, n: int, source: Bloc
 
 
 def blocks(
-    tasks: DataFrame, made: Sequence[int], shape: tuple[int, int, int], equal: bool, directed: bool,
+    tasks: DataFrame, made: Sequence[int], shape: tuple[int, int, int], equal: bool, directed: bool, way_back: bool,
     source: BlockStore, store: BlockStore,
 ) -> DataFrame:  # fmt: skip
     """Write block `id` for each row of `tasks`, the arrays of `walk.Graph`; returns block, edges.
 
-    shape: (blocks, parts, nodes). `equal`: all weights of the graph are the same. Only a block that is the whole graph has
+    shape: (blocks, parts, nodes). `equal`: all weights of the graph are the same; if not, slots, indices and back are columns
+    of `records`. `way_back`: keep `back`, for walks with 1/p above max(1, 1/q). Only a block that is the whole graph has
     an edge filter. Its arrays are written as they are made: a task's own memory is that of a part, and of the filter.
     """
 
@@ -125,14 +126,14 @@ def blocks(
             for number in batch["id"].to_pylist():
                 mine = [part for part in made if part % shape[0] == number]
                 with store.create(number) as new:
-                    edges = assemble(new, mine, number, shape, equal, directed, source)
+                    edges = assemble(new, mine, number, shape, equal, directed, way_back, source)
                 yield from packed({"block": np.array([number]), "edges": np.array([edges])})
 
     return tasks.mapInArrow(write, "block long, edges long")
 
 
 def assemble(
-    new: Any, mine: Sequence[int], number: int, shape: tuple[int, int, int], equal: bool, directed: bool,
+    new: Any, mine: Sequence[int], number: int, shape: tuple[int, int, int], equal: bool, directed: bool, way_back: bool,
     source: BlockStore,
 ) -> int:  # fmt: skip
     """Fill the arrays of a block from its parts; returns its edges."""
@@ -144,16 +145,23 @@ def assemble(
         indptr[1 + first :: stride] = np.diff(block["indptr"])
     np.cumsum(indptr, out=indptr)
     edges = int(indptr[-1])
-    indices = new("indices", csr.index_type(n), edges)
-    slots = new("slots", np.uint32, (0 if equal else edges, 2))
-    back = new("back", np.float32, 0 if equal and not directed else edges)
+    if equal or csr.index_type(n) is not np.int32:
+        made: Mapping[str, np.ndarray] = {
+            "indices": new("indices", csr.index_type(n), edges),
+            "slots": new("slots", np.uint32, (0 if equal else edges, 2)),
+            "back": new("back", np.float32, edges if way_back and not (equal and not directed) else 0),
+        }
+    else:
+        made = records.views(new("records", np.uint32, (edges, 4 if way_back else 3)))
+    indices, slots, back = (made[name] for name in ("indices", "slots", "back"))
     totals = source.open(among)
     for first, block in opened.items():
         place = (block["indptr"], first, stride, indptr)
         parts.spread(place[0], block["indices"], *place[1:], indices)
         if len(slots):
             own = block["slots"] if len(block["slots"]) else csr.whole_slots(block["indptr"])
-            parts.spread(place[0], own.view(np.uint64)[:, 0], *place[1:], slots.view(np.uint64)[:, 0])
+            for column in (0, 1):
+                parts.spread(place[0], own[:, column], *place[1:], slots[:, column])
         if len(back):
             reverse = block["back"] if directed else block["weights"]
             shares = csr.shares(block["indices"], reverse, totals["largest"], totals["totals"])

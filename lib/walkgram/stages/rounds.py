@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from walkgram.kernels import csr, visits
+from walkgram.kernels import csr, records, visits
 from walkgram.kernels.advance import advance
 from walkgram.kernels.letters import Block, Letters, Steps, departures, rule
 from walkgram.stages.contract import BlockStore, RoundStore, ShardStore, packed
@@ -55,7 +55,7 @@ class Engine:
 
     def run_block(self, number: int, block: int) -> None:
         """Let the walkers of a block run; write their steps, then their letters, which mark the task as done."""
-        arrays, own, starts = self.graph.open(block), self.plan.config, self.starts.open(0)["nodes"]
+        arrays, own, starts = records.arrays(self.graph.open(block)), self.plan.config, self.starts.open(0)["nodes"]
         mapped = Block(arrays["indptr"], arrays["indices"], arrays["slots"], arrays["back"], block, self.count)
         how = rule(own.p, own.q, own.walk_length, own.restart, own.stop, own.seed)
         letters: Table = [of_letters(departures(*nobody(self.plan.n))[0])]

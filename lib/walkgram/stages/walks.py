@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from walkgram import tables
 from walkgram.config.schema import Walks
 from walkgram.errors import InputError
-from walkgram.kernels import visits
+from walkgram.kernels import records, visits
 from walkgram.kernels.walk import Graph, walks
 from walkgram.stages.contract import BlockStore, ShardStore, conform, packed
 
@@ -75,7 +75,7 @@ def walk(tasks: DataFrame, plan: Plan, graph: BlockStore, starts: BlockStore, si
         seen = Visits(plan.n)
 
         def row_groups(shard: int) -> Iterator[pa.RecordBatch]:
-            block, nodes = graph.open(0), starts.open(0)["nodes"]
+            block, nodes = records.arrays(graph.open(0)), starts.open(0)["nodes"]
             mapped = Graph(*(block[name] for name in Graph._fields))
             for ids in plan.groups(shard):
                 first = np.asarray(nodes[ids % len(nodes)])
