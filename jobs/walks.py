@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from walkgram import job
 from walkgram.config import Config
 from walkgram.errors import ConfigError, InputError
+from walkgram.kernels.transition import biases
 from walkgram.lake import sources
 from walkgram.lake.blocks import Blocks
 from walkgram.stages import rounds, walks
@@ -15,22 +17,23 @@ from walkgram.stages import rounds, walks
 def run(run: job.Run) -> Mapping[str, Any]:
     """Walk from every start node, shard by shard, by either engine; count the visits."""
     config, blocks = run.config.walks, run.inputs["graph"].counts["blocks"]
+    if biases(config.p, config.q).excess > 0 and not run.inputs["graph"].config["graph"]["way_back"]:
+        raise ConfigError(f"walks.p = {config.p} needs the edges' ways back: set graph.way_back = true")
     if config.engine == "memory" and blocks > 1:
         raise ConfigError(f"walks.engine = memory needs a graph of one block, this one has {blocks}: set graph.blocks = 1")
-    found, graph, n = starts(run), run.blocks("graph"), run.rows("vocabulary")
+    found, graph, n, took = starts(run), run.blocks("graph"), run.rows("vocabulary"), 0
     plan = walks.Plan(config, len(found.open(0)["nodes"]), n)
     sink = run.shards("walks", walks.schema(n))
-    more = {}
     if config.engine == "blocks" or blocks > 1:
         made = [0, plan.total * config.walk_length]
         run.measure = lambda: (made[0], made[1])
-        more["rounds"] = rounds.walk(
-            run.tasks, plan, blocks, graph, found, run.rounds, sink, lambda steps: made.__setitem__(0, steps)
-        )
+        tell = partial(made.__setitem__, 0)
+        took = rounds.walk(run.tasks, plan, blocks, graph, found, run.rounds, sink, tell)
     run.measure = lambda: (sink.count() * plan.total // plan.shards, plan.total)
-    nodes = run.write("tokens", walks.tokens(walks.walk(run.tasks(plan.shards), plan, graph, found, sink)))
+    tasks = run.tasks(plan.shards, 4 * run.cores)
+    nodes = run.write("tokens", walks.tokens(walks.walk(tasks, plan, graph, found, sink)))
     run.out.rows["walks"] = plan.total
-    return {"walks": plan.total, "start nodes": plan.starts, "nodes": nodes, "shards": plan.shards} | more
+    return {"walks": plan.total, "start nodes": plan.starts, "nodes": nodes, "shards": plan.shards, "rounds": took}
 
 
 def starts(run: job.Run) -> Blocks:

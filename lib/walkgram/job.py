@@ -116,9 +116,9 @@ class Run:
         """Do this once the tables are in place."""
         self.after.append(action)
 
-    def tasks(self, count: int) -> "DataFrame":
-        """A DataFrame with one row a task, `id` 0..count-1."""
-        return self.spark.range(0, count, 1, max(1, count))
+    def tasks(self, count: int, among: int = 0) -> "DataFrame":
+        """A DataFrame with `id` 0..count-1, one row a task, or dealt out to `among` tasks."""
+        return self.spark.range(0, count, 1, max(1, min(count, among or count)))
 
     @property
     def cores(self) -> int:

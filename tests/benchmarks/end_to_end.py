@@ -1,6 +1,8 @@
 """From an `edges` table in Parquet to walks in Parquet: the jobs graph and walks in Spark, wall and CPU seconds as JSON lines.
 
-usage: spark-submit --properties-file conf/spark/local.conf --master local[2] tests/benchmarks/end_to_end.py GRAPH.npz RUNS
+usage: spark-submit --master local[2] ... tests/benchmarks/end_to_end.py GRAPH.npz RUNS [BLOCKS...]
+
+With BLOCKS the walks are made by the engine of blocks, each number of blocks once a run.
 """
 
 import importlib
@@ -61,7 +63,7 @@ def measured(meter: processes.Meter, stage: job.Job, settings: config.Config) ->
 
 
 def main() -> None:
-    """A small graph first, so that the JVM and the kernels are warm; then RUNS times the graph."""
+    """A small graph first, so that the JVM and the kernels are warm; then RUNS times the graph, for each number of blocks."""
     sys.path.append(str(Path(__file__).parent.parent.parent / "jobs"))
     stages = [importlib.import_module(name).JOB for name in ("graph", "walks")]
     session.start("bench")
@@ -73,11 +75,14 @@ def main() -> None:
             print(json.dumps({"run": "warm-up", **measured(meter, stage, small)}), flush=True)
         settings = lake(Path(scratch, "lake"), (held["src"], held["dst"], held["weight"]))
         for run in range(int(sys.argv[2])):
-            for stage in stages:
-                line = {"run": run, **measured(meter, stage, settings)}
-                if stage.name == "walks":
-                    line["steps"] = steps(Path(scratch, "lake", "walks"))
-                print(json.dumps(line), flush=True)
+            for blocks in map(int, sys.argv[3:] or ["0"]):
+                own = [f"graph.blocks={blocks}", "walks.engine=blocks"] if blocks else []
+                changed = config.load(None, own, settings.model_dump())
+                for stage in stages:
+                    line = {"run": run, "blocks": blocks, **measured(meter, stage, changed)}
+                    if stage.name == "walks":
+                        line["steps"] = steps(Path(scratch, "lake", "walks"))
+                    print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":

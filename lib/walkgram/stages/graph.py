@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from walkgram.errors import InputError
 from walkgram.kernels import csr, edge_filter, parts, records
 from walkgram.stages.contract import BlockStore, packed
+from walkgram.stages.workers import keep_archives
 
 __all__ = ["PART", "blocks", "dealt", "megabytes", "nodes"]
 
@@ -36,6 +37,7 @@ def dealt(edges: DataFrame, count: int, n: int, directed: bool, store: BlockStor
     """
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        keep_archives()
         held = list(batches)
         if not held:
             return
@@ -96,6 +98,7 @@ def nodes(task: DataFrame, made: Sequence[int], count: int, n: int, source: Bloc
     """
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        keep_archives()
         for _ in batches:
             present, largest, totals = np.zeros(n, np.bool_), np.zeros(n), np.zeros(n)
             for number in made:
@@ -122,6 +125,7 @@ def blocks(
     """
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        keep_archives()
         for batch in batches:
             for number in batch["id"].to_pylist():
                 mine = [part for part in made if part % shape[0] == number]

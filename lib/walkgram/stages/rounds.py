@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from walkgram.kernels import csr, records, visits
 from walkgram.kernels.advance import advance
 from walkgram.kernels.letters import Block, Letters, Steps, departures, rule
 from walkgram.stages.contract import BlockStore, RoundStore, ShardStore, packed
 from walkgram.stages.walks import Plan, Visits
+from walkgram.stages.workers import keep_archives
 
 __all__ = ["Engine", "walk"]
 
@@ -44,6 +44,7 @@ class Engine:
         """Round `number` of the blocks `id` of `tasks`; returns the letters and the steps of each."""
 
         def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            keep_archives()
             for batch in batches:
                 for block in batch["id"].to_pylist():
                     if not self.letters.has(number, block):  # else an attempt before this one had written it
@@ -132,9 +133,9 @@ def walk(
             left = number < 0 or sum(engine.letters.rows(number, sender) for sender in range(count)) > 0
             while left:
                 number += 1
-                made = engine.round(tasks(count), number).agg(F.sum("letters"), F.sum("steps")).collect()[0]
+                made = engine.round(tasks(count), number).collect()
                 engine.letters.remove(number - 1)
-                left, steps = made[0] > 0, steps + made[1]
+                left, steps = any(row["letters"] for row in made), steps + sum(row["steps"] for row in made)
                 tell(steps)
             engine.gathered(tasks(len(wave)), number + 1, sink).collect()
             rounds += number + 1

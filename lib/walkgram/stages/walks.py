@@ -14,6 +14,7 @@ from walkgram.errors import InputError
 from walkgram.kernels import records, visits
 from walkgram.kernels.walk import Graph, walks
 from walkgram.stages.contract import BlockStore, ShardStore, conform, packed
+from walkgram.stages.workers import keep_archives
 
 __all__ = ["Plan", "Visits", "schema", "starts", "tokens", "walk"]
 
@@ -73,6 +74,7 @@ def walk(tasks: DataFrame, plan: Plan, graph: BlockStore, starts: BlockStore, si
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         seen = Visits(plan.n)
+        keep_archives()
 
         def row_groups(shard: int) -> Iterator[pa.RecordBatch]:
             block, nodes = records.arrays(graph.open(0)), starts.open(0)["nodes"]
