@@ -30,6 +30,7 @@ MADE_BY = {
     "interactions": "interactions", "vocabulary": "interactions", "items": "interactions", "baskets": "pairs", "pairs": "pairs",
     "tokens": "walks", "embeddings": "train", "losses": "train",
 }  # fmt: skip
+LOADED = {"vocabulary": "load_edges", "items": "load_edges", "edges": "load_edges"}  # where the source is a graph's edges
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,12 @@ class Run:
 
         return spark.write(self.out, table, frame)
 
+    def keep(self, name: str, frame: "DataFrame") -> "DataFrame":
+        """A DataFrame computed once, kept as long as this run."""
+        from walkgram.lake import spark
+
+        return spark.keep(self.out, name, frame)
+
     def folder(self, table: str) -> str:
         """Where an input table lies, or where an output table is staged."""
         ours = table.partition("/")[0] in self.out.tables
@@ -123,8 +130,9 @@ def execute(
     tables = tuple(job.writes(config))
     files.check_output(root)
     manifest.check_places(root, tables, list(source))
-    inputs = {table: manifest.require(root, table, MADE_BY.get(table, table)) for table in job.reads(config)}
-    manifest.check_lineage(inputs, MADE_BY)
+    made_by = makers(config)
+    inputs = {table: manifest.require(root, table, made_by.get(table, table)) for table in job.reads(config)}
+    manifest.check_lineage(inputs, made_by)
     ids = {table: found.id for table, found in inputs.items()} | source
     sections = {name: getattr(config, name).model_dump() for name in job.sections}
     mark = manifest.identity(
@@ -146,6 +154,13 @@ def execute(
     )
     say(f"{job.name}: done in {time.monotonic() - started:.1f} s: {counted}")
     return True
+
+
+def makers(config: Config) -> Mapping[str, str]:
+    """Table -> job that makes it, where the names differ: by what the configuration says of the source, or the lake shows."""
+    vocabulary = manifest.read(config.lake.path, "vocabulary")
+    loaded = config.input.kind == "edges" or (vocabulary is not None and vocabulary.job == "load_edges")
+    return MADE_BY | LOADED if loaded else MADE_BY
 
 
 def parser(name: str, summary: str, sections: Sequence[str]) -> argparse.ArgumentParser:
