@@ -92,10 +92,9 @@ def test_a_lake_of_ratings_becomes_one_of_edges_and_back_without_a_mixture(
         "sample.ratings=300",
     ]
     assert job("interactions", *ratings) == 0
-    assert job("pairs", *ratings) == 0
     shutil.copytree(lake / "interactions", tmp_path / "interactions")
     assert job("load_edges", *keys(lake, ring)) == 0
-    assert tables(lake) == {"vocabulary", "edges", "baskets"}
+    assert tables(lake) == {"vocabulary", "edges"}
     capsys.readouterr()
     assert job("edges", *ratings) == 2
     assert "table interactions is not in" in capsys.readouterr().err
@@ -107,7 +106,7 @@ def test_a_lake_of_ratings_becomes_one_of_edges_and_back_without_a_mixture(
 
     shutil.copytree(lake / "edges", tmp_path / "edges")
     assert job("interactions", *ratings) == 0
-    assert tables(lake) == {"interactions", "vocabulary", "items", "sample", "baskets"}
+    assert tables(lake) == {"interactions", "vocabulary", "items", "sample"}
     assert job("graph", *ratings) == 2
     assert "table edges is not in" in capsys.readouterr().err
     shutil.copytree(tmp_path / "edges", lake / "edges")
