@@ -17,7 +17,7 @@ from walkgram.stages import interactions, items, vocabulary
 def run(run: job.Run) -> Mapping[str, Any]:
     """Read the source, check it, keep what passes, number the items."""
     config = run.config.input
-    place, items_place = generated(run) if sources.sampled(config) else sources.places(config)
+    place, items_place, _ = generated(run) if sources.sampled(config) else sources.places(config)
     raw, untyped = sources.open_source(run.spark, place, config, interactions.needed(config.columns))
     rows = interactions.typed(raw, config.columns, config.timestamp_unit, untyped)
     found = interactions.census(rows)
@@ -36,11 +36,11 @@ def run(run: job.Run) -> Mapping[str, Any]:
     return interactions.tally(found, distinct.get["rows"], kept) | {"items": items_kept}
 
 
-def generated(run: job.Run) -> tuple[str, str]:
+def generated(run: job.Run) -> sources.Places:
     """Write the sample's CSV files into the lake; their places."""
     folder = run.folder("sample")
     frames = sample.generate(**run.config.sample.model_dump())
-    return arrow.write_csv(folder, "ratings.csv", frames[0]), arrow.write_csv(folder, "items.csv", frames[1])
+    return sources.Places(arrow.write_csv(folder, "ratings.csv", frames[0]), arrow.write_csv(folder, "items.csv", frames[1]))
 
 
 def writes(config: Config) -> list[str]:

@@ -1,5 +1,6 @@
-"""The whole line, from interactions to export, one stage after the other; finished stages are skipped."""
+"""The whole line, from interactions or edges to export, one stage after the other; finished stages are skipped."""
 
+import functools
 import sys
 import time
 
@@ -7,6 +8,7 @@ import edges
 import export
 import graph
 import interactions
+import load_edges
 import neighbours
 import pairs
 import train
@@ -17,8 +19,13 @@ from walkgram.errors import ConfigError
 from walkgram.lake import files, manifest, spark
 from walkgram.report import plots, text
 
-LINE = [m.JOB for m in (interactions, pairs, edges, graph, walks, train, neighbours, export)]
-SECTIONS = list(dict.fromkeys([*(section for stage in LINE for section in stage.sections), "report"]))
+SHARED = (graph, walks, train, neighbours, export)
+LINES = {"interactions": (interactions, pairs, edges, *SHARED), "edges": (load_edges, *SHARED)}  # by input.kind
+
+
+def sections(*kinds: str) -> list[str]:
+    """The sections of the configuration that these lines read."""
+    return list(dict.fromkeys([*(name for kind in kinds for stage in LINES[kind] for name in stage.JOB.sections), "report"]))
 
 
 def run(config: Config, force: bool, verbose: bool) -> None:
@@ -28,32 +35,24 @@ def run(config: Config, force: bool, verbose: bool) -> None:
     group = config.report.group
     if group and config.input.items and group not in config.input.item_columns.keep:
         raise ConfigError(f"report.group: {group} is not among input.item_columns.keep {config.input.item_columns.keep}")
-    started = time.monotonic()
-    for number, stage in enumerate(LINE, 1):
-        job.execute(
-            stage,
-            config,
-            force=force,
-            verbose=verbose,
-            say=lambda line, n=number: print(f"[{n}/{len(LINE)}] {line}", flush=True),
-        )
+    started, stages = time.monotonic(), [module.JOB for module in LINES[config.input.kind]]
+    for number, stage in enumerate(stages, 1):
+        say = functools.partial(print, f"[{number}/{len(stages)}]", flush=True)
+        job.execute(stage, config, force=force, verbose=verbose, say=say)
     root = config.lake.path
-    frames = {
-        name: spark.read(session.start("pipeline", verbose), files.join(root, name))
-        for name in ("vocabulary", "embeddings", "neighbours", "items")
-        if manifest.read(root, name) is not None
-    }
+    there = (n for n in ("vocabulary", "embeddings", "neighbours", "items") if manifest.read(root, n) is not None)
+    frames = {name: spark.read(session.start("pipeline", verbose), files.join(root, name)) for name in there}
     for line in text.summary(frames, config.report):
         print(line)
     print(f"\nall done in {time.monotonic() - started:.0f} s; the tables lie in {root}:")
-    for stage in LINE:
+    for stage in stages:
         for table in stage.writes(config):
             print(f"  {table:13} {files.join(root, table)}")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Parse, load, run the line."""
-    return job.guarded(job.parser("pipeline", __doc__, SECTIONS), run, argv)
+    return job.guarded(job.parser("pipeline", __doc__, sections(*LINES)), run, argv)
 
 
 if __name__ == "__main__":

@@ -27,11 +27,10 @@ def run(run: job.Run) -> Mapping[str, Any]:
     if config.engine == "blocks" or blocks > 1:
         made = [0, plan.total * config.walk_length]
         run.measure = lambda: (made[0], made[1])
-        tell = partial(made.__setitem__, 0)
-        took = rounds.walk(run.tasks, plan, blocks, graph, found, run.rounds, sink, tell)
+        took = rounds.walk(run.tasks, plan, blocks, graph, found, run.rounds, sink, partial(made.__setitem__, 0))
     run.measure = lambda: (sink.count() * plan.total // plan.shards, plan.total)
-    tasks = run.tasks(plan.shards, 4 * run.cores)
-    nodes = run.write("tokens", walks.tokens(walks.walk(tasks, plan, graph, found, sink)))
+    counts = walks.walk(run.tasks(plan.shards, 4 * run.cores), plan, graph, found, sink)
+    nodes = run.write("tokens", walks.tokens(counts))
     run.out.rows["walks"] = plan.total
     return {"walks": plan.total, "start nodes": plan.starts, "nodes": nodes, "shards": plan.shards, "rounds": took}
 

@@ -53,7 +53,7 @@ def job(spark: Any) -> Callable[..., int]:
 
     def run(name: str, *arguments: str) -> int:
         module = importlib.import_module(name)
-        if name == "pipeline":
+        if name in ("pipeline", "embed_graph"):
             return int(module.main(list(arguments)))
         from walkgram import job
 

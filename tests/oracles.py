@@ -4,10 +4,13 @@ Graphs are dicts of dicts, graph[v][x] = weight of the step v -> x; walks are li
 """
 
 import math
+import operator
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import combinations
+from typing import Any
 
 import pyarrow as pa
 
@@ -68,6 +71,21 @@ def undirected(edges: Iterable[tuple[int, int, float]]) -> dict[int, dict[int, f
             row = graph.setdefault(v, {})
             row[x] = row.get(x, 0.0) + w
     return graph
+
+
+def merged(rows: Iterable[tuple[Any, Any, float]], directed: bool) -> dict[tuple[Any, Any], float]:
+    """(a, b) -> weight of an edge table's rows; undirected with a <= b. Equal edges are added in rising order of weight."""
+    found: dict[tuple[Any, Any], list[float]] = {}
+    for a, b, w in rows:
+        found.setdefault((a, b) if directed or a <= b else (b, a), []).append(w)
+    return {edge: reduce(operator.add, sorted(weights), 0.0) for edge, weights in found.items()}
+
+
+def vocabulary(edges: Iterable[tuple[Any, Any]], isolated: Iterable[Any] = ()) -> list[tuple[Any, int]]:
+    """(id, number of its edges) by falling number, ties by rising id; a self loop is one edge."""
+    counts = Counter(dict.fromkeys(isolated, 0))
+    counts.update(end for edge in edges for end in set(edge))
+    return sorted(counts.items(), key=lambda node: (-node[1], node[0]))
 
 
 def transition(graph: Graph, before: int | None, at: int, p: float, q: float) -> dict[int, float]:

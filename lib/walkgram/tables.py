@@ -52,7 +52,7 @@ TABLES = {
             (
                 Column("index", LONG, "dense index: by falling frequency, ties by rising item_id"),
                 Column("item_id", ID, "item"),
-                Column("frequency", LONG, "kept interactions"),
+                Column("frequency", LONG, "kept interactions; the number of its edges where edges were loaded"),
             ),
             ("index",),
         ),
@@ -69,8 +69,8 @@ TABLES = {
             "edges",
             (
                 *PAIR,
-                Column("frequency", LONG, "users who kept both"),
-                Column("pmi", DOUBLE, "pointwise mutual information, natural log"),
+                Column("frequency", LONG, "users who kept both; null for a loaded edge"),
+                Column("pmi", DOUBLE, "pointwise mutual information, natural log; null for a loaded edge"),
                 Column("weight", DOUBLE, "weight of the edge, above 0"),
             ),
             ("src", "dst"),
@@ -104,7 +104,7 @@ TABLES = {
                 Column("side", STRING, "which side of a bipartite graph; null on the main line"),
                 Column("vector", pa.list_(FLOAT), "the embedding"),
                 Column("context_vector", pa.list_(FLOAT), "the context's embedding; null where there is none"),
-                Column("frequency", LONG, "kept interactions"),
+                Column("frequency", LONG, "as in the vocabulary"),
                 Column("origin", STRING, "trained, or side_information"),
                 Column("run_id", STRING, "the training run"),
             ),

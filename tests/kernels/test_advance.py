@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import oracles
-from walkgram.kernels import csr, letters, parts, walk
+from walkgram.kernels import csr, letters, parts, walk, ways
 from walkgram.kernels.advance import advance
 from walkgram.kernels.letters import Block, Letters
 
@@ -28,7 +28,7 @@ def block(edges: tuple[np.ndarray, ...], n: int, number: int, count: int, direct
         largest[k::count], totals[k::count] = part["largest"], part["totals"]
     mine, weights = made[number], np.concatenate([part["weights"] for part in made])
     equal = bool((weights == weights[0]).all())
-    back = csr.shares(mine["indices"], mine["back"] if directed else mine["weights"], largest, totals)
+    back = ways.shares(mine["indices"], mine["back"] if directed else mine["weights"], largest, totals)
     slots = np.empty((0, 2), np.uint32) if equal else mine["slots"]
     if not equal and not len(slots):
         slots = csr.whole_slots(mine["indptr"])

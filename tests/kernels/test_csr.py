@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from walkgram.kernels import csr
+from walkgram.kernels import csr, ways
 
 COIN = 2.0**32
 
@@ -100,8 +100,8 @@ def test_shares_back_are_those_of_the_edge_the_other_way(scale: float) -> None:
     totals = {v: sum(w for (a, _), w in edges.items() if a == v) for v in range(4)}
     rows = np.repeat(np.arange(4), np.diff(indptr))
     expected = [edges.get((v, t), 0.0) / totals[v] for t, v in zip(rows.tolist(), indices.tolist(), strict=True)]
-    back = csr.matched(indptr, indices, *csr.transposed(indptr, indices, weights))
-    np.testing.assert_allclose(csr.shares(indices, back, *csr.row_totals(indptr, weights)), expected, rtol=1e-6)
+    back = ways.matched(indptr, indices, *ways.transposed(indptr, indices, weights))
+    np.testing.assert_allclose(ways.shares(indices, back, *ways.row_totals(indptr, weights)), expected, rtol=1e-6)
 
 
 def test_has_edge_finds_the_members_of_a_row_and_nothing_else() -> None:

@@ -151,3 +151,31 @@ def test_a_table_that_a_killed_commit_had_moved_aside_comes_back(tmp_path: Path)
     with pytest.raises(RuntimeError), manifest.Transaction(str(tmp_path), mark(), ["edges"]):
         raise RuntimeError
     assert (tmp_path / "edges" / "part").read_text() == "first"
+
+
+def make(root: Path, job: str, *names: str) -> manifest.Manifest:
+    """Run a job that makes these tables; its manifest."""
+    made = manifest.identity(job, {}, {}, "1")
+    with manifest.Transaction(str(root), made, names) as out:
+        for name in names:
+            files.open_output(files.join(out.folder(name), "part"), b"x")
+            out.rows[name] = 1
+    return made
+
+
+def test_what_was_made_together_with_a_replaced_table_goes_with_it(tmp_path: Path) -> None:
+    make(tmp_path, "interactions", "interactions", "vocabulary", "items")
+    make(tmp_path, "pairs", "baskets")
+    make(tmp_path, "load_edges", "vocabulary", "edges")
+    assert {f.name for f in tmp_path.iterdir()} == {"_staging", "vocabulary", "edges", "baskets"}
+
+
+def test_tables_made_together_with_another_making_of_each_other_are_refused(tmp_path: Path) -> None:
+    make(tmp_path, "interactions", "interactions", "vocabulary")
+    (tmp_path / "interactions").rename(tmp_path / "_aside")
+    make(tmp_path, "load_edges", "vocabulary", "edges")
+    (tmp_path / "_aside").rename(tmp_path / "interactions")
+    inputs = {name: manifest.require(str(tmp_path), name, name) for name in ("interactions", "vocabulary", "edges")}
+    with pytest.raises(LakeError, match=r"interactions was made together with another vocabulary .* run jobs/interactions\.py"):
+        manifest.check_lineage(inputs, {})
+    manifest.check_lineage({name: inputs[name] for name in ("vocabulary", "edges")}, {})

@@ -47,7 +47,7 @@ class EdgeColumns(Section):
 
     src: str = key("src", "column of the ids that edges leave", min_length=1)
     dst: str = key("dst", "column of the ids that edges reach", min_length=1)
-    weight: str = key("weight", 'column of weights; "", or not set and not there: every edge weighs 1')
+    weight: str = key("weight", 'column of weights, all above 0; "", or not set and not there: every row weighs 1')
 
 
 class Input(Section):
@@ -58,18 +58,20 @@ class Input(Section):
     source: Literal["files", "archive", "sample"] = key(
         "files", "without input.path: files (an error that asks for a path), archive (download input.url), sample"
     )
-    interactions: str = key("", 'the interactions inside input.path where that is a folder; "": all of it')
+    interactions: str = key("", 'the interactions (or edges) inside input.path where that is a folder; "": all of it')
     items: str = key("", 'the items table inside input.path (or an absolute path); "": none')
+    directed: bool = key(False, "kind edges: they lead from src to dst alone")
     nodes: str = key("", 'kind edges: a table of all nodes (column item_columns.item_id) inside input.path; "": none')
     format: Literal["auto", "csv", "parquet", "json", "edgelist"] = key(
-        "auto", "csv (with header), parquet, json (lines), edgelist (src dst [weight], split at spaces); auto: by suffix"
+        "auto", "csv (with header), parquet, json (lines), edgelist (src dst [weight], split at blanks); auto: by suffix"
     )
     multiline: bool = key(True, "quoted CSV fields may hold line breaks; false: large files are read in parallel")
-    encoding: str = key("UTF-8", "CSV's character encoding", min_length=1)
+    encoding: str = key("UTF-8", "character encoding of CSV and edge lists", min_length=1)
     delimiter: str = key(",", "CSV's delimiter", min_length=1, max_length=4)
     bad_rows: Literal["fail", "drop"] = key(
         "fail",
-        "rows with unreadable values or NaN or infinite ratings: fail ends the run, drop counts and leaves them out",
+        "rows with unreadable values, NaN or infinite ratings, bad weights, ends that are no nodes: fail ends the run, "
+        "drop counts and leaves them out",
     )
     timestamp_unit: Literal["s", "ms", "us"] = key("s", "unit of timestamps that are numbers, since 1970-01-01 UTC")
     columns: Columns = key(Columns, "")
@@ -131,7 +133,6 @@ class Edges(Section):
 class Graph(Section):
     """The graph that walkers map."""
 
-    directed: bool = key(False, "edges lead from src to dst alone")
     way_back: bool = key(
         True, "keep the share of each edge's way back, 4 bytes an edge: walks with 1/p above max(1, 1/q) need it"
     )

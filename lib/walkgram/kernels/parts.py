@@ -10,7 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from walkgram.kernels import csr
+from walkgram.kernels import csr, ways
 
 __all__ = ["height", "part", "spread"]
 
@@ -39,7 +39,7 @@ def part(
     if directed:
         indptr_in, indices_in, weights_in = csr.build(into[0] // count, into[1], into[2], 0, rows, n)
         indptr, indices, weights = csr.build(out[0] // count, out[1], out[2], 0, rows, n)
-        arrays["back"] = csr.matched(indptr, indices, indptr_in, indices_in, weights_in)
+        arrays["back"] = ways.matched(indptr, indices, indptr_in, indices_in, weights_in)
         present = (np.diff(indptr) > 0) | (np.diff(indptr_in) > 0)
     else:
         other = into[0] != into[1]
@@ -47,7 +47,7 @@ def part(
         indptr, indices, weights = csr.build(src // count, dst, weight, 0, rows, n)
         present = np.diff(indptr) > 0
     equal = bool((weights == weights[0]).all()) if len(weights) else True
-    largest, totals = csr.row_totals(indptr, weights)
+    largest, totals = ways.row_totals(indptr, weights)
     slots = np.empty((0, 2), np.uint32) if equal else csr.alias_slots(indptr, weights)
     return arrays | {
         "indptr": indptr, "indices": indices, "weights": weights, "slots": slots, "largest": largest, "totals": totals,

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from walkgram.kernels import csr, edge_filter, records
+from walkgram.kernels import csr, edge_filter, records, ways
 from walkgram.kernels.judge import answer, ask, decide, fold_back, go_back, settle
 from walkgram.kernels.phases import (
     ABREAST,
@@ -64,8 +64,8 @@ def graph(indptr: NDArray[np.int64], indices: NDArray[np.integer[Any]], weights:
     equal = bool((weights == weights[0]).all()) if len(weights) else True
     slots, back = np.empty((0, 2), np.uint32), np.empty(0, np.float32)
     if not (equal and symmetric):
-        reverse = weights if symmetric else csr.matched(indptr, indices, *csr.transposed(indptr, indices, weights))
-        back = csr.shares(indices, reverse, *csr.row_totals(indptr, weights))
+        reverse = weights if symmetric else ways.matched(indptr, indices, *ways.transposed(indptr, indices, weights))
+        back = ways.shares(indices, reverse, *ways.row_totals(indptr, weights))
     if not equal:
         slots = csr.alias_slots(indptr, weights)
         if indices.dtype == np.int32:

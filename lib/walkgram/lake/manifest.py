@@ -133,6 +133,7 @@ class Transaction:
         }
         text = json.dumps(done, indent=1).encode()
         moved: list[str] = []
+        formers = [read(self.root, table) for table in self.tables]
         try:
             for table in self.tables:
                 place = files.join(self.root, table)
@@ -144,7 +145,7 @@ class Transaction:
         except BaseException:
             self.roll_back(moved)
             raise
-        self.remove_outdated()
+        self.remove_outdated({former.run for former in formers if former is not None})
 
     def roll_back(self, moved: Sequence[str]) -> None:
         """Put the former tables back."""
@@ -154,13 +155,15 @@ class Transaction:
             if files.exists(former):
                 files.move(former, place)
 
-    def remove_outdated(self) -> None:
-        """Remove tables that an earlier run of this job made and this one, under another configuration, does not."""
+    def remove_outdated(self, replaced: set[str]) -> None:
+        """Remove tables that this run leaves behind: of an earlier run of this job under another configuration, or made
+        together with a table that this run `replaced` (these runs), as the interactions of a vocabulary were.
+        """
         for info in files.listed(self.root):
             name = info.base_name
             if name[0] not in "._" and name not in self.tables:
                 found = read(self.root, name)
-                if found is not None and found.job == self.manifest.job:
+                if found is not None and (found.job == self.manifest.job or found.run in replaced):
                     files.remove(files.join(self.root, name))
 
 
@@ -179,12 +182,16 @@ def check_places(root: str, tables: Sequence[str], sources: Sequence[str]) -> No
 
 
 def check_lineage(inputs: Mapping[str, Manifest], made_by: Mapping[str, str]) -> None:
-    """Raise `LakeError` where one input was made from another making of a second one."""
+    """Raise `LakeError` where one input was made from, or together with, another making of a second one."""
     for name, found in inputs.items():
         for other, own in inputs.items():
+            job = made_by.get(name, name)
             if found.inputs.get(other, own.id) != own.id:
-                job = made_by.get(name, name)
                 raise LakeError(f"table {name} was made from another {other} than the lake holds now: run jobs/{job}.py first")
+            if other in found.rows and found.run != own.run:
+                raise LakeError(
+                    f"table {name} was made together with another {other} than the lake holds now: run jobs/{job}.py first"
+                )
 
 
 def code_version(*further: str) -> str:

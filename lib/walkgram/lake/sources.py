@@ -1,4 +1,4 @@
-"""The user's own tables: found, opened and fingerprinted. CSV with header, Parquet, JSON lines; files or folders."""
+"""The user's own tables: found, opened, fingerprinted. CSV with header, Parquet, JSON lines, edge lists; files or folders."""
 
 import csv
 import hashlib
@@ -13,20 +13,63 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from walkgram.config.schema import Input
+from walkgram.config.schema import EdgeColumns, Input
 from walkgram.errors import InputError
-from walkgram.lake import archive, files
+from walkgram.lake import archive, edge_list, files
 
-__all__ = ["Source", "fingerprint", "fingerprints", "open_source", "places", "sampled"]
+__all__ = [
+    "Places",
+    "Source",
+    "fingerprint",
+    "fingerprints",
+    "open_beside",
+    "open_edges",
+    "open_source",
+    "places",
+    "sampled",
+]
 
 SUFFIXES = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".json": "json", ".jsonl": "json", ".ndjson": "json"}
 
 
 class Source(NamedTuple):
-    """A source with its own columns; `untyped` where all of them are text (CSV)."""
+    """A source with its own columns; `untyped` where all of them are text (CSV, edge lists)."""
 
     frame: DataFrame
     untyped: bool
+
+
+class Places(NamedTuple):
+    """Where the tables of a source lie: its own, the items and the nodes ("": none)."""
+
+    table: str
+    items: str = ""
+    nodes: str = ""
+
+
+def open_edges(spark: SparkSession, place: str, config: Input) -> tuple[Source, EdgeColumns]:
+    """An edge table, and what its columns are called; weight is "" where it has none and none was asked for by name.
+
+    Raises `InputError` that names a missing column and its key.
+    """
+    columns = config.edge_columns
+    asked = bool(columns.weight) and "weight" in columns.model_fields_set
+    if kind_of(place, config, edges=True) == "edgelist":
+        system, _ = files.resolve(place)
+        frame = edge_list.read(spark, files.spark_uri(place), data_files(place), system, config.encoding)
+        if asked and "weight" not in frame.columns:
+            raise InputError(f'{place}: the lines hold no weight {columns.weight!r}: set input.edge_columns.weight to ""')
+        source, columns = Source(frame, True), EdgeColumns(weight="weight" if columns.weight else "")
+    else:
+        needed = {f"input.edge_columns.{key}": getattr(columns, key) for key in ("src", "dst", *["weight"] * asked)}
+        source = open_source(spark, place, config, needed)
+    return source, columns.model_copy(update={} if columns.weight in source.frame.columns else {"weight": ""})
+
+
+def open_beside(spark: SparkSession, place: str, config: Input, columns: Mapping[str, str]) -> Source:
+    """A table beside the edges: by its suffix where input.format says that the edges are an edge list."""
+    by_suffix = config.model_copy(update={"format": "auto"}) if config.format == "edgelist" else config
+    return open_source(spark, place, by_suffix, columns)
 
 
 def open_source(spark: SparkSession, place: str, config: Input, columns: Mapping[str, str]) -> Source:
@@ -41,7 +84,8 @@ def open_source(spark: SparkSession, place: str, config: Input, columns: Mapping
     if kind == "csv":
         # All text: types are read with checks that can name the bad value. The header is read here, not by Spark, which
         # would take it from any one of the files.
-        separator = "\t" if place.endswith(".tsv") and config.delimiter == "," else config.delimiter
+        tabs = all(suffix(info.base_name) == ".tsv" for info in data_files(place))
+        separator = "\t" if tabs and config.delimiter == "," else config.delimiter
         schema = StructType([StructField(name, StringType()) for name in header(place, separator, config.encoding)])
         reader = reader.option("multiLine", config.multiline).option("encoding", config.encoding)
         frame = reader.csv(uri, schema=schema, header=True, sep=separator, escape='"')
@@ -110,7 +154,7 @@ def data_files(place: str) -> list[fs.FileInfo]:
     system, path = files.resolve(place)
     info = system.get_file_info(path)
     if info.type == fs.FileType.NotFound:
-        raise InputError(f"{place}: no such file or folder: check input.path (and input.interactions, input.items)")
+        raise InputError(f"{place}: no such file or folder: check input.path (and .interactions, .items, .nodes)")
     if info.type == fs.FileType.File:
         if info.base_name[0] in "._":
             raise InputError(f"{place}: Spark leaves out files whose names begin with _ or a dot: rename it")
@@ -126,15 +170,19 @@ def data_files(place: str) -> list[fs.FileInfo]:
     return found
 
 
-def kind_of(place: str, config: Input) -> str:
-    """csv, parquet or json: as configured, else by the suffix of the files, which must agree."""
+def kind_of(place: str, config: Input, edges: bool = False) -> str:
+    """csv, parquet or json, or of edges edgelist: as configured, else by the suffix of the files, which must agree."""
+    if config.format == "edgelist" and not edges:
+        raise InputError(f"{place}: input.format = edgelist is for the edges of a graph (input.kind = edges)")
     if config.format != "auto":
         data_files(place)
         return config.format
-    kinds = {SUFFIXES.get(suffix(info.base_name), "") for info in data_files(place)}
+    known = SUFFIXES | dict.fromkeys(edge_list.SUFFIXES if edges else (), "edgelist")
+    kinds = {known.get(suffix(info.base_name), "") for info in data_files(place)}
     if len(kinds) != 1 or "" in kinds:
         raise InputError(
-            f"{place}: cannot tell the format by the files' suffixes: set input.format to csv, parquet or json, "
+            f"{place}: cannot tell the format by the files' suffixes: set input.format to "
+            f"{'csv, parquet, json or edgelist' if edges else 'csv, parquet or json'}, "
             "and input.interactions to the table's file where the folder holds several"
         )
     return kinds.pop()
@@ -163,17 +211,18 @@ def fingerprints(config: Input) -> dict[str, str]:
     return {} if sampled(config) else {place: fingerprint(place) for place in places(config) if place}
 
 
-def places(config: Input) -> tuple[str, str]:
-    """(interactions, items or "") of a source of files or of an archive; an archive is downloaded at first use."""
+def places(config: Input) -> Places:
+    """The places of a source of files or of an archive; an archive is downloaded at first use."""
     if config.path:
         root = config.path
     elif config.source == "archive":
         root = archive.fetch(config.url, config.sha256, config.cache)
     else:
-        raise InputError("input.path is empty: name the folder or file of the interactions (make run INPUT=...)")
-    if files.is_file(root):  # then it is the interactions itself, and the items are beside it
-        return root, below(root.rpartition("/")[0] or ".", config.items) if config.items else ""
-    return below(root, config.interactions), below(root, config.items) if config.items else ""
+        raise InputError("input.path is empty: name the folder or file of the interactions or edges (make run INPUT=...)")
+    beside = (config.items, config.nodes)
+    if files.is_file(root):  # then it is the table itself, and the others are beside it
+        return Places(root, *(below(root.rpartition("/")[0] or ".", name) if name else "" for name in beside))
+    return Places(below(root, config.interactions), *(below(root, name) if name else "" for name in beside))
 
 
 def below(root: str, name: str) -> str:

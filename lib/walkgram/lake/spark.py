@@ -5,7 +5,7 @@ from pyspark.sql import DataFrame, SparkSession
 from walkgram.lake import arrow, files
 from walkgram.lake.manifest import Transaction
 
-__all__ = ["read", "write"]
+__all__ = ["keep", "read", "write"]
 
 
 def read(spark: SparkSession, folder: str) -> DataFrame:
@@ -19,3 +19,10 @@ def write(out: Transaction, table: str, frame: DataFrame) -> int:
     frame.write.mode("overwrite").option("compression", "zstd").parquet(files.spark_uri(folder))
     out.rows[table] = arrow.count_rows(folder)
     return out.rows[table]
+
+
+def keep(out: Transaction, name: str, frame: DataFrame) -> DataFrame:
+    """A DataFrame laid down beside the staged tables and read back, so that what makes it runs once; gone with the run."""
+    folder = files.join(out.staging, f"kept-{name}")
+    frame.write.option("compression", "zstd").parquet(files.spark_uri(folder))
+    return read(frame.sparkSession, folder)

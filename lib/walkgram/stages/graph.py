@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from walkgram.errors import InputError
-from walkgram.kernels import csr, edge_filter, parts, records
+from walkgram.kernels import csr, edge_filter, parts, records, ways
 from walkgram.stages.contract import BlockStore, packed
 from walkgram.stages.workers import keep_archives
 
@@ -168,7 +168,7 @@ def assemble(
                 parts.spread(place[0], own[:, column], *place[1:], slots[:, column])
         if len(back):
             reverse = block["back"] if directed else block["weights"]
-            shares = csr.shares(block["indices"], reverse, totals["largest"], totals["totals"])
+            shares = ways.shares(block["indices"], reverse, totals["largest"], totals["totals"])
             parts.spread(place[0], shares, *place[1:], back)
     words = edge_filter.build(indptr, indices, not directed) if count == 1 else np.empty(0, np.uint64)
     new("filter", np.uint64, len(words))[:] = words

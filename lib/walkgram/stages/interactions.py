@@ -13,26 +13,19 @@ from pyspark.sql import types as T
 
 from walkgram.config.schema import Columns
 from walkgram.errors import InputError
+from walkgram.stages.columns import describe, no_fault, odd, quoted, read_id, read_number, torn
 from walkgram.stages.contract import conform
 
 __all__ = ["census", "check", "kept", "latest", "needed", "tally", "typed", "usable"]
 
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}
-NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"  # Spark would also take "5d"
 DATE = r"^\s*[+-]?\d{4,6}-\d"  # Spark would also take "12:30", as of today
 YEAR_10000 = 253_402_300_800  # seconds; later times are another unit read as this one
-EXACT = 2**53  # a double above is no longer a certain whole number
-CORRUPT = "_corrupt_record"  # Spark's column for lines that are not JSON
 
 
 def needed(columns: Columns) -> dict[str, str]:
     """Configuration key -> column that the source must have."""
     return {f"input.columns.{key}": name for key, name in columns.model_dump().items() if name}
-
-
-def no_fault() -> Column:
-    """No fault."""
-    return F.lit(None).cast("string")
 
 
 def text_ids(frame: DataFrame, columns: Columns) -> list[str]:
@@ -43,14 +36,8 @@ def text_ids(frame: DataFrame, columns: Columns) -> list[str]:
     text = [c for c in (columns.user_id, columns.item_id) if isinstance(frame.schema[c].dataType, T.StringType)]
     if not text:
         return []
-    odd = [F.max(F.coalesce(quoted(c).try_cast("long").cast("string") != quoted(c), quoted(c).isNotNull())) for c in text]
-    found = frame.agg(*odd).first()
+    found = frame.agg(*[F.max(odd(quoted(c))) for c in text]).first()
     return [c for c, is_odd in zip(text, found or [], strict=True) if is_odd]
-
-
-def quoted(name: str) -> Column:
-    """A column by its literal name, dots and all."""
-    return F.col("`" + name.replace("`", "``") + "`")
 
 
 def typed(frame: DataFrame, columns: Columns, timestamp_unit: str, untyped: bool) -> DataFrame:
@@ -64,46 +51,16 @@ def typed(frame: DataFrame, columns: Columns, timestamp_unit: str, untyped: bool
     (user, bad_user), (item, bad_item) = (read_id(frame, name, untyped and name not in text) for name in names)
     rating, bad_rating = read_rating(frame, columns.rating)
     time, bad_time = read_time(frame, columns.timestamp, timestamp_unit)
-    torn = quoted(CORRUPT) if CORRUPT in frame.columns else no_fault()
-    bad = F.coalesce(
-        F.concat(F.lit("a line is not JSON: "), F.substring(torn, 1, 60)), bad_user, bad_item, bad_rating, bad_time
-    )
+    bad = F.coalesce(torn(frame, "a line is not JSON"), bad_user, bad_item, bad_rating, bad_time)
     values = {"user_id": user, "item_id": item, "rating": rating, "timestamp": time, "bad": bad}
     return frame.select(*[value.alias(name) for name, value in values.items()])
-
-
-def read_id(frame: DataFrame, name: str, as_long: bool) -> tuple[Column, Column]:
-    """(id as long or string, what is wrong with it or null). Whole numbers stored as doubles (as pandas does) are longs."""
-    kind, raw = frame.schema[name].dataType, quoted(name)
-    if isinstance(kind, T.StringType):
-        garbled = F.when(raw.contains("\ufffd"), describe(name, raw, ", which is not UTF-8: set input.encoding"))
-        return raw.cast("long") if as_long else raw, no_fault() if as_long else garbled
-    if isinstance(kind, T.ByteType | T.ShortType | T.IntegerType | T.LongType | T.NullType):
-        return raw.cast("long"), no_fault()
-    if isinstance(kind, T.FloatType | T.DoubleType | T.DecimalType):
-        exact = isinstance(kind, T.DecimalType)
-        known = raw.isNotNull() if exact else raw.isNotNull() & ~F.isnan(raw)
-        sure = F.lit(True) if exact else F.abs(raw) <= EXACT
-        whole = F.when(known & sure & (F.floor(raw) == raw), raw.try_cast("long"))
-        return whole, F.when(known & whole.isNull(), describe(name, raw, ": ids must be whole numbers or text"))
-    raise InputError(f"column {name!r} is {kind.simpleString()}: ids must be whole numbers or text; cast it in the source")
 
 
 def read_rating(frame: DataFrame, name: str) -> tuple[Column, Column]:
     """(rating, what is wrong with it or null)."""
     if not name:
         return F.lit(None).cast("float"), no_fault()
-    kind = frame.schema[name].dataType
-    if not isinstance(kind, T.NumericType | T.StringType | T.NullType):
-        raise InputError(
-            f"column {name!r} is {kind.simpleString()}: ratings must be numbers; "
-            'set input.columns.rating to another column, or to ""'
-        )
-    raw = quoted(name)
-    text = F.when(raw.rlike(NUMBER), raw.try_cast("float"))
-    value = text if isinstance(kind, T.StringType) else raw.cast("float")
-    fault = F.when(raw.isNotNull() & (value.isNull() | F.isnan(value) | (F.abs(value) == float("inf"))), describe(name, raw))
-    return value, fault
+    return read_number(frame, name, "float", "ratings", "input.columns.rating")
 
 
 def read_time(frame: DataFrame, name: str, unit: str) -> tuple[Column, Column]:
@@ -126,11 +83,6 @@ def read_time(frame: DataFrame, name: str, unit: str) -> tuple[Column, Column]:
         value = F.when(whole.isNull() & raw.rlike(DATE), raw.try_cast("timestamp")).otherwise(value)
     hint = "" if unit == "us" else f" (numbers are read as {unit}: input.timestamp_unit)"
     return value, F.when(raw.isNotNull() & value.isNull(), describe(name, raw, hint))
-
-
-def describe(name: str, raw: Column, hint: str = "") -> Column:
-    """The fault of a value, for the error's line."""
-    return F.concat(F.lit(f"column {name!r} holds "), F.substring(raw.cast("string"), 1, 60), F.lit(hint))
 
 
 def census(rows: DataFrame) -> dict[str, Any]:

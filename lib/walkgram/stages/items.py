@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from walkgram.config.schema import ItemColumns
-from walkgram.stages.interactions import quoted
+from walkgram.stages.columns import quoted
 
 __all__ = ["items", "needed"]
 

@@ -1,16 +1,20 @@
-"""interactions -> vocabulary: dense indices 0..n-1 by falling frequency, ties by rising item_id."""
+"""interactions, or counted nodes -> vocabulary: dense indices 0..n-1 by falling frequency, ties by rising item_id."""
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from walkgram.stages.contract import conform
 
-__all__ = ["index_items", "vocabulary"]
+__all__ = ["index_items", "numbered", "vocabulary"]
 
 
 def vocabulary(interactions: DataFrame) -> DataFrame:
-    """The table `vocabulary`. One task numbers all items (a total order has one end), in memory that spills."""
-    counted = interactions.groupBy("item_id").agg(F.count(F.lit(1)).alias("frequency"))
+    """The table `vocabulary` of the interactions' items."""
+    return numbered(interactions.groupBy("item_id").agg(F.count(F.lit(1)).alias("frequency")))
+
+
+def numbered(counted: DataFrame) -> DataFrame:
+    """The table `vocabulary` of item_id, frequency. One task numbers all (a total order has one end), in memory that spills."""
     order = Window.orderBy(F.col("frequency").desc(), F.col("item_id").asc())
     return conform(counted.withColumn("index", F.row_number().over(order) - 1), "vocabulary")
 

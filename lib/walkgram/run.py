@@ -1,0 +1,106 @@
+"""What a job's `run` is given: the four verbs' hands (read, write, rows, blocks) of one run."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from walkgram import progress
+from walkgram.config import Config
+from walkgram.lake import files
+from walkgram.lake.blocks import Blocks
+from walkgram.lake.manifest import Manifest, Transaction
+from walkgram.lake.rounds import Rounds
+from walkgram.lake.shards import Shards
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+__all__ = ["Run"]
+
+
+@dataclass
+class Run:
+    """One run of a job: its configuration, its finished inputs, and the transaction that it writes into."""
+
+    config: Config
+    inputs: Mapping[str, Manifest]
+    out: Transaction
+    name: str
+    verbose: bool = False
+    force: bool = False
+    after: list[Callable[[], None]] = field(default_factory=list)
+    measure: progress.Count | None = None
+    _spark: "SparkSession | None" = field(default=None, repr=False)
+
+    @property
+    def spark(self) -> "SparkSession":
+        """The Spark session, started at first use."""
+        if self._spark is None:
+            from walkgram import session
+
+            self._spark = session.start(self.name, self.verbose)
+        return self._spark
+
+    def read(self, table: str) -> "DataFrame":
+        """An input table, or an output table that this run has staged, as a DataFrame."""
+        from walkgram.lake import spark
+
+        return spark.read(self.spark, self.folder(table))
+
+    def write(self, table: str, frame: "DataFrame") -> int:
+        """Stage an output table (or a part of one, `table/part`); returns its rows."""
+        from walkgram.lake import spark
+
+        return spark.write(self.out, table, frame)
+
+    def keep(self, name: str, frame: "DataFrame") -> "DataFrame":
+        """A DataFrame computed once, kept as long as this run."""
+        from walkgram.lake import spark
+
+        return spark.keep(self.out, name, frame)
+
+    def folder(self, table: str) -> str:
+        """Where an input table lies, or where an output table is staged."""
+        ours = table.partition("/")[0] in self.out.tables
+        return self.out.folder(table) if ours else files.join(self.config.lake.path, table)
+
+    def blocks(self, table: str, *below: str) -> Blocks:
+        """The block files of an input or output table."""
+        version = self.inputs[table].run if table in self.inputs else self.out.manifest.run
+        return Blocks(files.join(self.folder(table), *below), version)
+
+    def scratch(self, name: str) -> Blocks:
+        """Block files that last as long as this run."""
+        return Blocks(files.join(self.out.staging, f"_{name}"), self.out.manifest.run)
+
+    def shards(self, table: str, schema: "pa.Schema") -> Shards:
+        """The shards of an output table, for tasks to write."""
+        return Shards(self.out.folder(table), files.join(self.out.staging, "_attempts"), schema)
+
+    def rounds(self, name: str) -> Rounds:
+        """What this run's tasks send each other under a name; gone after the run."""
+        return Rounds(files.join(self.out.staging, "_rounds", name), files.join(self.out.staging, "_attempts"))
+
+    def counted(self) -> tuple[int, int]:
+        """(done, total) for the progress line: what the job measures, else Spark's tasks."""
+        if self._spark is None:
+            return 0, 0
+        return self.measure() if self.measure else progress.tasks(self._spark.sparkContext)()
+
+    def finally_do(self, action: Callable[[], None]) -> None:
+        """Do this once the tables are in place."""
+        self.after.append(action)
+
+    def tasks(self, count: int, among: int = 0) -> "DataFrame":
+        """A DataFrame with `id` 0..count-1, one row a task, or dealt out to `among` tasks."""
+        return self.spark.range(0, count, 1, max(1, min(count, among or count)))
+
+    @property
+    def cores(self) -> int:
+        """Tasks that run at once."""
+        return int(self.spark.sparkContext.defaultParallelism)
+
+    def rows(self, table: str) -> int:
+        """Rows of an input table."""
+        return self.inputs[table].rows[table]

@@ -1,0 +1,155 @@
+"""The line of a graph, from an edge table to the export; and lakes that held ratings before, or hold them afterwards."""
+
+import importlib
+import shutil
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from conftest import SHARED
+from oracles import merged, vocabulary
+
+Job = Callable[..., int]
+SMALL = ("walks.num_walks=3", "walks.walk_length=6", "train.dim=4", "train.epochs=1", "train.window=2", "neighbours.k=2")
+RING = [(f"n{i}", f"n{(i + 1) % 7}", 1.0 + i) for i in range(7)] + [("n0", "n3", 9.0), ("n3", "n0", 0.5), ("n5", "n5", 2.0)]
+
+
+def keys(lake: Path, place: Path, *more: str) -> list[str]:
+    every = (*SMALL, f"lake.path={lake}", f"input.path={place}", *more)
+    return [part for key in every for part in ("--set", key)]
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> Path:
+    """A ring of seven nodes with two further edges and a self loop, as an edge list."""
+    place = tmp_path / "ring.edgelist"
+    place.write_text("".join(f"{a} {b} {w}\n" for a, b, w in RING))
+    return place
+
+
+def test_an_edge_list_comes_to_neighbours_and_an_export(job: Job, capsys: Any, tmp_path: Path, ring: Path) -> None:
+    lake = tmp_path / "lake"
+    (tmp_path / "titles.csv").write_text("item_id,title\nn0,Zero\n")
+    titles = ("input.items=titles.csv", "input.item_columns.lists=[]", "input.item_columns.keep=[]", "report.group=")
+    more = (*titles, "report.items=2", "report.neighbours=1")
+    assert job("embed_graph", *keys(lake, ring, *more)) == 0
+    said = capsys.readouterr().out
+    assert "[6/6] export: done" in said
+    words = vocabulary(merged(RING, False))
+    assert [line for line in said.splitlines() if line in ("Zero", "n3", "n0", "n5")] == ["Zero", "n3"]  # the most frequent
+    names, walked = steps(lake)
+    assert names == [name for name, _ in words]
+    assert walked == {(a, b) for edge in merged(RING, False) for a, b in (edge, edge[::-1])}
+    vectors = {row["item_id"]: row["frequency"] for row in pq.read_table(lake / "embeddings").to_pylist()}
+    assert vectors == dict(words)
+    assert pq.read_table(lake / "neighbours").num_rows == 2 * len(words)
+    metadata = (lake / "export" / "metadata.tsv").read_text().splitlines()
+    assert metadata[1:] == [f"{name}\t{'Zero' if name == 'n0' else ''}" for name in names]
+    assert (lake / "export" / "degrees.png").exists()
+    assert job("pipeline", *keys(lake, ring, *more, "input.kind=edges")) == 0
+    assert capsys.readouterr().out.count("up to date") == 6
+
+
+def steps(lake: Path) -> tuple[list[str], set[tuple[str, str]]]:
+    """(ids by index, every step of the walks by the nodes' ids)."""
+    names = [w["item_id"] for w in pq.read_table(lake / "vocabulary").sort_by("index").to_pylist()]
+    walks = pq.read_table(lake / "walks")["walk"].to_pylist()
+    return names, {(names[a], names[b]) for walk in walks for a, b in pairwise(walk)}
+
+
+def test_edges_of_one_direction_are_walked_that_way_and_no_other(job: Job, capsys: Any, tmp_path: Path, ring: Path) -> None:
+    for name in ("load_edges", "graph", "walks"):
+        assert job(name, *keys(tmp_path / "lake", ring, "input.directed=true", "walks.num_walks=20")) == 0
+    assert "7 nodes, 10 steps" in capsys.readouterr().out
+    names, walked = steps(tmp_path / "lake")
+    expected = merged(RING, True)
+    assert names == [name for name, _ in vocabulary(expected)]
+    assert walked == set(expected)
+
+
+def tables(lake: Path) -> set[str]:
+    return {folder.name for folder in lake.iterdir() if not folder.name.startswith("_")}
+
+
+def test_a_lake_of_ratings_becomes_one_of_edges_and_back_without_a_mixture(
+    job: Job, capsys: Any, tmp_path: Path, ring: Path
+) -> None:
+    lake = tmp_path / "lake"
+    ratings = [
+        "--set",
+        f"lake.path={lake}",
+        "--set",
+        "sample.users=40",
+        "--set",
+        "sample.items=20",
+        "--set",
+        "sample.ratings=300",
+    ]
+    assert job("interactions", *ratings) == 0
+    shutil.copytree(lake / "interactions", tmp_path / "interactions")
+    assert job("load_edges", *keys(lake, ring)) == 0
+    assert tables(lake) == {"vocabulary", "edges"}
+    capsys.readouterr()
+    assert job("edges", *ratings) == 2
+    assert "table interactions is not in" in capsys.readouterr().err
+
+    shutil.copytree(tmp_path / "interactions", lake / "interactions")  # as if the commit had been killed before the removal
+    assert job("pairs", *ratings) == 2
+    error = capsys.readouterr().err
+    assert "interactions was made together with another vocabulary than the lake holds now: run jobs/interactions.py" in error
+
+    shutil.copytree(lake / "edges", tmp_path / "edges")
+    assert job("interactions", *ratings) == 0
+    assert tables(lake) == {"interactions", "vocabulary", "items", "sample"}
+    assert job("graph", *ratings) == 2
+    assert "table edges is not in" in capsys.readouterr().err
+    shutil.copytree(tmp_path / "edges", lake / "edges")
+    assert job("graph", *ratings) == 2
+    error = capsys.readouterr().err
+    assert "table edges was made together with another vocabulary than the lake holds now: run jobs/edges.py" in error
+
+
+def test_the_job_to_run_first_is_that_of_the_source(job: Job, capsys: Any, tmp_path: Path, ring: Path) -> None:
+    lake = tmp_path / "lake"
+    for kind, name in (("edges", "load_edges"), ("interactions", "interactions")):
+        assert job("graph", *keys(lake, ring, f"input.kind={kind}")) == 2
+        assert f"table vocabulary is not in {lake}: run jobs/{name}.py first" in capsys.readouterr().err
+    assert job("load_edges", *keys(lake, ring)) == 0
+    shutil.rmtree(lake / "edges")
+    assert job("graph", *keys(lake, ring)) == 2  # no word of edges in the configuration: the lake tells
+    assert "run jobs/load_edges.py first" in capsys.readouterr().err
+
+
+def test_a_sample_is_no_graph(job: Job, capsys: Any, tmp_path: Path) -> None:
+    assert job("embed_graph", "--set", f"lake.path={tmp_path / 'lake'}") == 2
+    assert "input.path is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["load_edges", "embed_graph"])
+def test_help_explains_the_keys_of_an_edge_table(capsys: Any, name: str) -> None:
+    from walkgram import job
+
+    module = importlib.import_module(name)
+    with pytest.raises(SystemExit) as done:
+        module.main(["--help"]) if name == "embed_graph" else job.main(module.JOB, ["--help"])
+    assert done.value.code == 0
+    assert "input.edge_columns.weight" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["cora", "ppi"])
+def test_a_real_graph_is_loaded_whole(job: Job, tmp_path: Path, name: str) -> None:
+    place = SHARED / "graphs" / name / "edges.parquet"
+    if not place.exists():
+        pytest.skip(f"real data is not at {place} (set WALKGRAM_DATA)")
+    rows = [tuple(row.values()) for row in pq.read_table(place, columns=["src", "dst", "weight"]).to_pylist()]
+    expected = merged(rows, False)
+    assert job("load_edges", *keys(tmp_path, place)) == 0
+    words = [tuple(w.values()) for w in pq.read_table(tmp_path / "vocabulary").sort_by("index").to_pylist()]
+    assert [word[1:] for word in words] == vocabulary(expected)
+    named = [word[1] for word in words]
+    table = pq.read_table(tmp_path / "edges").to_pylist()
+    assert {tuple(sorted((named[r["src"]], named[r["dst"]]))): r["weight"] for r in table} == expected
