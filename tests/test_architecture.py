@@ -31,8 +31,8 @@ ALLOWED = {
         "walkgram.errors",
         "walkgram.lake",
         "walkgram.progress",
+        "walkgram.run",
         "walkgram.sample",
-        "walkgram.session",
     },
 }
 
