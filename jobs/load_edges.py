@@ -30,8 +30,8 @@ def run(run: job.Run) -> Mapping[str, Any]:
     if place.items:
         side = sources.open_beside(run.spark, place.items, config, items.needed(config.item_columns)).frame
         run.write("items", items.items(side, config.item_columns, ids))
-    counts = {"rows read": found["rows"], "bad rows": found["bad"], **sums, "nodes": count}
-    counts["duplicates"] = found["rows"] - found["bad"] - sums["edges"]
+    duplicates = found["rows"] - found["bad"] - sums["edges"]
+    counts = {"rows read": found["rows"], "bad rows": found["bad"], "duplicates": duplicates, **sums, "nodes": count}
     none = f"1 for each row, as there is no column {config.edge_columns.weight!r}"
     return (
         counts

@@ -14,6 +14,8 @@ import report
 RUNS = 3
 WALKS = 10  # of the stand-in from each node, as many as ours: what it prepares for a batch of steps is shared by them
 HERE = Path(__file__).parent
+BLOCKS = (1, 4, 16)
+UNIT = "M steps per CPU s"
 CASE = "Spark, edges to walks in Parquet, p=0.5 q=2"
 STAND_IN = "stand-in for GraphFrames' walks (joins, p=q=1, 10 steps)"
 
@@ -43,21 +45,38 @@ def middle(measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def end_to_end(file: Path, in_memory: float) -> list[report.Case]:
-    """Edges to walks against joins in Spark and against fastnode2vec's `in_memory` rate; and where the CPU seconds went."""
+    """Edges to walks against fastnode2vec's `in_memory` rate, and where the CPU seconds went."""
     stages = middle(submitted("end_to_end.py", file, RUNS))
-    peer = submitted("peer_joins.py", file, WALKS, 1)[-1]
-    joins = peer["steps"] / peer["cpu"] / 1e6
     mine = stages[-1]["steps"] / sum(stage["jvm"] + stage["python"] for stage in stages) / 1e6
-    unit = "M steps per CPU s"
     return [
-        report.Case(CASE, mine, joins, STAND_IN, unit, mine / joins, 100.0),
-        report.Case(CASE, mine, in_memory, "fastnode2vec in memory, nothing read or written", unit, mine / in_memory, 1.0),
+        report.Case(CASE, mine, in_memory, "fastnode2vec in memory, nothing read or written", UNIT, mine / in_memory, 1.0),
         *(
             report.Case(f"of which the job {stage['stage']}, {name}", stage[key], None, "no peer", "CPU s", None, None)
             for stage in stages
             for key, name in (("jvm", "JVM"), ("python", "Python"))
         ),
     ]
+
+
+def joins(file: Path) -> list[report.Case]:
+    """Edges to walks against joins in Spark, on a graph of a tenth, since the joins take long; once."""
+    stages = [line for line in submitted("end_to_end.py", file, 1) if line["run"] == 0]
+    peer = submitted("peer_joins.py", file, WALKS, 1)[-1]
+    mine = stages[-1]["steps"] / sum(stage["jvm"] + stage["python"] for stage in stages) / 1e6
+    theirs = peer["steps"] / peer["cpu"] / 1e6
+    return [report.Case("the same on a graph of a tenth", mine, theirs, STAND_IN, UNIT, mine / theirs, None)]
+
+
+def engines(file: Path) -> list[report.Case]:
+    """The engine of blocks: what a step costs with more blocks; once each."""
+    cases = []
+    for line in submitted("end_to_end.py", file, 1, *BLOCKS):
+        if line["stage"] == "walks" and line["run"] == 0:
+            rate = line["steps"] / (line["jvm"] + line["python"]) / 1e6
+            name = f"engine of blocks, {line['blocks']} of them"
+            bar = "no peer; bar 0.25" if line["blocks"] == 4 else "no peer"
+            cases.append(report.Case(name, rate, None, bar, UNIT, None, None))
+    return cases
 
 
 def compiling(small: bool) -> list[report.Case]:

@@ -135,7 +135,10 @@ def main() -> None:
         large = graphs.chung_lu(200_000 // scale, 4_200_000 // scale, 0)
         cases = compare("power law", large, Path(folder), python, (50_000 // scale, 20_000 // scale))
         known = next(c.peer for c in cases if c.peer_name == "fastnode2vec" and "p=0.5 q=2" in c.case)
-        spark = bench_spark.end_to_end(Path(folder, "graph.npz"), known or 0.0) + bench_spark.compiling(small)
+        spark = bench_spark.end_to_end(Path(folder, "graph.npz"), known or 0.0) + bench_spark.engines(Path(folder, "graph.npz"))
+        tenth = Path(folder, "tenth.npz")
+        np.savez(tenth, **dict(zip(("src", "dst", "weight"), graphs.chung_lu(20_000, 420_000, 0), strict=True)))
+        spark += bench_spark.joins(tenth) + bench_spark.compiling(small)
         dense = graphs.chung_lu(10_000, 340_000, 0)
         cases += compare("small and dense", dense, Path(folder), python, (50_000 // scale, 20_000 // scale))
         cases += exactness(Path(folder), python, 20_000 // scale) + tables(large) + spark

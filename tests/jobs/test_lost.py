@@ -1,0 +1,112 @@
+"""Walks that are cut off in the middle, by a kill or by a lost executor: the walks of a run that nothing disturbs."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from submitting import ROOT, cluster, command, environment, package, submit
+
+pytestmark = pytest.mark.slow
+KEYS = ["input.kind=edges", "walks.num_walks=60", "walks.walk_length=60", "walks.p=0.25", "walks.q=4", "walks.shards=30"]
+
+
+@pytest.fixture
+def edges(tmp_path: Path) -> Path:
+    """40,000 edges among 4,000 nodes: 14.4 million nodes of walks."""
+    rng = np.random.default_rng(3)
+    ends = rng.integers(0, 4000, (40_000, 2))
+    table = pa.table({"src": ends[:, 0], "dst": ends[:, 1], "weight": rng.exponential(size=40_000) + 0.01})
+    pq.write_table(table, tmp_path / "edges.parquet")
+    return tmp_path / "edges.parquet"
+
+
+def made(lake: Path, edges: Path, *more: str) -> list[str]:
+    """The keys of a lake in which the walks are yet to be made."""
+    sets = [*KEYS, f"input.path={edges}", *more]
+    for name in ("load_edges", "graph"):
+        done = submit(name, lake, sets=sets)
+        assert done.returncode == 0, done.stderr[-2000:]
+    return sets
+
+
+def shards(lake: Path) -> dict[str, int]:
+    """The finished shards that are staged, and when each was made."""
+    return {file.name: file.stat().st_mtime_ns for file in lake.glob("_staging/walks-*/walks/part-*.parquet")}
+
+
+def rounds(lake: Path) -> dict[str, int]:
+    """The rounds that are staged."""
+    return {str(file): 1 for file in lake.glob("_staging/walks-*/_rounds/steps-*/*/*.arrow")}
+
+
+def waited(found: Callable[[], dict[str, int]], count: int, running: subprocess.Popen[bytes]) -> dict[str, int]:
+    """What is there once there are so many of them."""
+    until = time.monotonic() + 240
+    while len(found()) < count and running.poll() is None and time.monotonic() < until:
+        time.sleep(0.05)
+    assert len(found()) >= count
+    assert running.poll() is None, "the job was done before it could be disturbed"
+    return found()
+
+
+def started(name: str, lake: Path, *before: str, sets: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command(name, lake, *before, sets=sets), cwd=ROOT, env=environment(), start_new_session=True)
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_a_killed_job_goes_on_from_what_was_done(tmp_path: Path, edges: Path, blocks: int) -> None:
+    straight, lake = tmp_path / "straight", tmp_path / "lake"
+    assert submit("walks", straight, sets=made(straight, edges)).returncode == 0
+    sets = made(lake, edges, f"graph.blocks={blocks}")
+    running = started("walks", lake, sets=sets)
+    kept = waited(lambda: shards(lake) if blocks == 1 else rounds(lake), 3 if blocks == 1 else 20, running)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not (lake / "walks").exists()
+    done = submit("walks", lake, sets=sets)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert pq.read_table(lake / "walks").equals(pq.read_table(straight / "walks"))
+    visits = [pq.read_table(place / "tokens").sort_by("index") for place in (lake, straight)]
+    assert visits[0].equals(visits[1])
+    if blocks == 1:
+        now = {file.name: file.stat().st_mtime_ns for file in (lake / "walks").glob("part-*.parquet")}
+        assert len(now) == 30
+        assert kept.items() <= now.items()
+    assert not list(lake.glob("_staging/*/*"))
+
+
+def executors(workers: list[int]) -> Iterator[int]:
+    """The process ids of the executors that the workers have started."""
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(file.read_text().rpartition(")")[2].split()[1])
+            line = (file.parent / "cmdline").read_text()
+        except OSError:
+            continue
+        if parent in workers and "CoarseGrainedExecutorBackend" in line:
+            yield int(file.parent.name)
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_a_lost_executor_changes_nothing(tmp_path: Path, edges: Path, blocks: int) -> None:
+    straight, lake = tmp_path / "straight", tmp_path / "lake"
+    assert submit("walks", straight, sets=made(straight, edges)).returncode == 0
+    sets, packed = made(lake, edges, f"graph.blocks={blocks}"), package(tmp_path / "walkgram.zip")
+    with cluster() as (address, workers):
+        where = ("--master", address, "--executor-memory", "512m", "--py-files", str(packed))
+        running = started("walks", lake, *where, sets=sets)
+        waited(lambda: shards(lake) if blocks == 1 else rounds(lake), 3 if blocks == 1 else 20, running)
+        lost = list(executors(workers))
+        assert len(lost) == 2
+        os.kill(lost[0], signal.SIGKILL)
+        assert running.wait(300) == 0
+    assert pq.read_table(lake / "walks").equals(pq.read_table(straight / "walks"))
+    assert len(list((lake / "walks").glob("part-*.parquet"))) == 30
