@@ -40,7 +40,7 @@ def starts(run: job.Run) -> Blocks:
     config, nodes = run.config.walks, run.blocks("graph", "nodes")
     if not config.starts:
         return nodes
-    table = sources.open_source(run.spark, config.starts, run.config.input, {"walks.starts_column": config.starts_column}).frame
+    table = sources.open_beside(run.spark, config.starts, run.config.input, {"walks.starts_column": config.starts_column}).frame
     chosen = run.scratch("starts")
     if not walks.starts(table, config.starts_column, run.read("vocabulary"), nodes, chosen).collect():
         raise InputError(f"walks.starts: {config.starts} has no rows: walks must start somewhere")

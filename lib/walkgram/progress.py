@@ -33,24 +33,30 @@ def shown(title: str, unit: str, count: Count, stream: TextIO | None = None) -> 
         first, drawn = None, False
         if ended.wait(PATIENCE):
             return
-        while True:
-            done, total = count()
-            first = done if first is None else first  # what an earlier run had done says nothing of the rate
-            if total:
-                line = tqdm.format_meter(
-                    done, total, time.monotonic() - started, ncols=width or 100, prefix=title, unit=f" {unit}", unit_scale=True,
-                    initial=min(first, done),
-                )  # fmt: skip
-                out.write(f"\r{line}\033[K" if terminal else f"{line}\n")
+        try:
+            while True:
+                done, total = count()
+                first = done if first is None else first  # what an earlier run had done says nothing of the rate
+                if total:
+                    line = tqdm.format_meter(
+                        done, total, time.monotonic() - started, ncols=width or 100, prefix=title, unit=f" {unit}",
+                        unit_scale=True, initial=min(first, done),
+                    )  # fmt: skip
+                    out.write(f"\r{line}\033[K" if terminal else f"{line}\n")
+                    out.flush()
+                    drawn = terminal
+                if ended.wait(pause):
+                    break
+        finally:
+            if drawn:
+                out.write("\r\033[K")
                 out.flush()
-                drawn = terminal
-            if ended.wait(pause):
-                break
-        if drawn:
-            out.write("\r\033[K")
-            out.flush()
 
-    thread = threading.Thread(target=watch, name="progress", daemon=True)
+    def quietly() -> None:
+        with contextlib.suppress(Exception):  # a count or a stream that fails ends the line, without a stack trace
+            watch()
+
+    thread = threading.Thread(target=quietly, name="progress", daemon=True)
     thread.start()
     try:
         yield

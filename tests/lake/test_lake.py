@@ -179,3 +179,33 @@ def test_tables_made_together_with_another_making_of_each_other_are_refused(tmp_
     with pytest.raises(LakeError, match=r"interactions was made together with another vocabulary .* run jobs/interactions\.py"):
         manifest.check_lineage(inputs, {})
     manifest.check_lineage({name: inputs[name] for name in ("vocabulary", "edges")}, {})
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("killed", [1, 3])
+def test_a_run_killed_while_it_commits_is_made_good_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: int, resume: bool
+) -> None:
+    def put_both(text: str) -> None:
+        with manifest.Transaction(str(tmp_path), mark(), ["edges", "losses"], resume) as out:
+            for table in ("edges", "losses"):
+                files.open_output(files.join(out.folder(table), "part"), text.encode())
+
+    put_both("first")
+    moves, real = [0], files.move
+
+    def move(source: str, target: str) -> None:
+        moves[0] += 1
+        if moves[0] == killed:
+            raise KeyboardInterrupt
+        real(source, target)
+
+    with monkeypatch.context() as kill:  # nothing after it is done
+        kill.setattr(files, "move", move)
+        kill.setattr(files, "remove", lambda _: None)
+        kill.setattr(manifest.Transaction, "roll_back", lambda *_: None)
+        with pytest.raises(KeyboardInterrupt):
+            put_both("second")
+    put_both("third")
+    assert [(tmp_path / t / "part").read_text() for t in ("edges", "losses")] == ["third", "third"]
+    assert not list((tmp_path / "_staging").iterdir())

@@ -97,9 +97,12 @@ class Transaction:
         for info in files.listed(parent):
             if info.base_name.startswith(f"{self.manifest.job}-"):
                 for former in files.listed(files.join(parent, info.base_name)):
+                    aside = files.join(parent, info.base_name, former.base_name)
                     place = files.join(self.root, former.base_name.removeprefix(FORMER))
-                    if former.base_name.startswith(FORMER) and not files.exists(place):
-                        files.move(files.join(parent, info.base_name, former.base_name), place)
+                    if former.base_name.startswith(FORMER) and files.exists(place):
+                        files.remove(aside)  # replaced already; a run that goes on needs the name
+                    elif former.base_name.startswith(FORMER):
+                        files.move(aside, place)
                 if not self.resume or not self.staging.endswith(f"/{info.base_name}"):
                     files.remove(files.join(parent, info.base_name))
         return self

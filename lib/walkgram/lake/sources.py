@@ -67,7 +67,7 @@ def open_edges(spark: SparkSession, place: str, config: Input) -> tuple[Source, 
 
 
 def open_beside(spark: SparkSession, place: str, config: Input, columns: Mapping[str, str]) -> Source:
-    """A table beside the edges: by its suffix where input.format says that the edges are an edge list."""
+    """A table beside the edges (nodes, items, starts): by its suffix where input.format says that they are an edge list."""
     by_suffix = config.model_copy(update={"format": "auto"}) if config.format == "edgelist" else config
     return open_source(spark, place, by_suffix, columns)
 
@@ -154,7 +154,9 @@ def data_files(place: str) -> list[fs.FileInfo]:
     system, path = files.resolve(place)
     info = system.get_file_info(path)
     if info.type == fs.FileType.NotFound:
-        raise InputError(f"{place}: no such file or folder: check input.path (and .interactions, .items, .nodes)")
+        raise InputError(
+            f"{place}: no such file or folder: check input.path (and .interactions, .items, .nodes) or walks.starts"
+        )
     if info.type == fs.FileType.File:
         if info.base_name[0] in "._":
             raise InputError(f"{place}: Spark leaves out files whose names begin with _ or a dot: rename it")
