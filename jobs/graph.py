@@ -1,5 +1,6 @@
 """edges -> graph: CSR rows with alias slots and an edge filter, as block files that the walkers map."""
 
+import math
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,7 @@ def run(run: job.Run) -> Mapping[str, Any]:
     config, n, directed = run.config.graph, run.rows("vocabulary"), bool(run.inputs["edges"].counts.get("directed", False))
     steps = run.rows("edges") * (1 if directed else 2)
     room = 1024 * config.block_gib or session.memory(run.spark) / 2
-    count = config.blocks or max(1, -(-int(graph.megabytes(n, steps, directed)) // max(1, int(room))))
+    count = min(n, config.blocks or max(1, math.ceil(graph.megabytes(n, steps, directed) / room)))
     among = count * max(1, -(-steps // (graph.PART * count)))
     made = run.scratch("parts")
     parts = graph.dealt(run.read("edges"), among, n, directed, made).collect()

@@ -16,18 +16,18 @@ from walkgram.stages import rounds, walks
 
 def run(run: job.Run) -> Mapping[str, Any]:
     """Walk from every start node, shard by shard, by either engine; count the visits."""
-    config, blocks = run.config.walks, run.inputs["graph"].counts["blocks"]
-    if biases(config.p, config.q).excess > 0 and not run.inputs["graph"].config["graph"]["way_back"]:
-        raise ConfigError(f"walks.p = {config.p} needs the edges' ways back: set graph.way_back = true")
+    config, made_by, blocks = run.config.walks, run.inputs["graph"], run.inputs["graph"].counts.get("blocks", 1)
+    if biases(config.p, config.q).excess > 0 and not made_by.config.get("graph", {}).get("way_back", True):
+        raise ConfigError(f"walks.p = {config.p} needs the ways back: set graph.way_back = true, run jobs/graph.py again")
     if config.engine == "memory" and blocks > 1:
         raise ConfigError(f"walks.engine = memory needs a graph of one block, this one has {blocks}: set graph.blocks = 1")
     found, graph, n, took = starts(run), run.blocks("graph"), run.rows("vocabulary"), 0
     plan = walks.Plan(config, len(found.open(0)["nodes"]), n)
     sink = run.shards("walks", walks.schema(n))
     if config.engine == "blocks" or blocks > 1:
-        made = [0, plan.total * config.walk_length]
-        run.measure = lambda: (made[0], made[1])
-        took = rounds.walk(run.tasks, plan, blocks, graph, found, run.rounds, sink, partial(made.__setitem__, 0))
+        steps = [0, plan.total * config.walk_length]
+        run.measure = lambda: (steps[0], steps[1])
+        took = rounds.walk(run.tasks, plan, blocks, graph, found, run.rounds, sink, partial(steps.__setitem__, 0))
     run.measure = lambda: (sink.count() * plan.total // plan.shards, plan.total)
     counts = walks.walk(run.tasks(plan.shards, 4 * run.cores), plan, graph, found, sink)
     nodes = run.write("tokens", walks.tokens(counts))
@@ -40,21 +40,21 @@ def starts(run: job.Run) -> Blocks:
     config, nodes = run.config.walks, run.blocks("graph", "nodes")
     if not config.starts:
         return nodes
-    table = sources.open_beside(run.spark, config.starts, run.config.input, {"walks.starts_column": config.starts_column}).frame
+    by_suffix, column = run.config.input.model_copy(update={"format": "auto"}), config.starts_column
+    table = sources.open_source(run.spark, config.starts, by_suffix, {"walks.starts_column": column}).frame
     chosen = run.scratch("starts")
-    if not walks.starts(table, config.starts_column, run.read("vocabulary"), nodes, chosen).collect():
+    if not walks.starts(table, column, run.read("vocabulary"), nodes, chosen).collect():
         raise InputError(f"walks.starts: {config.starts} has no rows: walks must start somewhere")
     return chosen
 
 
 def source(config: Config) -> dict[str, str]:
     """The fingerprint of the table of start nodes."""
-    return {config.walks.starts: sources.fingerprint(config.walks.starts)} if config.walks.starts else {}
+    return {place: sources.fingerprint(place) for place in [config.walks.starts] if place}
 
 
-JOB = job.Job(
-    "walks", __doc__, run, ("walks",), lambda _: ("vocabulary", "graph"), lambda _: ("walks", "tokens"), source, resumes=True
-)
+READS, WRITES = ("vocabulary", "graph"), ("walks", "tokens")
+JOB = job.Job("walks", __doc__, run, ("walks",), lambda _: READS, lambda _: WRITES, source, resumes=True)
 
 if __name__ == "__main__":
     sys.exit(job.main(JOB))

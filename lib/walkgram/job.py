@@ -72,7 +72,7 @@ def execute(
     started = time.monotonic()
     with Transaction(root, mark, tables, resume=job.resumes and not force) as out:
         run = Run(config, inputs, out, job.name, verbose, force)
-        with progress.shown(job.name, "tasks", run.counted):
+        with progress.shown(job.name, run.counted):
             out.counts = dict(job.run(run))
     for action in run.after:
         action()

@@ -21,8 +21,8 @@ Count = Callable[[], tuple[int, int]]
 
 
 @contextlib.contextmanager
-def shown(title: str, unit: str, count: Count, stream: TextIO | None = None) -> Iterator[None]:
-    """While the body runs, show count() = (done, total) of `unit` twice a second; a log gets a line each LOG_EVERY."""
+def shown(title: str, count: Count, stream: TextIO | None = None) -> Iterator[None]:
+    """While the body runs, show count() = (done, total) twice a second; a log gets a line each LOG_EVERY."""
     out = stream or sys.stderr
     ended = threading.Event()
     started = time.monotonic()
@@ -39,7 +39,7 @@ def shown(title: str, unit: str, count: Count, stream: TextIO | None = None) -> 
                 first = done if first is None else first  # what an earlier run had done says nothing of the rate
                 if total:
                     line = tqdm.format_meter(
-                        done, total, time.monotonic() - started, ncols=width or 100, prefix=title, unit=f" {unit}",
+                        done, total, time.monotonic() - started, ncols=width or 100, prefix=title, unit="",
                         unit_scale=True, initial=min(first, done),
                     )  # fmt: skip
                     out.write(f"\r{line}\033[K" if terminal else f"{line}\n")

@@ -37,7 +37,7 @@ def block(edges: tuple[np.ndarray, ...], n: int, number: int, count: int, direct
 
 def joined(several: list[Letters]) -> Letters:
     """Letters one behind the other."""
-    heads = [np.concatenate([getattr(s, name) for s in several]) for name in Letters._fields[:6]]
+    heads = [np.concatenate([getattr(s, name) for s in several]) for name in Letters._fields[:7]]
     ends, part_ends = (
         np.concatenate([[0], np.cumsum(np.concatenate([np.diff(getattr(s, name)) for s in several]))])
         for name in ("ends", "part_ends")
@@ -53,7 +53,7 @@ def chosen(whole: Letters, mask: np.ndarray) -> Letters:
     counts, part_counts = np.diff(whole.ends), np.diff(whole.part_ends)
     keep, keep_parts = np.repeat(mask, counts), np.repeat(mask, part_counts)
     return Letters(
-        *[a[mask] for a in whole[:6]], np.concatenate([[0], np.cumsum(counts[mask])]), whole.candidates[keep],
+        *[a[mask] for a in whole[:7]], np.concatenate([[0], np.cumsum(counts[mask])]), whole.candidates[keep],
         whole.shares[keep], np.concatenate([[0], np.cumsum(part_counts[mask])]), whole.parts[keep_parts],
     )  # fmt: skip
 
@@ -106,6 +106,19 @@ def test_walks_between_blocks_are_those_of_the_whole_graph(
         assert found == expected
         assert rounds <= 2 * length
         assert (sent <= 2 * np.array([len(w) for w in found])).all()
+
+
+@pytest.mark.parametrize(("p", "q"), [(1.0, 100.0), (1.0, 0.01), (1e-3, 1e-6), (50.0, 1e4)])
+def test_hubs_that_refuse_for_long_are_walked_alike(p: float, q: float) -> None:
+    n, length = 181, 8
+    ring = [(i, i % 180 + 1) for i in range(1, 181)]
+    ends = np.unique(np.sort([(0, i) for i in range(1, 181)] + ring, axis=1), axis=0)
+    edges = ends[:, 0], ends[:, 1], np.random.default_rng(4).exponential(size=len(ends)) + 0.1
+    rows = csr.build(np.append(*ends.T), np.append(*ends.T[::-1]), np.append(edges[2], edges[2]), 0, n, n)
+    starts, ids = np.arange(n), np.arange(300)
+    nodes, _ = walk.walks(walk.graph(*rows, True), starts[ids % n], ids, 9, p, q, length)
+    cut = [block(edges, n, b, 3, False) for b in range(3)]
+    assert walked(cut, letters.rule(p, q, length, 0.0, 0.0, 9), starts, ids)[0] == nodes.tolist()
 
 
 def test_portions_change_nothing() -> None:

@@ -145,8 +145,10 @@ class Walks(Section):
 
     num_walks: int = key(10, "walks that start at each node", "walks", ge=1)
     walk_length: int = key(80, "nodes of a walk, the start included", "nodes", ge=2, lt=2**24)
-    p: float = key(1.0, "return parameter: the bias towards the node before is 1/p", gt=0)
-    q: float = key(1.0, "in-out parameter: the bias towards nodes that are no neighbours of the node before is 1/q", gt=0)
+    p: float = key(1.0, "return parameter: the bias towards the node before is 1/p", ge=1e-100, le=1e100)
+    q: float = key(
+        1.0, "in-out parameter: the bias towards nodes that are no neighbours of the node before is 1/q", ge=1e-100, le=1e100
+    )
     seed: int = key(7, "seed; the walks depend on it and on nothing else", ge=0, lt=2**63)
     starts: str = key("", 'table (Parquet, or CSV with header) of the nodes that walks start at; "": every node')
     starts_column: str = key("item_id", "its column of ids", min_length=1)

@@ -3,7 +3,8 @@
 Block b of B holds the rows b, b + B, b + 2B, ... (`parts.py`). A walker at a node of another block goes there; one that must
 know whether its candidates are neighbours of a node before, whose row lies in another block, sends all of them there in
 one letter (walker-to-vertex query, KnightKing, Yang et al., SOSP 2019, section 5), and goes on from there: at most two
-letters a step. The draws, the rule and the arithmetic are those of `walk.py`, so the walks are the same.
+letters a step, as long as TRIES candidates are enough. The draws, the rule and the arithmetic are those of `walk.py`, so the
+walks are the same.
 """
 
 from typing import Any
@@ -36,9 +37,9 @@ def advance(
     widest, dtype = int(np.diff(block.indptr).max(initial=0)), block.indices.dtype
     wide = room + TRIES + 1 + widest
     space = Letters(
-        np.empty(room, np.int64), np.empty(room, np.int32), np.empty(room, dtype), np.empty(room, dtype),
-        np.empty(room, np.float32), np.empty(room, np.bool_), np.zeros(room + 1, np.int64), np.empty(wide, dtype),
-        np.empty(wide, np.float32), np.zeros(room + 1, np.int64), np.empty(room + widest, np.float64),
+        np.empty(room, np.int64), np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, dtype),
+        np.empty(room, dtype), np.empty(room, np.float32), np.empty(room, np.bool_), np.zeros(room + 1, np.int64),
+        np.empty(wide, dtype), np.empty(wide, np.float32), np.zeros(room + 1, np.int64), np.empty(room + widest, np.float64),
     )  # fmt: skip
     made = room + how.walk_length
     trail = Steps(np.empty(made, np.int64), np.empty(made, np.int32), np.empty(made, dtype))
@@ -47,7 +48,7 @@ def advance(
         used = np.zeros(4, np.int64)
         first = some(block, how, starts, letters, first, space, trail, used, room)
         m, c, d, s = used
-        heads: Any = [a[:m].copy() for a in space[:6]]
+        heads: Any = [a[:m].copy() for a in space[:7]]
         tails: Any = [space.ends[: m + 1], space.candidates[:c], space.shares[:c], space.part_ends[: m + 1], space.parts[:d]]
         out.append(Letters(*heads, *[a.copy() for a in tails]))
         steps.append(Steps(trail.walk[:s].copy(), trail.step[:s].copy(), trail.node[:s].copy()))
@@ -67,21 +68,22 @@ def some(block: Any, how: Any, starts: Any, letters: Any, first: int, out: Any, 
 @numba.njit(cache=True, nogil=True)
 def run(block: Any, how: Any, starts: Any, letters: Any, i: int, out: Any, steps: Any, used: Any) -> None:
     """Advance one walker until it ends or leaves."""
-    walk, step, share = letters.walk[i], letters.step[i], letters.share[i]
+    walk, step, share, tried = letters.walk[i], letters.step[i], letters.share[i], letters.attempt[i]
     at, before = letters.at[i], letters.before[i]
     of = hashing.stream(how.seed, walk)
     if letters.ends[i + 1] > letters.ends[i]:
         place = answered(block, how.bias, letters, i, of)
-        at, before, share = letters.candidates[place], at, letters.shares[place]
-        note(steps, used, walk, step, at)
-        step += 1
+        if place >= 0:
+            at, before, share, tried = letters.candidates[place], at, letters.shares[place], 0
+            note(steps, used, walk, step, at)
+            step += 1
     while step < how.walk_length:
         if at % block.among != block.number:
-            post(out, used, walk, step, at, before, share, False)
+            post(out, used, walk, step, tried, at, before, share, False)
             return
-        if how.stop > 0.0 and hashing.unit(hashing.bits(of, step, 0, STOP)) < how.stop:
+        if tried == 0 and how.stop > 0.0 and hashing.unit(hashing.bits(of, step, 0, STOP)) < how.stop:
             return
-        if how.restart > 0.0 and hashing.unit(hashing.bits(of, step, 0, RESTART)) < how.restart:
+        if tried == 0 and how.restart > 0.0 and hashing.unit(hashing.bits(of, step, 0, RESTART)) < how.restart:
             at, before = starts[walk % len(starts)], -1
         else:
             low, high = block.indptr[at // block.among], block.indptr[at // block.among + 1]
@@ -90,12 +92,12 @@ def run(block: Any, how: Any, starts: Any, letters: Any, i: int, out: Any, steps
             if how.plain or before < 0:
                 edge = candidate(block, of, step, 0, low, high)
             else:
-                edge = second(block, how.bias, of, step, before, share, low, high, out, used)
+                edge, tried = second(block, how.bias, of, step, tried, before, share, low, high, out, used)
                 if edge < 0:
-                    post(out, used, walk, step, at, before, share, edge == -1)
+                    post(out, used, walk, step, tried, at, before, share, edge == -1)
                     return
             share = block.back[edge] if len(block.back) > 0 else np.float32(0.0)
-            at, before = block.indices[edge], at
+            at, before, tried = block.indices[edge], at, 0
         note(steps, used, walk, step, at)
         step += 1
 
@@ -111,17 +113,22 @@ def candidate(block: Any, of: Any, step: int, attempt: int, low: int, high: int)
 
 
 @numba.njit(cache=True, nogil=True)
-def second(block: Any, bias: Any, of: Any, step: int, before: Any, share: Any, low: int, high: int, out: Any, used: Any) -> Any:
-    """The edge that a second-order step takes; else -1 or -2: the block of `before` must be asked for the candidates in `out`.
+def second(
+    block: Any, bias: Any, of: Any, step: int, tried: int, before: Any, share: Any, low: int, high: int, out: Any, used: Any
+) -> Any:
+    """(edge, tries made) of a second-order step; below 0: the block of `before` must be asked for the candidates in `out`.
 
-    -1: the last candidate is sure; -2: all tries were questions or refused, and the row follows them.
+    -1: the last candidate is sure; -2: the whole row follows the questions; -3: no answer may accept any, then go on trying.
     """
     s = np.float64(share) if len(block.back) > 0 else 1.0 / (high - low)
     fold = bias.excess * s / (bias.envelope + bias.excess * s)
     sure, most, wanted = min(bias.near, bias.far), max(bias.near, bias.far), bias.near > bias.far
     here, asked = before % block.among == block.number, used[CANDIDATES]
     first, last = (block.indptr[before // block.among], block.indptr[before // block.among + 1]) if here else (0, 0)
-    for attempt in range(TRIES):
+    limit = max(TRIES, high - low)
+    for attempt in range(tried, limit):
+        if used[CANDIDATES] - asked == TRIES:
+            return -3, attempt
         if bias.excess > 0.0 and hashing.unit(hashing.bits(of, step, attempt, RETURN)) < fold:
             edge = low + np.searchsorted(block.indices[low:high], before)
         else:
@@ -136,26 +143,26 @@ def second(block: Any, bias: Any, of: Any, step: int, before: Any, share: Any, l
                 if has_edge(block.indices, first, last, x) != wanted:
                     continue
         if used[CANDIDATES] == asked:
-            return edge
+            return edge, attempt
         ask(block, edge, out, used)
-        return -1
+        return -1, attempt
     if not here:
         for edge in range(low, high):
             ask(block, edge, out, used)
         parts = chances(block.slots, low, high)
         out.parts[used[PARTS] : used[PARTS] + len(parts)] = parts
         used[PARTS] += len(parts)
-        return -2
+        return -2, limit
     near = np.empty(high - low, np.bool_)
     for k in range(high - low):
         near[k] = has_edge(block.indices, first, last, block.indices[low + k])
-    u = hashing.unit(hashing.bits(of, step, TRIES, EXACT))
-    return low + pick(block.indices[low:high], chances(block.slots, low, high), near, before, bias, u)
+    u = hashing.unit(hashing.bits(of, step, limit, EXACT))
+    return low + pick(block.indices[low:high], chances(block.slots, low, high), near, before, bias, u), limit
 
 
 @numba.njit(cache=True, nogil=True)
 def answered(block: Any, bias: Any, letters: Any, i: int, of: Any) -> Any:
-    """The place of the candidate that a letter to this block, that of its node before, comes to."""
+    """The place of the candidate that a letter to this block, that of its node before, comes to; -1: none of them."""
     row = letters.before[i] // block.among
     low, high = block.indptr[row], block.indptr[row + 1]
     first, end = letters.ends[i], letters.ends[i + 1]
@@ -166,10 +173,12 @@ def answered(block: Any, bias: Any, letters: Any, i: int, of: Any) -> Any:
             return place
     if letters.sure[i]:
         return end - 1
+    if len(parts) == 0:
+        return -1
     near = np.empty(len(parts), np.bool_)
     for k in range(len(parts)):
         near[k] = has_edge(block.indices, low, high, letters.candidates[questions + k])
-    u = hashing.unit(hashing.bits(of, letters.step[i], TRIES, EXACT))
+    u = hashing.unit(hashing.bits(of, letters.step[i], letters.attempt[i], EXACT))
     return questions + pick(letters.candidates[questions:end], parts, near, letters.before[i], bias, u)
 
 
@@ -182,10 +191,11 @@ def ask(block: Any, edge: int, out: Any, used: Any) -> None:
 
 
 @numba.njit(inline="always", cache=True)
-def post(out: Any, used: Any, walk: int, step: int, at: Any, before: Any, share: Any, sure: bool) -> None:
+def post(out: Any, used: Any, walk: int, step: int, tried: int, at: Any, before: Any, share: Any, sure: bool) -> None:
     """Add a letter, with the candidates since the last one."""
     k = used[LETTERS]
-    out.walk[k], out.step[k], out.at[k], out.before[k], out.share[k], out.sure[k] = walk, step, at, before, share, sure
+    out.walk[k], out.step[k], out.attempt[k], out.at[k], out.before[k] = walk, step, tried, at, before
+    out.share[k], out.sure[k] = share, sure
     out.ends[k + 1], out.part_ends[k + 1] = used[CANDIDATES], used[PARTS]
     used[LETTERS] += 1
 

@@ -158,11 +158,20 @@ def fold_back(
 def settle(
     indptr: Any, indices: Any, slots: Any, streams: Any, walkers: Any, at: Any, before: Any, bias: Biases, step: int,
     attempt: int, chosen: Any, edge: Any,
-) -> None:  # fmt: skip
-    """Choose by inversion of the exact probabilities, the weights taken back from the alias slots. O(degree log degree)."""
+) -> int:  # fmt: skip
+    """Choose by the exact probabilities for those walkers who have tried as often as their row is long.
+
+    Returns how many are left at the front of `walkers`. By inversion, the weights taken back from the alias slots:
+    O(degree log degree).
+    """
     coins = counted(step, attempt, EXACT)
+    left = 0
     for i in walkers:
         low, high, last = indptr[at[i]], indptr[at[i] + 1], before[i]
+        if high - low > attempt:
+            walkers[left] = i
+            left += 1
+            continue
         near = np.empty(high - low, np.bool_)
         for k in range(high - low):
             near[k] = has_edge(indices, indptr[last], indptr[last + 1], indices[low + k])
@@ -170,6 +179,7 @@ def settle(
         place = pick(indices[low:high], parts, near, last, bias, hashing.unit(hashing.mix(streams[i] ^ coins)))
         edge[i] = U64(low + place)
         chosen[i] = indices[low + place]
+    return left
 
 
 @numba.njit(cache=True, nogil=True)

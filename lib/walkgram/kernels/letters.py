@@ -35,15 +35,18 @@ class Rule(NamedTuple):
 class Letters(NamedTuple):
     """Walkers on their way, m of them.
 
-    walk (m,) int64 ids; step (m,) int32, the node to be chosen; at, before (m,): the last nodes, before < 0 where the step is
-    by weight alone; share (m,) float32 of the edge at -> before. A letter with candidates goes to the block of `before`:
+    walk (m,) int64 ids; step (m,) int32, the node to be chosen; attempt (m,) int32, the tries made for it; at, before (m,):
+    the last nodes, before < 0 where the step is by weight alone; share (m,) float32 of the edge at -> before. A letter with
+    candidates goes to the block of `before`:
     candidates[ends[i]:ends[i + 1]] are asked for in turn, the first one that the answer accepts is taken; the last is `sure`
     if the others fail, or, where parts[part_ends[i]:part_ends[i + 1]] is not empty, the last ones are the whole row of `at`,
-    to choose from by the exact rule. shares: of the edges candidate -> at. Other letters go to the block of `at`.
+    to choose from by the exact rule; else the walker goes back for further tries. shares: of the edges candidate -> at. Other
+    letters go to the block of `at`.
     """
 
     walk: NDArray[np.int64]
     step: NDArray[np.int32]
+    attempt: NDArray[np.int32]
     at: NDArray[np.integer[Any]]
     before: NDArray[np.integer[Any]]
     share: NDArray[np.float32]
@@ -74,6 +77,7 @@ def departures(walk_ids: NDArray[np.int64], starts: NDArray[np.integer[Any]]) ->
     none, zeros = np.empty(0, dtype), np.zeros(m + 1, np.int64)
     steps = Steps(walk_ids, np.zeros(m, np.int32), starts)
     return Letters(
-        walk_ids, np.ones(m, np.int32), starts, np.full(m, -1, dtype), np.zeros(m, np.float32), np.zeros(m, np.bool_),
+        walk_ids, np.ones(m, np.int32), np.zeros(m, np.int32),
+        starts, np.full(m, -1, dtype), np.zeros(m, np.float32), np.zeros(m, np.bool_),
         zeros, none, np.empty(0, np.float32), zeros, np.empty(0, np.float64),
     ), steps  # fmt: skip

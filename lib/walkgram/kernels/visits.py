@@ -24,8 +24,12 @@ def add(values: Any, visits: Any) -> None:
 
 
 @numba.njit(cache=True)
-def place(rows: Any, steps: Any, values: Any, nodes: Any, lengths: Any) -> None:
-    """nodes[row, step] = value for each step that a walk has made, in any order; lengths[row] counts them."""
+def place(rows: Any, steps: Any, values: Any, nodes: Any, lengths: Any, last: Any) -> None:
+    """nodes[row, step] = value for each step that a walk has made, in any order.
+
+    lengths[row] counts them, last[row] is the furthest: one less, when all are there.
+    """
     for i in range(len(rows)):
         nodes[rows[i], steps[i]] = values[i]
         lengths[rows[i]] += 1
+        last[rows[i]] = max(last[rows[i]], steps[i])

@@ -34,7 +34,7 @@ from walkgram.kernels.transition import Biases, biases
 
 __all__ = ["Graph", "graph", "walks"]
 
-TRIES = 64  # then the step is drawn from the exact probabilities: the same law, at the cost of the whole row
+TRIES = 64  # or as many as the row is long; then the step is drawn from the exact probabilities, at the cost of the row
 U64 = np.uint64
 
 
@@ -154,9 +154,9 @@ def second_order(
                 propose(indptr, indices, slots, streams, firsts, moved - left, low, degree, shared, drawn, edge, chosen, coin)
                 fresh[firsts] = False
             while left > 0:
-                if attempt == TRIES:
-                    settle(indptr, indices, slots, streams, pending[:left], at, before, bias, step, attempt, chosen, edge)
-                    break
+                if attempt >= TRIES:
+                    walkers = pending[:left]
+                    left = settle(indptr, indices, slots, streams, walkers, at, before, bias, step, attempt, chosen, edge)
                 if bias.excess > 0.0:
                     returns = counted(step, attempt, RETURN)
                     left = go_back(streams, pending, left, before, fold, returns, drawn, chosen, edge)

@@ -65,7 +65,7 @@ class Blocks:
         """A local folder that becomes the block once its files are written."""
         with tempfile.TemporaryDirectory(prefix="walkgram-") as scratch:
             local = files.local_path(self.folder)
-            place = Path(scratch) if local is None else local / f".block-{uuid.uuid4().hex}"
+            place = Path(scratch) if local is None else local.parent / f".block-{uuid.uuid4().hex}"
             place.mkdir(parents=True, exist_ok=True)
             try:
                 yield place
@@ -76,6 +76,7 @@ class Blocks:
                 system, path = files.resolve(files.join(self.folder, block_name(number)))
                 fs.copy_files(str(place), path, destination_filesystem=system)
                 return
+            local.mkdir(parents=True, exist_ok=True)
             try:
                 place.rename(local / block_name(number))
             except OSError:

@@ -22,6 +22,7 @@ __all__ = [
     "open_input",
     "open_output",
     "remove",
+    "renames",
     "resolve",
     "spark_uri",
     "text",
@@ -99,21 +100,20 @@ def whole(final: str, aside: str) -> Iterator[tuple[fs.FileSystem, str]]:
     """
     system, path = resolve(final)
     local = isinstance(system, fs.LocalFileSystem)
-    renames = local or system.type_name in ("hdfs", "viewfs")
-    place = f"{resolve(aside)[1]}/{uuid.uuid4().hex}" if renames else path
+    place = f"{resolve(aside)[1]}/{uuid.uuid4().hex}" if renames(final) else path
     for file in (place, path):
         system.create_dir(file.rpartition("/")[0], recursive=True)
     try:
         yield system, place
     except BaseException:
-        if renames and system.get_file_info(place).type == fs.FileType.File:
+        if place != path and system.get_file_info(place).type == fs.FileType.File:
             system.delete_file(place)
         raise
     if local:
         Path(place).replace(path)
-    elif renames and exists(final):
+    elif place != path and exists(final):
         system.delete_file(place)  # another attempt, with the same bytes, was first
-    elif renames:
+    elif place != path:
         system.move(place, path)
 
 
@@ -154,11 +154,17 @@ def move(source: str, target: str) -> None:
     system, path = resolve(source)
     _, new = resolve(target)
     system.create_dir(new.rpartition("/")[0], recursive=True)
-    if isinstance(system, fs.LocalFileSystem) or system.type_name in ("hdfs", "viewfs"):
+    if renames(source):
         system.move(path, new)
         return
     fs.copy_files(path, new, source_filesystem=system, destination_filesystem=system)
     system.delete_dir(path)
+
+
+def renames(uri: str) -> bool:
+    """Whether the file system of a place renames a folder in one step; object stores copy."""
+    system, _ = resolve(uri)
+    return isinstance(system, fs.LocalFileSystem) or system.type_name in ("hdfs", "viewfs")
 
 
 def check_output(uri: str) -> None:

@@ -143,8 +143,12 @@ class Transaction:
                 if files.exists(place):
                     files.move(place, files.join(self.staging, FORMER + table))
                 moved.append(table)
-                files.move(self.folder(table), place)
-                files.open_output(files.join(place, MANIFEST), text)
+                if files.renames(place):  # the manifest comes with its table, in one step
+                    files.open_output(files.join(self.folder(table), MANIFEST), text)
+                    files.move(self.folder(table), place)
+                else:
+                    files.move(self.folder(table), place)
+                    files.open_output(files.join(place, MANIFEST), text)
         except BaseException:
             self.roll_back(moved)
             raise

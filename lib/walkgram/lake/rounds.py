@@ -28,8 +28,16 @@ class Rounds:
         return files.join(self.folder, f"round-{number:08d}", f"{sender:05d}.arrow")
 
     def has(self, number: int, sender: int) -> bool:
-        """Whether a sender is done with a round."""
-        return files.exists(self.place(number, sender))
+        """Whether a sender is done with a round; what a crash of the machine left of its file is removed."""
+        if not files.exists(self.place(number, sender)):
+            return False
+        try:
+            with self._opened(number, sender):
+                return True
+        except pa.ArrowInvalid:
+            system, path = files.resolve(self.place(number, sender))
+            system.delete_file(path)
+            return False
 
     def write(self, number: int, sender: int, batches: Sequence[pa.RecordBatch]) -> None:
         """Write what a sender has for the receivers 0, 1, ... in a round."""

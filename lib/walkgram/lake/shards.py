@@ -29,8 +29,16 @@ class Shards:
         return files.join(self.folder, f"part-{number:05d}.parquet")
 
     def has(self, number: int) -> bool:
-        """Whether a shard is there; it is then whole."""
-        return files.exists(self.place(number))
+        """Whether a shard is there and whole; what a crash of the machine left of one is removed."""
+        system, path = files.resolve(self.place(number))
+        if not files.exists(self.place(number)):
+            return False
+        try:
+            with pq.ParquetFile(path, filesystem=system):
+                return True
+        except pa.ArrowInvalid:
+            system.delete_file(path)
+            return False
 
     def count(self) -> int:
         """How many shards are there."""

@@ -14,16 +14,18 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
+from walkgram.errors import LakeError
 from walkgram.kernels import csr, records, visits
 from walkgram.kernels.advance import advance
 from walkgram.kernels.letters import Block, Letters, Steps, departures, rule
+from walkgram.kernels.walk import TRIES
 from walkgram.stages.contract import BlockStore, RoundStore, ShardStore, packed
 from walkgram.stages.walks import Plan, Visits
 from walkgram.stages.workers import keep_archives
 
 __all__ = ["Engine", "walk"]
 
-WALKERS = 1 << 24  # under way at once for each block: about 1 GB in its task, and on the lake
+WALKERS = 1 << 23  # under way at once for each block: about 1 GB in its task, half of it on the lake
 SENT = "letters long, steps long"
 Table = list[pa.RecordBatch]
 
@@ -102,13 +104,15 @@ class Engine:
         """The row groups of a shard, as `stages.walks` cuts them."""
         ids = self.plan.ids(self.wave[shard])
         nodes = np.zeros((len(ids), self.plan.config.walk_length), csr.index_type(self.plan.n))
-        lengths = np.zeros(len(ids), np.int64)
+        lengths, last = np.zeros(len(ids), np.int64), np.full(len(ids), -1, np.int64)
         for number in range(rounds):
             for sender in range(self.count):
                 batch = self.steps.read(number, sender, shard)
                 columns = (batch[name].to_numpy() for name in ("walk", "step", "node"))
                 walk, step, node = columns
-                visits.place(walk - ids.start, step, node, nodes, lengths)
+                visits.place(walk - ids.start, step, node, nodes, lengths, last)
+        if (last + 1 != lengths).any():
+            raise LakeError("the rounds of walks do not fit together: run jobs/walks.py with --force")
         for group in self.plan.groups(self.wave[shard]):
             part = slice(group[0] - ids.start, group[-1] + 1 - ids.start)
             yield Visits(self.plan.n).row_group(group, nodes[part], lengths[part])
@@ -122,11 +126,13 @@ def walk(
 
     tasks(k): a DataFrame of k tasks; mail(name): where rounds lie; tell(steps): called with the steps made so far.
     """
-    size = max(1, WALKERS * count * plan.shards // plan.total)
+    questions = max(plan.config.q, 1 / plan.config.q)  # that a letter may have to ask
+    size = max(1, int(WALKERS * count * plan.shards / plan.total / max(1.0, min(questions, TRIES) / 8)))
     rounds, steps = 0, 0
     for first in range(0, plan.shards, size):
         wave = range(first, min(first + size, plan.shards))
-        engine = Engine(plan, wave, count, graph, starts, mail(f"letters-{first}"), mail(f"steps-{first}"))
+        letters, trail = (mail(f"{what}-{first}-of-{count}") for what in ("letters", "steps"))
+        engine = Engine(plan, wave, count, graph, starts, letters, trail)
         if not all(sink.has(shard) for shard in wave):
             number = engine.letters.latest(count)
             steps += sum(engine.steps.rows(n, sender) for n in range(number + 1) for sender in range(count))
@@ -172,7 +178,7 @@ def of_steps(steps: Steps) -> pa.RecordBatch:
 
 def of_letters(letters: Letters) -> pa.RecordBatch:
     """Letters as rows."""
-    heads = {name: pa.array(getattr(letters, name)) for name in Letters._fields[:6]}
+    heads = {name: pa.array(getattr(letters, name)) for name in Letters._fields[:7]}
     lists = {
         name: pa.LargeListArray.from_arrays(pa.array(ends), pa.array(getattr(letters, name)))
         for name, ends in (("candidates", letters.ends), ("shares", letters.ends), ("parts", letters.part_ends))
@@ -182,7 +188,7 @@ def of_letters(letters: Letters) -> pa.RecordBatch:
 
 def to_letters(rows: pa.RecordBatch) -> Letters:
     """Letters from rows."""
-    heads: Any = [rows[name].to_numpy(zero_copy_only=False) for name in Letters._fields[:6]]
+    heads: Any = [rows[name].to_numpy(zero_copy_only=False) for name in Letters._fields[:7]]
     ends, part_ends = (
         np.concatenate([[0], np.cumsum(rows[name].value_lengths().to_numpy(zero_copy_only=False))]).astype(np.int64)
         for name in ("candidates", "parts")

@@ -7,12 +7,14 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from walkgram import tables
 from walkgram.config.schema import Walks
 from walkgram.errors import InputError
 from walkgram.kernels import records, visits
 from walkgram.kernels.walk import Graph, walks
+from walkgram.stages.columns import quoted, read_id
 from walkgram.stages.contract import BlockStore, ShardStore, conform, packed
 from walkgram.stages.workers import keep_archives
 
@@ -137,10 +139,9 @@ def starts(table: DataFrame, column: str, vocabulary: DataFrame, graph: BlockSto
     table: ids in `column`, repeated or not. graph: block 0 holds `nodes`, those with an edge. Raises `InputError` inside the
     task for a null id and for one that is not in the graph; an empty table gives no row. One task holds all starts.
     """
-    given = F.col("`" + column.replace("`", "``") + "`")
-    ids = table.select(
-        given.cast("string").alias("text"), given.try_cast(vocabulary.schema["item_id"].dataType).alias("item_id")
-    )
+    given, text = quoted(column), isinstance(table.schema[column].dataType, T.StringType)
+    value = (given if text else read_id(table, column, False)[0]).try_cast(vocabulary.schema["item_id"].dataType)
+    ids = table.select(given.cast("string").alias("text"), value.alias("item_id"))
     found = ids.distinct().join(vocabulary.select("item_id", "index"), on="item_id", how="left").select("text", "index")
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
