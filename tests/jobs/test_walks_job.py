@@ -146,7 +146,7 @@ def test_a_graph_without_ways_back_is_for_walks_that_need_none(
     assert job("walks", *plain) == 0
     expected = bytes_of(lake)
     assert job("graph", *arguments(lake, "graph.way_back=false")) == 0
-    refused("walks.p = 0.5 needs the edges' ways back: set graph.way_back = true", "walks", lake)
+    refused("walks.p = 0.5 needs the ways back: set graph.way_back = true, run jobs/graph.py again", "walks", lake)
     assert job("walks", *plain, "--force") == 0
     assert bytes_of(lake) == expected
 

@@ -66,7 +66,8 @@ class Blocks:
         with tempfile.TemporaryDirectory(prefix="walkgram-") as scratch:
             local = files.local_path(self.folder)
             place = Path(scratch) if local is None else local.parent / f".block-{uuid.uuid4().hex}"
-            place.mkdir(parents=True, exist_ok=True)
+            for folder in (place, local or place):
+                folder.mkdir(parents=True, exist_ok=True)
             try:
                 yield place
             except BaseException:
@@ -76,7 +77,6 @@ class Blocks:
                 system, path = files.resolve(files.join(self.folder, block_name(number)))
                 fs.copy_files(str(place), path, destination_filesystem=system)
                 return
-            local.mkdir(parents=True, exist_ok=True)
             try:
                 place.rename(local / block_name(number))
             except OSError:
