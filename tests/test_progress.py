@@ -90,7 +90,7 @@ def test_what_an_earlier_run_had_done_is_not_in_the_rate(monkeypatch: pytest.Mon
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     first, second = shown(False, lambda: (next(done), 100), 2).splitlines()[:2]
     assert "60.0/100 [00:10<?, ?/s]" in first
-    assert "80.0/100 [00:20<00:20, 1.00 nodes/s]" in second
+    assert "80.0/100 [00:20<00:20, 1.00/s]" in second
 
 
 @pytest.mark.parametrize("good", [0, 2])
@@ -110,7 +110,7 @@ def test_a_count_that_fails_ends_the_line_and_nothing_else(
     with progress.shown("walks", count, stream):
         wait(lambda: len(asked) > good)
     assert stream.getvalue().count("/s]") == good
-    assert stream.getvalue() == "" or stream.getvalue().endswith("\r\033[K" if terminal else "nodes/s]\n")
+    assert stream.getvalue() == "" or stream.getvalue().endswith("\r\033[K" if terminal else "/s]\n")
     assert capsys.readouterr().err == ""
 
 

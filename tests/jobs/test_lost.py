@@ -84,14 +84,14 @@ def test_a_killed_job_goes_on_from_what_was_done(tmp_path: Path, edges: Path, bl
 
 
 def executors(workers: list[int]) -> Iterator[int]:
-    """The process ids of the executors that the workers have started."""
+    """The process ids of the executors that the workers have started, each in its worker's session."""
     for file in Path("/proc").glob("[0-9]*/stat"):
         try:
-            parent = int(file.read_text().rpartition(")")[2].split()[1])
+            session = int(file.read_text().rpartition(")")[2].split()[3])
             line = (file.parent / "cmdline").read_text()
         except OSError:
             continue
-        if parent in workers and "CoarseGrainedExecutorBackend" in line:
+        if session in workers and "CoarseGrainedExecutorBackend" in line:
             yield int(file.parent.name)
 
 
