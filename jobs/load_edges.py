@@ -30,14 +30,11 @@ def run(run: job.Run) -> Mapping[str, Any]:
     if place.items:
         side = sources.open_beside(run.spark, place.items, config, items.needed(config.item_columns)).frame
         run.write("items", items.items(side, config.item_columns, ids))
-    duplicates = found["rows"] - found["bad"] - sums["edges"]
-    counts = {"rows read": found["rows"], "bad rows": found["bad"], "duplicates": duplicates, **sums, "nodes": count}
-    none = f"1 for each row, as there is no column {config.edge_columns.weight!r}"
-    return (
-        counts
-        | ({"weights": none} if config.edge_columns.weight and not columns.weight else {})
-        | {"ids": ids.typeName(), "directed": directed}
-    )
+    counts: dict[str, Any] = {"rows read": found["rows"], "bad rows": found["bad"]}
+    counts |= {"duplicates": found["rows"] - found["bad"] - sums["edges"], **sums, "nodes": count}
+    if config.edge_columns.weight and not columns.weight:
+        counts["weights"] = f"1 for each row, as there is no column {config.edge_columns.weight!r}"
+    return counts | {"ids": ids.typeName(), "directed": directed}
 
 
 def read_nodes(run: job.Run, place: str) -> DataFrame:

@@ -118,27 +118,34 @@ def test_a_bare_path_is_local_and_other_places_are_uris(tmp_path: Path) -> None:
         files.resolve("nothing://x/y")
 
 
-@pytest.mark.parametrize("broken", [1, 2, 3, 4])
-def test_a_commit_that_breaks_off_brings_the_former_tables_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: int
-) -> None:
-    def put_both(text: str) -> None:
-        with manifest.Transaction(str(tmp_path), mark(), ["edges", "losses"]) as out:
-            for table in ("edges", "losses"):
-                files.open_output(files.join(out.folder(table), "part"), text.encode())
+def put_both(root: Path, text: str, resume: bool = False) -> None:
+    """Write two tables in one transaction."""
+    with manifest.Transaction(str(root), mark(), ["edges", "losses"], resume) as out:
+        for table in ("edges", "losses"):
+            files.open_output(files.join(out.folder(table), "part"), text.encode())
 
-    put_both("first")
+
+def break_off(patch: pytest.MonkeyPatch, at: int) -> None:
+    """Interrupt the `at`-th rename, before it is done."""
     moves, real = [0], files.move
 
     def move(source: str, target: str) -> None:
         moves[0] += 1
-        if moves[0] == broken:
+        if moves[0] == at:
             raise KeyboardInterrupt
         real(source, target)
 
-    monkeypatch.setattr(files, "move", move)
+    patch.setattr(files, "move", move)
+
+
+@pytest.mark.parametrize("broken", [1, 2, 3, 4])
+def test_a_commit_that_breaks_off_brings_the_former_tables_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: int
+) -> None:
+    put_both(tmp_path, "first")
+    break_off(monkeypatch, broken)
     with pytest.raises(KeyboardInterrupt):
-        put_both("second")
+        put_both(tmp_path, "second")
     assert [(tmp_path / t / "part").read_text() for t in ("edges", "losses")] == ["first", "first"]
     assert manifest.read(str(tmp_path), "edges") is not None
 
@@ -186,26 +193,13 @@ def test_tables_made_together_with_another_making_of_each_other_are_refused(tmp_
 def test_a_run_killed_while_it_commits_is_made_good_by_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: int, resume: bool
 ) -> None:
-    def put_both(text: str) -> None:
-        with manifest.Transaction(str(tmp_path), mark(), ["edges", "losses"], resume) as out:
-            for table in ("edges", "losses"):
-                files.open_output(files.join(out.folder(table), "part"), text.encode())
-
-    put_both("first")
-    moves, real = [0], files.move
-
-    def move(source: str, target: str) -> None:
-        moves[0] += 1
-        if moves[0] == killed:
-            raise KeyboardInterrupt
-        real(source, target)
-
+    put_both(tmp_path, "first", resume)
     with monkeypatch.context() as kill:  # nothing after it is done
-        kill.setattr(files, "move", move)
+        break_off(kill, killed)
         kill.setattr(files, "remove", lambda _: None)
         kill.setattr(manifest.Transaction, "roll_back", lambda *_: None)
         with pytest.raises(KeyboardInterrupt):
-            put_both("second")
-    put_both("third")
+            put_both(tmp_path, "second", resume)
+    put_both(tmp_path, "third", resume)
     assert [(tmp_path / t / "part").read_text() for t in ("edges", "losses")] == ["third", "third"]
     assert not list((tmp_path / "_staging").iterdir())

@@ -1,4 +1,4 @@
-"""The second order's part of a try: is the candidate accepted? By coin, edge words, search, or the exact law."""
+"""The second order's part of a try: is the candidate accepted? By coin, edge filter, search, or the exact law."""
 
 from typing import Any
 

@@ -3,13 +3,16 @@
 A reader gives two columns: the value, null where there is none, and what is wrong with it, null where nothing is.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from walkgram.errors import InputError
 
-__all__ = ["describe", "no_fault", "odd", "quoted", "read_id", "read_number", "torn"]
+__all__ = ["check_rows", "describe", "no_fault", "odd", "quoted", "read_id", "read_number", "torn"]
 
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"  # Spark would also take "5d"
 EXACT = 2**53  # a double above is no longer a certain whole number
@@ -76,3 +79,17 @@ def read_number(frame: DataFrame, name: str, into: str, plural: str, key: str) -
     value = text if isinstance(kind, T.StringType) else raw.cast(into)
     fault = F.when(raw.isNotNull() & (value.isNull() | F.isnan(value) | (F.abs(value) == float("inf"))), describe(name, raw))
     return value, fault
+
+
+def check_rows(found: Mapping[str, Any], place: str, bad_rows: str) -> None:
+    """Raise `InputError` where a census found no rows, or bad ones that are not to be dropped.
+
+    found: `rows`, `bad`, and the `example` of a bad one.
+    """
+    if found["rows"] == 0:
+        raise InputError(f"{place}: the table has no rows")
+    if found["bad"] and bad_rows == "fail":
+        raise InputError(
+            f"{place}: {found['example']}, and {found['bad']:,} of {found['rows']:,} rows cannot be used: "
+            'mend the source, or set input.bad_rows = "drop" to leave such rows out'
+        )

@@ -13,7 +13,7 @@ from pyspark.sql import types as T
 
 from walkgram.config.schema import EdgeColumns
 from walkgram.errors import InputError
-from walkgram.stages.columns import describe, no_fault, odd, quoted, read_id, read_number, torn
+from walkgram.stages.columns import check_rows, describe, no_fault, odd, quoted, read_id, read_number, torn
 from walkgram.stages.contract import conform
 
 __all__ = ["census", "check", "check_sums", "counted", "id_type", "indexed", "known", "nodes", "summed", "typed"]
@@ -87,13 +87,7 @@ def census(rows: DataFrame) -> dict[str, Any]:
 
 def check(found: Mapping[str, Any], place: str, bad_rows: str) -> None:
     """Raise `InputError` for a table that is empty, has bad rows where they are not dropped, or nothing else."""
-    if found["rows"] == 0:
-        raise InputError(f"{place}: the table has no rows")
-    if found["bad"] and bad_rows == "fail":
-        raise InputError(
-            f"{place}: {found['example']}, and {found['bad']:,} of {found['rows']:,} rows cannot be used: "
-            'mend the source, or set input.bad_rows = "drop" to leave such rows out'
-        )
+    check_rows(found, place, bad_rows)
     if found["bad"] == found["rows"]:
         raise InputError(f"{place}: none of {found['rows']:,} rows can be used: {found['example']}")
 

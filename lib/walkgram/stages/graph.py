@@ -160,16 +160,15 @@ def assemble(
     indices, slots, back = (made[name] for name in ("indices", "slots", "back"))
     totals = source.open(among)
     for first, block in opened.items():
-        place = (block["indptr"], first, stride, indptr)
-        parts.spread(place[0], block["indices"], *place[1:], indices)
+        columns = [(block["indices"], indices)]
         if len(slots):
             own = block["slots"] if len(block["slots"]) else csr.whole_slots(block["indptr"])
-            for column in (0, 1):
-                parts.spread(place[0], own[:, column], *place[1:], slots[:, column])
+            columns += [(own[:, 0], slots[:, 0]), (own[:, 1], slots[:, 1])]
         if len(back):
             reverse = block["back"] if directed else block["weights"]
-            shares = ways.shares(block["indices"], reverse, totals["largest"], totals["totals"])
-            parts.spread(place[0], shares, *place[1:], back)
+            columns.append((ways.shares(block["indices"], reverse, totals["largest"], totals["totals"]), back))
+        for source_column, column in columns:
+            parts.spread(block["indptr"], source_column, first, stride, indptr, column)
     words = edge_filter.build(indptr, indices, not directed) if count == 1 else np.empty(0, np.uint64)
     new("filter", np.uint64, len(words))[:] = words
     new("symmetric", np.bool_, 1)[:] = not directed

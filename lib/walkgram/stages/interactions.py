@@ -13,7 +13,7 @@ from pyspark.sql import types as T
 
 from walkgram.config.schema import Columns
 from walkgram.errors import InputError
-from walkgram.stages.columns import describe, no_fault, odd, quoted, read_id, read_number, torn
+from walkgram.stages.columns import check_rows, describe, no_fault, odd, quoted, read_id, read_number, torn
 from walkgram.stages.contract import conform
 
 __all__ = ["census", "check", "kept", "latest", "needed", "tally", "typed", "usable"]
@@ -103,13 +103,7 @@ def census(rows: DataFrame) -> dict[str, Any]:
 
 def check(found: Mapping[str, Any], place: str, columns: Columns, bad_rows: str) -> None:
     """Raise `InputError` for a table that cannot be used: empty, ids null throughout, bad rows where they are not dropped."""
-    if found["rows"] == 0:
-        raise InputError(f"{place}: the table has no rows")
-    if found["bad"] and bad_rows == "fail":
-        raise InputError(
-            f"{place}: {found['example']}, and {found['bad']:,} of {found['rows']:,} rows cannot be used: "
-            'mend the source, or set input.bad_rows = "drop" to leave such rows out'
-        )
+    check_rows(found, place, bad_rows)
     for count, name in ((found["null_users"], columns.user_id), (found["null_items"], columns.item_id)):
         if count == found["rows"]:
             raise InputError(f"{place}: column {name!r} is null in every row: name the column of ids in input.columns")

@@ -61,8 +61,8 @@ class Engine:
         arrays, own, starts = records.arrays(self.graph.open(block)), self.plan.config, self.starts.open(0)["nodes"]
         mapped = Block(arrays["indptr"], arrays["indices"], arrays["slots"], arrays["back"], block, self.count)
         how = rule(own.p, own.q, own.walk_length, own.restart, own.stop, own.seed)
-        letters: Table = [of_letters(departures(*nobody(self.plan.n))[0])]
-        steps: Table = [of_steps(departures(*nobody(self.plan.n))[1])]
+        no_letters, no_steps = departures(np.empty(0, np.int64), np.empty(0, csr.index_type(self.plan.n)))
+        letters, steps = [of_letters(no_letters)], [of_steps(no_steps)]  # so that the columns are known where nobody goes
         for waiting in self.departing(block, starts, steps) if number == 0 else self.arriving(number, block):
             made, trail = advance(mapped, how, starts, waiting)
             letters += map(of_letters, made)
@@ -108,8 +108,7 @@ class Engine:
         for number in range(rounds):
             for sender in range(self.count):
                 batch = self.steps.read(number, sender, shard)
-                columns = (batch[name].to_numpy() for name in ("walk", "step", "node"))
-                walk, step, node = columns
+                walk, step, node = (batch[name].to_numpy() for name in Steps._fields)
                 visits.place(walk - ids.start, step, node, nodes, lengths, last)
         if (last + 1 != lengths).any():
             raise LakeError("the rounds of walks do not fit together: run jobs/walks.py with --force")
@@ -148,11 +147,6 @@ def walk(
         engine.letters.remove()
         engine.steps.remove()
     return rounds
-
-
-def nobody(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """No walkers."""
-    return np.empty(0, np.int64), np.empty(0, csr.index_type(n))
 
 
 def dealt(tables: Table, receiver: Callable[[pa.Table], np.ndarray], receivers: int) -> Sequence[pa.RecordBatch]:
