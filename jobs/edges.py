@@ -5,34 +5,42 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from walkgram import job
+from walkgram import job, tables
 from walkgram.errors import InputError
+from walkgram.lake.shards import Shards
 from walkgram.stages import edges, pairs
 
 
 def run(run: job.Run) -> Mapping[str, Any]:
     """Weigh and cut, straight from the counts or from the pairs on disk: the same edges."""
-    config = run.config
-    total = run.rows("interactions") if config.pmi.total == "interactions" else run.inputs["baskets"].counts["users"]
-    weigher = edges.Weigher(run.blocks("baskets", "frequency"), float(total), config.pmi, config.edges)
-    kept = run.write("edges", weighed(run, weigher))
-    if kept == 0:
+    config, counted = run.config, run.blocks("baskets", "totals")
+    total, directed = edges.total_of(config.pmi, config.pairs.user_weight != "none", counted), config.pairs.mode == "sequence"
+    weigher = edges.Weigher(counted, config.pairs, config.pmi, config.edges, total)
+    schema, best = tables.schema("edges"), config.edges.top_k
+    sink = run.scratch_shards("weighed", schema) if best else run.shards("edges", schema)
+    sums = pairs.summed(weighed(run, weigher, sink))
+    if sums["rows"] == 0:
         cuts = f"edges.min_weight = {config.edges.min_weight} with edges.min_frequency = {config.edges.min_frequency}"
-        raise InputError(f"{cuts} keeps no edge: {edges.most(weighed(run, weigher.uncut()))}")
-    weight, frequency = run.read("edges").agg(F.sum("weight"), F.sum("frequency")).collect()[0]
-    return {"edges": kept, "total weight": f"{weight:.4f}", "total frequency": frequency}
+        spared = pairs.summed(weighed(run, weigher.uncut(), run.scratch_shards("uncut", schema)))
+        raise InputError(f"{cuts} keeps no edge: {edges.most(spared)}")
+    found = {"edges": sums["rows"], "total weight": f"{sums['weight']:.4f}", "total frequency": sums["frequency"]}
+    if best:
+        found = {"weighed": sums["rows"], "edges": run.write("edges", edges.strongest(run.read_shards(sink), best, directed))}
+    run.out.rows["edges"] = found["edges"]
+    return found | {"directed": directed, "shards": sums["shards"], "task seconds (least / median / most)": sums["seconds"]}
 
 
-def weighed(run: job.Run, weigher: edges.Weigher) -> DataFrame:
-    """The edges under a weigher."""
-    if run.config.pairs.keep:
-        return edges.from_pairs(run.read("pairs"), weigher)
-    n, plan = run.rows("vocabulary"), pairs.plan(run.read("baskets/work"))
-    spans = plan.ranges(n, run.config.pairs.tasks or 4 * run.cores)
-    store = run.blocks("baskets", "users")
-    return pairs.counts(run.tasks(len(spans)), spans, plan.blocks, n, store, weigher, edges.SCHEMA)
+def weighed(run: job.Run, weigher: edges.Weigher, sink: Shards) -> DataFrame:
+    """Write the edges under a weigher: from the pairs table, or, where it is cut too high or not there, from the lists."""
+    config, floor = run.config.pairs, weigher.cuts.min_frequency
+    if config.keep and config.min_frequency <= floor:
+        table = run.shards("pairs", tables.schema("pairs"))
+        return edges.from_pairs(run.tasks(run.inputs["pairs"].counts["shards"]), table, weigher, sink)
+    plan = pairs.Plan(config, run.rows("vocabulary"), weigher.counts.open(1)["work"])
+    spans, made = plan.spans(), run.inputs["baskets"].counts["blocks"]
+    lists = run.blocks("baskets", "users")
+    return pairs.counts(run.tasks(len(spans)), spans, made, plan, floor, lists, weigher, sink)
 
 
 def reads(config: job.Config) -> tuple[str, ...]:
@@ -40,7 +48,7 @@ def reads(config: job.Config) -> tuple[str, ...]:
     return ("interactions", "vocabulary", "baskets") + ("pairs",) * config.pairs.keep
 
 
-JOB = job.Job("edges", __doc__, run, ("pairs", "pmi", "edges"), reads, lambda _: ("edges",))
+JOB = job.Job("edges", __doc__, run, ("pairs", "pmi", "edges"), reads, lambda _: ("edges",), resumes=True)
 
 if __name__ == "__main__":
     sys.exit(job.main(JOB))

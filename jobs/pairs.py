@@ -4,32 +4,48 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from walkgram import job
+from walkgram import job, tables
 from walkgram.errors import InputError
-from walkgram.stages import pairs, vocabulary
+from walkgram.stages import baskets, pairs
 
-ENTRIES = 1 << 22  # interactions of a block, where pairs.blocks is 0
+ENTRIES, ITEM = 1 << 24, 8  # interactions of a block where pairs.blocks is 0, and at least so many for each item
+LEAST = 1 << 20  # interactions of a block below which a core has no use for its own
 
 
 def run(run: job.Run) -> Mapping[str, Any]:
-    """Write the basket blocks; count all pairs where they are kept."""
-    n, entries = run.rows("vocabulary"), run.rows("interactions")
-    indexed = vocabulary.index_items(run.read("interactions"), run.read("vocabulary"))
-    blocks = run.config.pairs.blocks or -(-entries // ENTRIES)
-    run.write("baskets/work", pairs.baskets(indexed, blocks, n, run.blocks("baskets", "users")))
-    pairs.frequencies(run.read("vocabulary"), n, run.blocks("baskets", "frequency")).collect()
-    plan = pairs.plan(run.read("baskets/work"))
-    if plan.increments == 0:
+    """Write the blocks of lists and what they add up to; count all pairs where they are kept."""
+    config, n, entries = run.config.pairs, run.rows("vocabulary"), run.rows("interactions")
+    blocks = config.blocks or max(-(-entries // max(ENTRIES, ITEM * n)), min(run.cores, -(-entries // LEAST)))
+    indexed = baskets.indexed(run.read("interactions"), run.read("vocabulary"), config)
+    lists, counted = run.blocks("baskets", "users"), run.blocks("baskets", "totals")
+    made = sorted(row["block"] for row in baskets.lists_of(indexed, blocks, n, config, lists).collect())
+    run.out.rows["baskets"] = len(made)
+    if not made:
+        raise InputError("no interaction has a time, which pairs.mode = sequence needs: name it in input.columns.timestamp")
+    found = baskets.totals(run.tasks(1), made, n, lists, counted).collect()[0].asDict()
+    if found["increments"] == 0:
+        within = {"basket": "share a user", "sequence": "follow one another in reach of pairs.window and pairs.max_gap"}
         raise InputError(
-            "no two kept items share a user, so there are no pairs: lower interactions.min_rating, or check the id columns"
+            f"no two kept items {within[config.mode]}, so there are no pairs: lower interactions.min_rating, "
+            "or check the id columns"
         )
-    found = {"users": plan.users, "increments": plan.increments}
-    if run.config.pairs.keep:
-        spans = plan.ranges(n, run.config.pairs.tasks or 4 * run.cores)
-        store = run.blocks("baskets", "users")
-        table = pairs.counts(run.tasks(len(spans)), spans, plan.blocks, n, store, pairs.pairs, pairs.SCHEMA)
-        found["pairs"] = run.write("pairs", table)
-    return found
+    counts = {"users": found["users"], "increments": found["increments"], "blocks": made}
+    left_out = {"left out for want of a time, or by the cap": entries - found["entries"]} if entries > found["entries"] else {}
+    return counts | left_out | (kept(run, made) if config.keep else {})
+
+
+def kept(run: job.Run, made: list[int]) -> dict[str, Any]:
+    """Say how large the pairs table will be, then write it."""
+    config, n = run.config.pairs, run.rows("vocabulary")
+    lists, work = run.blocks("baskets", "users"), run.blocks("baskets", "totals").open(1)["work"]
+    plan = pairs.Plan(config, n, work)
+    about = pairs.estimate(run.tasks(1), made, plan, lists).collect()[0]["pairs"]
+    run.say(f"pairs: about {about:,} pairs before the cut, {about * pairs.BYTES / 2**20:,.0f} MiB")
+    spans, sink = plan.spans(), run.shards("pairs", tables.schema("pairs"))
+    then = pairs.table_rows(config)
+    sums = pairs.summed(pairs.counts(run.tasks(len(spans)), spans, made, plan, config.min_frequency, lists, then, sink))
+    run.out.rows["pairs"] = sums["rows"]
+    return {"pairs": sums["rows"], "shards": sums["shards"], "task seconds (least / median / most)": sums["seconds"]}
 
 
 JOB = job.Job(

@@ -71,7 +71,7 @@ def execute(
     say(f"{job.name}: {job.summary}")
     started = time.monotonic()
     with Transaction(root, mark, tables, resume=job.resumes and not force) as out:
-        run = Run(config, inputs, out, job.name, verbose, force)
+        run = Run(config, inputs, out, job.name, verbose, force, say)
         with progress.shown(job.name, run.counted):
             out.counts = dict(job.run(run))
     for action in run.after:

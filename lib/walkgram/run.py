@@ -29,6 +29,7 @@ class Run:
     name: str
     verbose: bool = False
     force: bool = False
+    say: Callable[[str], None] = print
     after: list[Callable[[], None]] = field(default_factory=list)
     measure: progress.Count | None = None
     _spark: "SparkSession | None" = field(default=None, repr=False)
@@ -75,8 +76,18 @@ class Run:
         return Blocks(files.join(self.out.staging, f"_{name}"), self.out.manifest.run)
 
     def shards(self, table: str, schema: "pa.Schema") -> Shards:
-        """The shards of an output table, for tasks to write."""
-        return Shards(self.out.folder(table), files.join(self.out.staging, "_attempts"), schema)
+        """The shards of an output table, for tasks to write, or of an input table that tasks wrote."""
+        return Shards(self.folder(table), files.join(self.out.staging, "_attempts"), schema)
+
+    def scratch_shards(self, name: str, schema: "pa.Schema") -> Shards:
+        """Shards that last as long as this run, or, where the job resumes, until one of its runs is done."""
+        return Shards(files.join(self.out.staging, f"_{name}"), files.join(self.out.staging, "_attempts"), schema)
+
+    def read_shards(self, made: Shards) -> "DataFrame":
+        """Shards as a DataFrame."""
+        from walkgram.lake import spark
+
+        return spark.read(self.spark, made.folder)
 
     def rounds(self, name: str) -> Rounds:
         """What this run's tasks send each other under a name; gone after the run."""

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["Config", "Section"]
 
@@ -107,9 +107,31 @@ class Interactions(Section):
 class Pairs(Section):
     """Pair counts."""
 
+    mode: Literal["basket", "sequence"] = key(
+        "basket", "basket: every pair of a user's items; sequence: directed pairs, dst came strictly later than src"
+    )
+    window: int = key(0, "sequence: dst at most this many of the user's distinct times after src; 0: any", "positions", ge=0)
+    max_gap: float = key(0.0, "sequence: dst at most this long after src; 0: any", "seconds", ge=0, le=1e11)
+    user_weight: Literal["none", "inverse_log_degree", "inverse_degree"] = key(
+        "none", "what a user with d items adds to the support of a pair: 1, 1 / ln(1 + d) or 1 / d"
+    )
+    cap: int = key(
+        0, "most items of a user that count, chosen by hash; 0: all (README: Pairs says what it biases)", "items", ge=0
+    )
+    seed: int = key(7, "seed of the cap's choice", ge=0, lt=2**63)
     keep: bool = key(False, "write the pairs table; the edges are the same either way")
+    min_frequency: int = key(1, "least frequency of a row of the pairs table; merges need 1", "users", ge=1)
     blocks: int = key(0, "blocks of users that the counters read; 0: from the data's size", ge=0)
-    tasks: int = key(0, "tasks that count; 0: four for each core", ge=0)
+    tasks: int = key(0, "tasks that count, and files that they write; 0: from the work", ge=0)
+    columns: int = key(1 << 24, "partners of an item that a task counts at a time, 16 bytes each", "items", ge=1)
+
+    @model_validator(mode="after")
+    def check(self) -> "Pairs":
+        """A reach is one of sequences."""
+        for name in ("window", "max_gap"):
+            if self.mode == "basket" and getattr(self, name):
+                raise ValueError(f'pairs.{name} is for sequences: set pairs.mode = "sequence"')
+        return self
 
 
 class Pmi(Section):
@@ -128,6 +150,8 @@ class Edges(Section):
 
     min_weight: float = key(0.0, "least weight of an edge; a weight must in any case be above 0")
     min_frequency: int = key(1, "least number of users of both items", "users", ge=1)
+    min_item_frequency: int = key(1, "least number of users of either item", "users", ge=1)
+    top_k: int = key(0, "keep the k heaviest edges of a node, ties included; either end keeps an edge; 0: all", "edges", ge=0)
 
 
 class Graph(Section):

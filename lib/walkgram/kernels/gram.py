@@ -1,73 +1,204 @@
 """Exact co-occurrence counts of a range of items, by Gustavson's row-wise product with a dense accumulator.
 
-A basket block holds users' item lists as CSR (`items`, each list rising) and, for every item, where it stands in them:
-entry e of item j is the half-open range starts[e]..stops[e] of `items`, the smaller indices before j in one user's list.
-Row j of the strict lower triangle of the Gram matrix counts those; j's pairs are (i, j) with i < j. With indices by
-falling frequency the counters of popular items stay in cache and the popular items' own rows are the short ones.
+The rows of items low..high over all blocks of `lists`: for each entry of an item, one increment for each partner in its
+range. Gustavson 1978, "Two fast algorithms for sparse matrices".
 """
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
+from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
-__all__ = ["block_of_baskets", "count_row", "ranges_of_equal_work", "work_of_items"]
+from walkgram.kernels.pointers import address, longs, words
+from walkgram.kernels.prefetch import prefetch
 
-Ints = NDArray[np.int32]
+__all__ = ["Rows", "counted", "ranges_of_equal_work"]
+
 Longs = NDArray[np.int64]
+Words = NDArray[np.uint32]
+BATCH = 1 << 20  # pairs of a batch
+INDPTR, ITEMS, STARTS, STOPS, WEIGHTS, SIZE = range(6)  # columns of the table of blocks
+AHEAD, LINE = 3, 16  # entries whose lists are fetched beforehand; indices of a cache line
+U64, ONE = np.uint64, np.uint32(1)
 
 
-def block_of_baskets(indptr: Longs, items: Ints, n: int) -> dict[str, np.ndarray]:
-    """The arrays of a basket block.
+class Rows(NamedTuple):
+    """Counts: pairs ptr[k]..ptr[k+1] are those of the item row[k]. An item's partners rise, and so do the items.
 
-    indptr (users + 1,) int64 and items (entries,) int32: users' distinct items in any order; n: items in all. Returns
-    `items` sorted within each user, and for each item the ranges before it: `indptr` (n + 1,) int64, `starts` and
-    `stops` int64, ranges of length 0 left out. Raises `ValueError` for an index outside 0..n-1.
+    row (r,) int64, ptr (r + 1,) int64, partner (m,) uint32, frequency (m,) uint32; support (m,) int64 in units of
+    1 / lists.SCALE, empty where users have no weights. Views of buffers: the next batch overwrites them.
     """
-    if n >= 2**31:
-        raise ValueError(f"{n} items: lists of 32-bit indices hold fewer than 2^31")
-    if len(items) and (items.min() < 0 or items.max() >= n):
-        raise ValueError(f"items must lie in 0..{n - 1}")
-    ordered = np.array(items, dtype=np.int32)
-    sort_rows(indptr, ordered)
-    item_ptr, starts, stops = positions(indptr, ordered, n)
-    return {"items": ordered, "indptr": item_ptr, "starts": starts, "stops": stops}
+
+    row: Longs
+    ptr: Longs
+    partner: Words
+    frequency: Words
+    support: Longs
+
+
+def counted(
+    blocks: Sequence[Mapping[str, np.ndarray]], low: int, high: int, n: int, lower: bool, floor: int, columns: int
+) -> Iterator[Rows]:
+    """Count the rows of items low..high over all blocks and give the pairs of frequency >= floor, in batches.
+
+    lower: partners are smaller than their item (baskets). columns: how many partners are counted at a time; an item with
+    more comes in several rows. Costs an increment a co-occurrence; memory 8 bytes a column (16 with weights), twice.
+    """
+    if not blocks:
+        return
+    weighted, width = bool(len(blocks[0]["weights"])), min(n, columns)
+    table = np.array([[*map(address, addressed(block)), len(block["starts"])] for block in blocks], np.uint64)
+    counters, touched = np.zeros(width, np.uint32), np.empty(width + 1, np.uint32)
+    supports = np.zeros(width, np.int64) if weighted else None
+    room = width + min(BATCH, 64 * n) + 1
+    out = Rows(
+        np.empty(BATCH, np.int64), np.zeros(BATCH + 1, np.int64), np.empty(room, np.uint32),
+        np.empty(room, np.uint32), np.empty(room if weighted else 0, np.int64),
+    )  # fmt: skip
+    item, column = low, 0
+    while item < high:
+        count, item, column = count_rows(
+            table, item, high, column, n, lower, max(1, floor), width, counters, supports, touched, out
+        )
+        filled = out.ptr[count]
+        if filled:
+            yield Rows(
+                out.row[:count], out.ptr[: count + 1], out.partner[:filled], out.frequency[:filled], out.support[:filled]
+            )
+
+
+def addressed(block: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """A block's arrays in the order of the table's columns."""
+    return [block[name] for name in ("indptr", "items", "starts", "stops", "weights")]
 
 
 @numba.njit(cache=True)
-def sort_rows(indptr: Longs, items: Ints) -> None:
-    """Sort each row in place."""
-    for row in range(len(indptr) - 1):
-        items[indptr[row] : indptr[row + 1]].sort()
+def count_rows(
+    table: Any, item: int, high: int, column: int, n: int, lower: bool, floor: int, columns: int,
+    counters: Any, supports: Any, touched: Any, out: Rows,
+) -> tuple[int, int, int]:  # fmt: skip
+    """Fill `out` from (item, column) on; returns its rows and where to go on. The counters are zero before and after."""
+    count = filled = 0
+    while item < high:
+        end = item if lower else n
+        entries, work = visits(table, item)
+        while column < end and entries >= floor and work > 0:
+            upto = min(column + columns, end)
+            if filled + min(upto - column, work) >= len(out.partner) or count == len(out.row):
+                return count, item, column
+            whole = column == 0 and upto == end
+            if 16 * work >= upto - column:
+                add(table, item, column, upto, whole, counters, supports, None)
+                made = dense(upto - column, floor, counters, out.partner, filled)
+                take(out, filled, made, counters, supports)
+                zero(counters, supports, upto - column)
+            else:
+                found = add(table, item, column, upto, whole, counters, supports, touched)
+                made = sparse(touched, found, floor, counters, out.partner, filled)
+                take(out, filled, made, counters, supports)
+                forget(counters, supports, touched, found)
+            if made > filled:
+                for at in range(U64(filled), U64(made)):
+                    out.partner[at] += np.uint32(column)
+                out.row[count], filled = item, made
+                count += 1
+                out.ptr[count] = filled
+            column = upto
+        item, column = item + 1, 0
+    return count, item, column
 
 
 @numba.njit(cache=True)
-def positions(indptr: Longs, items: Ints, n: int) -> tuple[Longs, Longs, Longs]:
-    """For each item the ranges (start of the user's list, its own place) of the lists in which it is not the first."""
-    item_ptr = np.zeros(n + 1, np.int64)
-    for row in range(len(indptr) - 1):
-        for at in range(indptr[row] + 1, indptr[row + 1]):
-            item_ptr[items[at] + 1] += 1
-    for item in range(n):
-        item_ptr[item + 1] += item_ptr[item]
-    starts = np.empty(item_ptr[n], np.int64)
-    stops = np.empty(item_ptr[n], np.int64)
-    filled = item_ptr[:-1].copy()
-    for row in range(len(indptr) - 1):
-        for at in range(indptr[row] + 1, indptr[row + 1]):
-            slot = filled[items[at]]
-            starts[slot], stops[slot] = indptr[row], at
-            filled[items[at]] = slot + 1
-    return item_ptr, starts, stops
+def visits(table: Any, item: int) -> Any:
+    """(entries of an item, increments that they take)."""
+    entries, work = np.int64(0), np.int64(0)
+    for b in range(len(table)):
+        indptr, size = carray(longs(table[b, INDPTR]), item + 2), table[b, SIZE]
+        starts, stops = carray(words(table[b, STARTS]), size), carray(words(table[b, STOPS]), size)
+        entries += indptr[item + 1] - indptr[item]
+        for entry in range(indptr[item], indptr[item + 1]):
+            work += np.int64(stops[entry]) - np.int64(starts[entry])
+    return entries, work
 
 
 @numba.njit(cache=True)
-def work_of_items(item_ptr: Longs, starts: Longs, stops: Longs) -> Longs:
-    """(n,) int64: increments that counting each item's row takes in this block."""
-    work = np.zeros(len(item_ptr) - 1, np.int64)
-    for item in range(len(work)):
-        for entry in range(item_ptr[item], item_ptr[item + 1]):
-            work[item] += stops[entry] - starts[entry]
-    return work
+def add(table: Any, item: int, column: int, upto: int, whole: bool, counters: Any, supports: Any, touched: Any) -> int:
+    """Count an item's partners column..upto; `touched`, if any, lists them in the order met. Returns how many are listed."""
+    found, first, last = 0, np.uint32(column), np.uint32(upto)
+    for b in range(len(table)):
+        indptr, size = carray(longs(table[b, INDPTR]), item + 2), table[b, SIZE]
+        items, starts = carray(words(table[b, ITEMS]), size), carray(words(table[b, STARTS]), size)
+        stops, weights = carray(words(table[b, STOPS]), size), carray(words(table[b, WEIGHTS]), size)
+        for entry in range(indptr[item], indptr[item + 1]):
+            after = U64(starts[min(U64(entry + AHEAD), size - U64(1))])
+            prefetch(items, after)
+            prefetch(items, after + U64(LINE))
+            prefetch(items, after + U64(2 * LINE))
+            weight = 0 if supports is None else np.int64(weights[entry])
+            for at in range(U64(starts[entry]), U64(stops[entry])):
+                place = items[at]
+                if not whole:
+                    if place < first or place >= last:
+                        continue
+                    place = np.uint32(place - first)
+                before = counters[place]
+                if touched is not None:
+                    touched[U64(found)] = place
+                    found += before == 0
+                counters[place] = np.uint32(before + ONE)
+                if supports is not None:
+                    supports[place] += weight
+    return found
+
+
+@numba.njit(cache=True)
+def dense(count: int, floor: int, counters: Words, partner: Words, filled: int) -> int:
+    """Append the places of the first `count` counters that reach the floor; returns where the list ends."""
+    least = np.uint32(floor)
+    for at in range(U64(count)):
+        partner[U64(filled)] = np.uint32(at)  # written over unless it is counted: no branch to be missed
+        filled += counters[at] >= least
+    return filled
+
+
+@numba.njit(cache=True)
+def sparse(touched: Words, found: int, floor: int, counters: Words, partner: Words, filled: int) -> int:
+    """Append the touched places whose counters reach the floor, rising; returns where the list ends."""
+    least, first = np.uint32(floor), filled
+    for at in range(U64(found)):
+        partner[U64(filled)] = touched[at]
+        filled += counters[touched[at]] >= least
+    partner[first:filled].sort()
+    return filled
+
+
+@numba.njit(cache=True)
+def take(out: Rows, filled: int, made: int, counters: Words, supports: Any) -> None:
+    """Read the counters of the places in out.partner[filled:made]."""
+    for at in range(U64(filled), U64(made)):
+        out.frequency[at] = counters[out.partner[at]]
+        if supports is not None:
+            out.support[at] = supports[out.partner[at]]
+
+
+@numba.njit(cache=True)
+def zero(counters: Words, supports: Any, count: int) -> None:
+    """Make the first `count` counters zero."""
+    counters[:count] = 0
+    if supports is not None:
+        supports[:count] = 0
+
+
+@numba.njit(cache=True)
+def forget(counters: Words, supports: Any, touched: Words, found: int) -> None:
+    """Make the touched counters zero."""
+    for at in range(U64(found)):
+        counters[touched[at]] = 0
+        if supports is not None:
+            supports[touched[at]] = 0
 
 
 def ranges_of_equal_work(work: Longs, parts: int) -> Longs:
@@ -77,31 +208,3 @@ def ranges_of_equal_work(work: Longs, parts: int) -> Longs:
     upto = np.cumsum(work + 1)  # an item without work still costs its visit
     cuts = np.searchsorted(upto, upto[-1] * np.arange(1, parts) / parts) + 1
     return np.unique(np.concatenate([[0], cuts, [len(work)]])).astype(np.int64)
-
-
-@numba.njit(cache=True)
-def add_row(items: Ints, starts: Longs, stops: Longs, accumulator: Longs, touched: Ints, found: int) -> int:
-    """Count one item's ranges into the accumulator; `touched[:found]` lists its non-zero places. Returns the new found."""
-    for entry in range(len(starts)):
-        for at in range(starts[entry], stops[entry]):
-            other = items[at]
-            if accumulator[other] == 0:
-                touched[found] = other
-                found += 1
-            accumulator[other] += 1
-    return found
-
-
-def count_row(parts: list[tuple[Ints, Longs, Longs]], accumulator: Longs, touched: Ints) -> tuple[Ints, Longs]:
-    """(partners, counts) of one item over all blocks, partners rising; the accumulator is zero before and after.
-
-    parts: (items, starts, stops) of the item in each block; accumulator (n,) int64 of zeros; touched (n,) int32 scratch.
-    Costs one increment a co-occurrence and a sort of the distinct partners.
-    """
-    found = 0
-    for items, starts, stops in parts:
-        found = add_row(items, starts, stops, accumulator, touched, found)
-    partners = np.sort(touched[:found])
-    counts = accumulator[partners]
-    accumulator[partners] = 0
-    return partners, counts

@@ -1,69 +1,165 @@
-"""Weights of pairs from counts: pmi and its kin. Natural logarithm throughout; every function is elementwise.
+"""Weights of pairs from counts: pmi and its kin. Natural logarithm throughout.
 
 Church & Hanks 1990 (pmi); Bouma 2009 (npmi); Levy, Goldberg & Dagan 2015, section 3 (shifted, context smoothing).
+Sums are so ordered that a weight is the same, to the last bit, whichever end of an undirected pair comes first.
 """
 
-from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["pmi", "weigh"]
+__all__ = ["Cuts", "Items", "Kept", "Law", "items", "kept", "law", "room", "weigh"]
 
 Floats = NDArray[np.float64]
+FORMULAS = ("pmi_frequency", "pmi", "ppmi", "npmi", "shifted", "frequency", "cosine")
+PMI_FREQUENCY, PMI, PPMI, NPMI, SHIFTED, FREQUENCY, COSINE = range(7)
+LOGS = np.log(np.maximum(np.arange(1 << 12), 1.0))  # of the counts that are common
 
 
-def pmi(joint: Floats, fx: Floats, fy: Floats, total: float, smoothing: float = 1.0, smoothed_total: float = 0.0) -> Floats:
-    """ln f(x,y) - ln f(x) - ln f(y) + ln N, of y given x where `smoothing` a < 1.
+class Law(NamedTuple):
+    """How a pair is weighed: the formula's number, N, ln N, ln k, a, ln sum f^a, and whether pairs lead from x to y alone."""
 
-    With smoothing f(y)/N becomes f(y)^a / sum f^a: ln f(x,y) - ln f(x) - a ln f(y) + ln `smoothed_total` (sum f^a).
+    formula: int
+    total: float
+    log_total: float
+    log_shift: float
+    smoothing: float
+    log_smoothed: float
+    directed: bool
 
-    joint, fx, fy: (m,) float64 counts, all above 0. Returns (m,) float64.
+
+class Kept(NamedTuple):
+    """Pairs that passed the cuts, each (m,): src, dst, frequency int64; pmi, weight float64."""
+
+    src: NDArray[np.int64]
+    dst: NDArray[np.int64]
+    frequency: NDArray[np.int64]
+    pmi: Floats
+    weight: Floats
+
+
+def law(
+    formula: str, total: float, shift: float = 1.0, smoothing: float = 1.0, smoothed_total: float = 0.0, directed: bool = False
+) -> Law:
+    """The law of a formula. total: N; smoothed_total: sum f^a. Raises `KeyError` for an unknown formula."""
+    if formula not in FORMULAS:
+        raise KeyError(formula)
+    smoothed = np.log(smoothed_total) if smoothing != 1.0 else 0.0
+    return Law(
+        FORMULAS.index(formula), float(total), float(np.log(total)), float(np.log(shift)), smoothing, float(smoothed), directed
+    )
+
+
+@numba.njit(cache=True)
+def formula_of(law: Law, value: float, joint: float) -> float:
+    """The weight of one direction's pmi."""
+    if law.formula == PMI_FREQUENCY:
+        return value * joint
+    if law.formula == PPMI:
+        return max(value, 0.0)
+    if law.formula == SHIFTED:
+        return max(value - law.log_shift, 0.0)
+    if law.formula == NPMI:  # 1 where f(x,y) = N
+        return 1.0 if joint >= law.total else value / -np.log(joint / law.total)
+    return value
+
+
+@numba.njit(cache=True)
+def weigh_one(law: Law, joint: float, log_joint: float, fx: float, fy: float, log_x: float, log_y: float) -> Any:
+    """(pmi, weight) of the pair (x, y). With smoothing y is the context, f(y)/N becoming f(y)^a / sum f^a; the two of an
+    undirected pair are the means of both directions.
     """
-    if smoothing == 1.0:
-        return np.asarray(np.log(joint) - np.log(fx) - np.log(fy) + np.log(total))
-    return np.asarray(np.log(joint) - np.log(fx) - smoothing * np.log(fy) + np.log(smoothed_total))
+    value = (log_joint + law.log_total) - (log_x + log_y)
+    if law.formula == FREQUENCY:
+        return value, joint
+    if law.formula == COSINE:
+        return value, joint / np.sqrt(fx * fy)
+    if law.smoothing == 1.0:
+        return value, formula_of(law, value, joint)
+    forth = (log_joint + law.log_smoothed) - (log_x + law.smoothing * log_y)
+    if law.directed:
+        return forth, formula_of(law, forth, joint)
+    back = (log_joint + law.log_smoothed) - (log_y + law.smoothing * log_x)
+    return (forth + back) / 2, (formula_of(law, forth, joint) + formula_of(law, back, joint)) / 2
 
 
-def weigh(
-    joint: Floats,
-    fx: Floats,
-    fy: Floats,
-    total: float,
-    formula: str,
-    shift: float = 1.0,
-    smoothing: float = 1.0,
-    smoothed_total: float = 0.0,
-) -> tuple[Floats, Floats]:
-    """(pmi, weight) of undirected pairs, each (m,) float64; with smoothing both are the mean of the two directions.
+def weigh(joint: Floats, fx: Floats, fy: Floats, how: Law) -> tuple[Floats, Floats]:
+    """(pmi, weight) of pairs, each (m,) float64: ln f(x,y) - ln f(x) - ln f(y) + ln N, and what the formula makes of it.
 
-    `frequency` and `cosine` know no smoothing: their pmi is the plain one.
-
-    joint, fx, fy: (m,) float64 counts; total: N; shift: k of `shifted`. Raises `KeyError` for an unknown formula.
+    joint, fx, fy: (m,) float64 counts, all above 0. `frequency` and `cosine` know no smoothing: their pmi is the plain one.
     """
-    if formula in ("frequency", "cosine"):
-        value = pmi(joint, fx, fy, total)
-        return value, joint if formula == "frequency" else joint / np.sqrt(fx * fy)
-    if smoothing == 1.0:
-        value = pmi(joint, fx, fy, total)
-        return value, FORMULAS[formula](value, joint, total, shift)
-    forth = pmi(joint, fx, fy, total, smoothing, smoothed_total)
-    back = pmi(joint, fy, fx, total, smoothing, smoothed_total)
-    weights = FORMULAS[formula](forth, joint, total, shift) + FORMULAS[formula](back, joint, total, shift)
-    return (forth + back) / 2, weights / 2
+    return weigh_all(how, joint, fx, fy)  # type: ignore[no-any-return]
 
 
-def npmi(value: Floats, joint: Floats, total: float, _: float) -> Floats:
-    """pmi / -ln(f(x,y)/N), 1 where f(x,y) = N."""
-    certain = joint >= total
-    scale = np.where(certain, 1.0, -np.log(joint / total))
-    return np.where(certain, 1.0, value / scale)
+@numba.njit(cache=True)
+def weigh_all(law: Law, joint: Floats, fx: Floats, fy: Floats) -> Any:
+    """`weigh`, compiled."""
+    values, weights = np.empty(len(joint)), np.empty(len(joint))
+    for k in range(len(joint)):
+        x, y = fx[k], fy[k]
+        values[k], weights[k] = weigh_one(law, joint[k], np.log(joint[k]), x, y, np.log(x), np.log(y))
+    return values, weights
 
 
-FORMULAS: dict[str, Callable[[Floats, Floats, float, float], Floats]] = {
-    "pmi_frequency": lambda value, joint, total, shift: value * joint,
-    "pmi": lambda value, joint, total, shift: value,
-    "ppmi": lambda value, joint, total, shift: np.maximum(value, 0.0),
-    "npmi": npmi,
-    "shifted": lambda value, joint, total, shift: np.maximum(value - np.log(shift), 0.0),
-}
+class Items(NamedTuple):
+    """What weighing needs of the items, each (n,): f(x) and its log, float64, and whether an item may have edges, bool."""
+
+    f: Floats
+    log_f: Floats
+    often: NDArray[np.bool_]
+
+
+def items(f: Floats, often: NDArray[np.bool_]) -> Items:
+    """`Items` of f(x)."""
+    return Items(f, np.log(np.maximum(f, np.finfo(np.float64).tiny)), often)
+
+
+class Cuts(NamedTuple):
+    """The least frequency and the least weight of an edge; its weight must in any case be above 0."""
+
+    frequency: int
+    weight: float
+
+
+def room(count: int) -> Kept:
+    """Room for `count` pairs."""
+    return Kept(*np.empty((3, count), np.int64), *np.empty((2, count)))
+
+
+def kept(counts: Any, joint: Any, scale: float, of: Items, how: Law, cuts: Cuts, row_first: bool, into: Kept) -> Kept:
+    """Weigh counted rows and keep the pairs that pass the cuts: views of `into`, which has room for all.
+
+    counts: `gram.Rows`; joint (m,): what f(x,y) is in the formulas, in units of `scale` (the frequency itself, or the
+    support). row_first: src is the row's item, else its partner. Linear in m.
+    """
+    found = fill(into, counts.row, counts.ptr, counts.partner, counts.frequency, joint, scale, of, how, cuts, row_first, LOGS)
+    return Kept(into.src[:found], into.dst[:found], into.frequency[:found], into.pmi[:found], into.weight[:found])
+
+
+@numba.njit(cache=True)
+def fill(
+    made: Kept, row: Any, ptr: Any, partner: Any, frequency: Any, joint: Any, scale: float, of: Items, law: Law, cuts: Cuts,
+    row_first: bool, logs: Floats,
+) -> int:  # fmt: skip
+    """`kept`, compiled; returns how many."""
+    found = 0
+    for k in range(len(row)):
+        item = row[k]
+        if not of.often[item]:
+            continue
+        for at in range(ptr[k], ptr[k + 1]):
+            other = np.int64(partner[at])
+            if frequency[at] < cuts.frequency or not of.often[other]:
+                continue
+            count = joint[at] * scale
+            whole = np.int64(count)
+            log_count = logs[whole] if whole == count and whole < len(logs) else np.log(count)
+            x, y = (item, other) if row_first else (other, item)
+            value, weight = weigh_one(law, count, log_count, of.f[x], of.f[y], of.log_f[x], of.log_f[y])
+            if weight > 0 and weight >= cuts.weight:
+                made.src[found], made.dst[found], made.frequency[found] = x, y, frequency[at]
+                made.pmi[found], made.weight[found] = value, weight
+                found += 1
+    return found

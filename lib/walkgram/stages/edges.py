@@ -1,61 +1,112 @@
 """pair counts -> edges: weights by `pmi`, then the cuts, inside the task that has the counts."""
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from walkgram.config.schema import Edges, Pmi
-from walkgram.kernels import pmi
-from walkgram.stages.contract import BlockStore, packed
+from walkgram.config.schema import Edges, Pairs, Pmi
+from walkgram.kernels import lists, pmi
+from walkgram.stages import pairs
+from walkgram.stages.contract import BlockStore, ShardStore
 
-__all__ = ["SCHEMA", "Weigher", "from_pairs", "most"]
+__all__ = ["Weigher", "from_pairs", "most", "strongest", "total_of"]
 
-SCHEMA = "src long, dst long, frequency long, pmi double, weight double"
+
+def total_of(config: Pmi, weighted: bool, counts: BlockStore) -> float:
+    """N: the interactions, or the users, that were counted; where users are `weighted` the sum of their weights."""
+    scale = lists.SCALE if weighted else 1
+    if config.total == "users":
+        return int(counts.open(1)["users"][1]) / scale
+    own = counts.open(0)["s"]
+    return ((int((own >> 32).sum()) << 32) + int((own & 0xFFFFFFFF).sum())) / scale  # the sum may pass 2^63
 
 
 @dataclass(frozen=True)
 class Weigher:
-    """Weighs and cuts a batch of counts; what it holds travels to the tasks. `total` is N of the definition."""
+    """Weighs and cuts counts; what it holds travels to the tasks. counts: the blocks of `baskets.totals`."""
 
-    store: BlockStore
-    total: float
-    pmi: Pmi
+    counts: BlockStore
+    counting: Pairs
+    formula: Pmi
     cuts: Edges
+    total: float
 
-    def __call__(self, src: np.ndarray, dst: np.ndarray, frequency: np.ndarray) -> dict[str, np.ndarray]:
-        """The edges among (src, dst, frequency): columns of the table `edges`."""
-        f, a = self.store.open(0)["f"], self.pmi.smoothing
-        often = frequency >= self.cuts.min_frequency
-        src, dst, frequency = src[often], dst[often], frequency[often]
-        joint, fx, fy = frequency.astype(np.float64), f[src].astype(np.float64), f[dst].astype(np.float64)
-        smoothed = float((f.astype(np.float64) ** a).sum()) if a != 1.0 else 0.0
-        value, weight = pmi.weigh(joint, fx, fy, self.total, self.pmi.weight, self.pmi.shift, a, smoothed)
-        kept = (weight > 0) & (weight >= self.cuts.min_weight)
-        columns = {"src": src, "dst": dst, "frequency": frequency, "pmi": value, "weight": weight}
-        return {name: column[kept] for name, column in columns.items()}
+    @property
+    def scale(self) -> float:
+        """What the unit of a support is."""
+        return 1.0 if self.counting.user_weight == "none" else 1 / lists.SCALE
+
+    @functools.cached_property
+    def items(self) -> pmi.Items:
+        """What is known of the items, opened once a task."""
+        block = self.counts.open(0)
+        return pmi.items(block["s"] * self.scale, block["f"] >= self.cuts.min_item_frequency)
+
+    @functools.cached_property
+    def law(self) -> pmi.Law:
+        """The formula with its constants."""
+        own = self.formula
+        smoothed = float((self.items.f**own.smoothing).sum()) if own.smoothing != 1.0 else 0.0
+        directed = self.counting.mode == "sequence"
+        return pmi.law(own.weight, self.total, own.shift, own.smoothing, smoothed, directed)
+
+    @functools.cached_property
+    def held(self) -> list[pmi.Kept]:
+        """The room that every batch of this task is written from."""
+        return [pmi.room(0)]
+
+    def __call__(self, found: pairs.Rows) -> Mapping[str, np.ndarray]:
+        """The edges among counted rows: columns of the table `edges`, which the next batch overwrites."""
+        weighted = len(found.support) > 0
+        return self.weigh(found, found.support if weighted else found.frequency, self.scale if weighted else 1.0)
+
+    def weigh(self, found: pairs.Rows, joint: np.ndarray, scale: float) -> Mapping[str, np.ndarray]:
+        """The edges among rows whose f(x,y) is `joint` in units of `scale`."""
+        cuts = pmi.Cuts(self.cuts.min_frequency, self.cuts.min_weight)
+        if len(self.held[0].src) < len(joint):
+            self.held[0] = pmi.room(len(joint))
+        row_first = self.counting.mode == "sequence"
+        return pmi.kept(found, joint, scale, self.items, self.law, cuts, row_first, self.held[0])._asdict()
 
     def uncut(self) -> "Weigher":
         """The same without cuts: every pair of a weight above 0."""
-        return replace(self, cuts=Edges(min_weight=0.0, min_frequency=1))
+        return replace(self, cuts=Edges())
 
 
-def from_pairs(pairs: DataFrame, weigher: Weigher) -> DataFrame:
-    """The edges of a pairs table: the same rows as when the counts never touch the disk."""
+def from_pairs(tasks: DataFrame, table: ShardStore, weigher: Weigher, sink: ShardStore) -> DataFrame:
+    """Weigh shard `id` of the pairs table for each row of `tasks` and write the edges as shard `id`; returns a
+    `pairs.SUMMARY`. The same edges as when the counts never touch the disk.
+    """
 
-    def weigh(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            yield from packed(weigher(*(batch[name].to_numpy() for name in ("src", "dst", "frequency"))))
+    def batches_of(number: int) -> Iterator[Mapping[str, np.ndarray]]:
+        for batch in table.read(number):
+            found, support = pairs.rows_of_table(batch, weigher.counting)
+            yield weigher.weigh(found, support, 1.0)
 
-    return pairs.select("src", "dst", "frequency").mapInArrow(weigh, SCHEMA)
+    return pairs.written(tasks, batches_of, sink)
 
 
-def most(uncut: DataFrame) -> str:
-    """What the cuts would have to spare, for the line that says that they keep nothing."""
-    found = uncut.agg(F.max("weight").alias("weight"), F.max("frequency").alias("frequency")).first()
-    if found is None or found["weight"] is None:
+def strongest(edges: DataFrame, k: int, directed: bool) -> DataFrame:
+    """The edges that are among the k heaviest of either end, those as heavy as the k-th included.
+
+    Directed edges are ranked among those that leave src, and among those that reach dst. One shuffle of the edges by each
+    end, the heaviest first.
+    """
+    if directed:
+        for end, rank in (("src", "_src"), ("dst", "_dst")):
+            edges = edges.withColumn(rank, F.rank().over(Window.partitionBy(end).orderBy(F.col("weight").desc())))
+        return edges.where((F.col("_src") <= k) | (F.col("_dst") <= k)).drop("_src", "_dst")
+    ends = edges.withColumn("node", F.explode(F.array("src", "dst")))
+    ranked = ends.withColumn("rank", F.rank().over(Window.partitionBy("node").orderBy(F.col("weight").desc())))
+    return ranked.where(F.col("rank") <= k).drop("node", "rank").distinct()
+
+
+def most(sums: Mapping[str, float]) -> str:
+    """What the cuts would have to spare, for the line that says that they keep nothing. sums: of all shards without cuts."""
+    if sums["heaviest"] <= 0:
         return "no pair has a weight above 0; try another pmi.weight, or pmi.total"
-    return f"the heaviest pair weighs {found['weight']:.6g}, the most frequent has {found['frequency']} users"
+    return f"the heaviest pair weighs {sums['heaviest']:.6g}, the most frequent has {sums['most']:.0f} users"

@@ -1,171 +1,175 @@
-"""interactions -> basket blocks -> exact pair counts, without a shuffle of pairs.
+"""Blocks of users' lists -> exact pair counts, without a shuffle of pairs: each task owns a range of items.
 
-Users are dealt to blocks by the hash of their id; each block's lists become one CSR file (`gram.block_of_baskets`).
-Counting tasks own ranges of items of about equal work and read every block through the page cache.
+A task reads every block through the page cache, counts its items' rows, and writes what is made of them itself.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from walkgram.kernels import gram
-from walkgram.stages.contract import BlockStore, packed
+from walkgram.config.schema import Pairs
+from walkgram.kernels import gram, lists
+from walkgram.stages.baskets import bounds
+from walkgram.stages.contract import BlockStore, ShardStore, packed
+from walkgram.stages.workers import keep_archives
 
-__all__ = ["SCHEMA", "Plan", "baskets", "counts", "frequencies", "pairs", "plan"]
+__all__ = ["BYTES", "SUMMARY", "Plan", "Rows", "counts", "estimate", "opened", "rows_of_table", "summed", "table_rows"]
 
-SCHEMA = "src long, dst long, frequency long, support double"
-CHUNKS = 1 << 16  # the items' work is summed in at most this many chunks, which is all that the driver sees of it
+SUMMARY = "shard long, rows long, frequency long, weight double, most long, heaviest double, seconds double"
+MOST, LEAST = 1 << 30, 1 << 27  # increments of a shard: the most, and the least where there are few shards
+FEW = 16
+VISIT = 8  # increments that a visit to a user's list costs
+SAMPLE, STRATA = 1 << 26, 64  # increments and ranges of items that the size of the pairs table is guessed from
+BYTES = 6  # of a row of the pairs table, about
 
-# What a counting task does with each batch of counts: (src, dst, frequency) -> columns of the rows to emit.
-Counted = Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, np.ndarray]]
-
-
-def baskets(indexed: DataFrame, blocks: int, n: int, store: BlockStore) -> DataFrame:
-    """Write the users' lists as blocks; returns one row a block and chunk: block, users, entries, chunk, work.
-
-    indexed: user_id, index; n: items in all. A block without users is not written.
-    """
-    lists = indexed.groupBy("user_id").agg(F.collect_list("index").alias("items"))
-    dealt = lists.select((F.pmod(F.xxhash64("user_id"), F.lit(blocks))).alias("block"), "items")
-    placed = dealt.repartition(blocks, "block").sortWithinPartitions("block")
-
-    def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        held = list(batches)
-        if not held:
-            return
-        table = pa.Table.from_batches(held)
-        block = table["block"].combine_chunks().to_numpy()
-        items = table["items"].combine_chunks()
-        lengths = items.value_lengths().to_numpy()
-        values = items.flatten().to_numpy()
-        ends = np.concatenate([[0], np.cumsum(lengths)])
-        for number in np.unique(block):
-            rows = np.flatnonzero(block == number)
-            low, high = rows[0], rows[-1] + 1
-            indptr = (ends[low : high + 1] - ends[low]).astype(np.int64)
-            arrays = gram.block_of_baskets(indptr, values[ends[low] : ends[high]].astype(np.int32), n)
-            store.write(int(number), arrays)
-            yield from packed(work_row(int(number), high - low, len(arrays["items"]), arrays))
-
-    return placed.mapInArrow(write, "block long, users long, entries long, chunk long, work long")
+Rows = gram.Rows
+Made = Mapping[str, np.ndarray]  # columns of the rows to write
 
 
-def work_row(block: int, users: int, entries: int, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The work of a block's items by chunk; users and entries stand in its first row only, so that sums are right."""
-    work = gram.work_of_items(arrays["indptr"], arrays["starts"], arrays["stops"])
-    size = chunk_size(len(work))
-    sums = np.add.reduceat(work, np.arange(0, len(work), size))
-    first = np.zeros(len(sums), np.int64)
-    first[0] = 1
-    return {
-        "block": np.full(len(sums), block),
-        "users": first * users,
-        "entries": first * entries,
-        "chunk": np.arange(len(sums)),
-        "work": sums,
-    }
+@dataclass(frozen=True)
+class Plan:
+    """How counting is cut into shards, a function of the data and the configuration alone. work: as `baskets.totals` has it."""
 
-
-def chunk_size(n: int) -> int:
-    """Items of a chunk."""
-    return max(1, -(-n // CHUNKS))
-
-
-class Plan(NamedTuple):
-    """What counting needs to know beforehand: users in all, increments in all, the blocks, the items' work by chunk."""
-
-    users: int
-    increments: int
-    blocks: list[int]
+    config: Pairs
+    n: int
     work: np.ndarray
 
-    def ranges(self, n: int, tasks: int) -> list[tuple[int, int]]:
-        """Consecutive ranges of the n items, of about equal work, for at most `tasks` tasks."""
-        bounds = np.minimum(gram.ranges_of_equal_work(self.work, tasks) * chunk_size(n), n)
-        return [(int(low), int(high)) for low, high in pairwise(bounds)]
+    @property
+    def increments(self) -> int:
+        """Increments in all."""
+        return int(self.work[0].sum())
+
+    def spans(self, shards: int = 0) -> list[tuple[int, int]]:
+        """Consecutive ranges of the items, of about equal work; as many as the configuration says where none is given."""
+        number = shards or self.config.tasks or max(-(-self.increments // MOST), min(FEW, -(-self.increments // LEAST)))
+        cuts = gram.ranges_of_equal_work(self.work[0] + VISIT * self.work[1], shards or max(2, number))
+        return [(int(low), int(high)) for low, high in pairwise(bounds(self.n)[cuts])]
+
+    def sample(self) -> list[tuple[int, int, float]]:
+        """(low, high, factor): ranges of items to count for a guess at the whole, and how much of it each stands for."""
+        if self.increments <= SAMPLE:
+            return [(0, self.n, 1.0)]
+        upto, edges, share = np.concatenate([[0], np.cumsum(self.work[0])]), bounds(self.n), SAMPLE / STRATA
+        chosen = []
+        for stratum in range(STRATA):
+            low = int(np.searchsorted(upto, self.increments * (stratum + 0.5) / STRATA, "right")) - 1
+            high = min(max(low + 1, int(np.searchsorted(upto, upto[low] + share))), len(edges) - 1)
+            taken = int(upto[high] - upto[low])
+            chosen.append((int(edges[low]), int(edges[high]), self.increments / STRATA / max(1, taken)))
+        return chosen
 
 
-def plan(work: DataFrame) -> Plan:
-    """The plan, from the rows of `baskets`: one row a block and CHUNKS rows at most come to the driver."""
-    blocks = work.where(F.col("users") > 0).select("block", "users").collect()
-    sums = work.groupBy("chunk").agg(F.sum("work").alias("work")).orderBy("chunk").collect()
-    by_chunk = np.array([row["work"] for row in sums], np.int64)
-    return Plan(sum(row["users"] for row in blocks), int(by_chunk.sum()), sorted(row["block"] for row in blocks), by_chunk)
+def opened(made: Sequence[int], store: BlockStore) -> list[Mapping[str, np.ndarray]]:
+    """The blocks by number, mapped."""
+    return [store.open(number) for number in made]
+
+
+def rows_of(
+    blocks: Sequence[Mapping[str, np.ndarray]], span: tuple[int, int], n: int, config: Pairs, floor: int
+) -> Iterator[Rows]:
+    """The counts of the items of a span, of pairs with frequency >= floor."""
+    return gram.counted(blocks, *span, n, config.mode == "basket", floor, config.columns)
 
 
 def counts(
-    tasks: DataFrame,
-    spans: list[tuple[int, int]],
-    blocks: list[int],
-    n: int,
-    store: BlockStore,
-    then: Counted,
-    schema: str,
-) -> DataFrame:
-    """Count the items of span i = (low, high) for each row `id` = i of `tasks` and emit what `then` makes of the counts.
+    tasks: DataFrame, spans: Sequence[tuple[int, int]], made: Sequence[int], plan: Plan, floor: int,
+    store: BlockStore, then: Callable[[Rows], Made], sink: ShardStore,
+) -> DataFrame:  # fmt: skip
+    """Count span `id` for each row of `tasks`, of pairs with frequency >= floor, and write what `then` makes of the counts
+    as shard `id`; returns a `SUMMARY` row for each. Shards that are there are left as they are.
 
-    Memory of a task: 12 bytes an item, and the batch in flight; the blocks are mapped.
+    Memory of a task: 16 bytes for each of the columns counted at a time, 40 MiB for a batch; the blocks are mapped.
     """
 
-    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        opened = [store.open(number) for number in blocks]
-        accumulator, touched = np.zeros(n, np.int64), np.empty(n, np.int32)
-        for batch in batches:
-            for span in batch["id"].to_pylist():
-                for rows in rows_of_range(spans[span], opened, accumulator, touched):
-                    yield from packed(then(*rows))
+    def batches_of(number: int) -> Iterator[Made]:
+        return map(then, rows_of(opened(made, store), spans[number], plan.n, plan.config, floor))
 
-    return tasks.mapInArrow(count, schema)
+    return written(tasks, batches_of, sink)
 
 
-def rows_of_range(
-    span: tuple[int, int], blocks: Sequence[Mapping[str, np.ndarray]], accumulator: np.ndarray, touched: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """(src, dst, frequency) of the items of a span (low, high), in batches of about a million pairs."""
-    waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    size = 0
-    for item in range(*span):
-        parts = []
-        for block in blocks:
-            first, last = block["indptr"][item], block["indptr"][item + 1]
-            if last > first:
-                parts.append((block["items"], block["starts"][first:last], block["stops"][first:last]))
-        if not parts:
-            continue
-        partners, frequency = gram.count_row(parts, accumulator, touched)
-        waiting.append((partners.astype(np.int64), np.full(len(partners), item, np.int64), frequency))
-        size += len(partners)
-        if size >= 1 << 20:
-            yield joined(waiting)
-            waiting, size = [], 0
-    if waiting:
-        yield joined(waiting)
-
-
-def joined(rows: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Concatenate columnwise."""
-    src, dst, frequency = (np.concatenate(column) for column in zip(*rows, strict=True))
-    return src, dst, frequency
-
-
-def pairs(src: np.ndarray, dst: np.ndarray, frequency: np.ndarray) -> dict[str, np.ndarray]:
-    """Counts as rows of the table `pairs`; without per-user weights the support is the frequency."""
-    return {"src": src, "dst": dst, "frequency": frequency, "support": frequency.astype(np.float64)}
-
-
-def frequencies(vocabulary: DataFrame, n: int, store: BlockStore) -> DataFrame:
-    """Write f, the items' frequencies by dense index, as one block; returns one row: items, total."""
+def written(tasks: DataFrame, batches_of: Callable[[int], Iterable[Made]], sink: ShardStore) -> DataFrame:
+    """Write the shards `id` of `tasks`, those that are not there; returns a `SUMMARY` row for each."""
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        f = np.zeros(n, np.int64)
+        keep_archives()
         for batch in batches:
-            f[batch["index"].to_numpy()] = batch["frequency"].to_numpy()
-        store.write(0, {"f": f})
-        yield from packed({"items": np.array([n]), "total": np.array([f.sum()])})
+            for number in batch["id"].to_pylist():
+                started = time.monotonic()
+                sums = [0, 0, 0.0, 0, 0.0]
+                if sink.has(number):
+                    for held in sink.read(number):
+                        tally(sums, {name: held[name].to_numpy() for name in held.schema.names})
+                else:
+                    sink.write(number, (tallied(sums, columns) for columns in batches_of(number)))
+                values = [number, *sums, time.monotonic() - started]
+                names = [field.split()[0] for field in SUMMARY.split(", ")]
+                yield from packed({name: np.array([value]) for name, value in zip(names, values, strict=True)})
 
-    return vocabulary.select("index", "frequency").coalesce(1).mapInArrow(write, "items long, total long")
+    return tasks.mapInArrow(write, SUMMARY)
+
+
+def tally(sums: list[float], columns: Made) -> None:
+    """Add a batch to the rows, the frequency and the weight so far, and to the largest of both."""
+    frequency, weight = columns["frequency"], columns.get("weight", np.empty(0))
+    sums[0] += len(frequency)
+    sums[1] += int(frequency.sum())
+    sums[2] += float(weight.sum())
+    sums[3], sums[4] = max(sums[3], int(frequency.max(initial=0))), max(sums[4], float(weight.max(initial=0.0)))
+
+
+def tallied(sums: list[float], columns: Made) -> pa.RecordBatch:
+    """A batch to be written, added to the sums."""
+    tally(sums, columns)
+    return pa.RecordBatch.from_arrays([pa.array(values) for values in columns.values()], names=list(columns))
+
+
+def table_rows(config: Pairs) -> Callable[[Rows], Made]:
+    """Counts -> rows of the table `pairs`; without weights of users the support is the frequency."""
+
+    def make(found: Rows) -> Made:
+        item = np.repeat(found.row, np.diff(found.ptr))
+        src, dst = (found.partner.astype(np.int64), item) if config.mode == "basket" else (item, found.partner.astype(np.int64))
+        frequency = found.frequency.astype(np.int64)
+        support = found.support / lists.SCALE if len(found.support) else frequency.astype(np.float64)
+        return {"src": src, "dst": dst, "frequency": frequency, "support": support}
+
+    return make
+
+
+def rows_of_table(batch: pa.RecordBatch, config: Pairs) -> tuple[Rows, np.ndarray]:
+    """Rows of the table `pairs` -> (counts, support), as they were when they were written; every row group by itself."""
+    src, dst, frequency, support = (batch[name].to_numpy() for name in ("src", "dst", "frequency", "support"))
+    item, partner = (dst, src) if config.mode == "basket" else (src, dst)
+    first = np.flatnonzero(np.diff(item, prepend=-1))
+    none = np.empty(0, np.int64)
+    return Rows(item[first], np.append(first, len(item)), partner.astype(np.uint32), frequency, none), support
+
+
+def estimate(task: DataFrame, made: Sequence[int], plan: Plan, store: BlockStore) -> DataFrame:
+    """How many pairs there are, about: one row, pairs. Exact where counting takes fewer than SAMPLE increments."""
+
+    def guess(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        keep_archives()
+        for _ in batches:
+            blocks, total = opened(made, store), 0.0
+            for low, high, factor in plan.sample():
+                total += factor * sum(len(rows.partner) for rows in rows_of(blocks, (low, high), plan.n, plan.config, 1))
+            yield from packed({"pairs": np.array([round(total)])})
+
+    return task.mapInArrow(guess, "pairs long")
+
+
+def summed(summary: DataFrame) -> dict[str, Any]:
+    """The sums and maxima of a `SUMMARY`, how many shards there are, and their least, median and longest seconds."""
+    found = summary.orderBy("shard").collect()
+    seconds = sorted(row["seconds"] for row in found)
+    spread = f"{seconds[0]:.1f} / {seconds[len(seconds) // 2]:.1f} / {seconds[-1]:.1f}"
+    sums = {name: sum(row[name] for row in found) for name in ("rows", "frequency", "weight")}
+    sums |= {name: max(row[name] for row in found) for name in ("most", "heaviest")}
+    return sums | {"shards": len(found), "seconds": spread}
