@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from walkgram import job, tables
-from walkgram.errors import InputError
+from walkgram.errors import ConfigError, InputError
 from walkgram.lake.shards import Shards
 from walkgram.stages import edges, pairs
 
@@ -37,10 +37,12 @@ def weighed(run: job.Run, weigher: edges.Weigher, sink: Shards) -> DataFrame:
     if config.keep and config.min_frequency <= floor:
         table = run.shards("pairs", tables.schema("pairs"))
         return edges.from_pairs(run.tasks(run.inputs["pairs"].counts["shards"]), table, weigher, sink)
-    plan = pairs.Plan(config, run.rows("vocabulary"), weigher.counts.open(1)["work"])
-    spans, made = plan.spans(), run.inputs["baskets"].counts["blocks"]
-    lists = run.blocks("baskets", "users")
-    return pairs.counts(run.tasks(len(spans)), spans, made, plan, floor, lists, weigher, sink)
+    known = weigher.counts.open(1)
+    if "work" not in known:
+        raise ConfigError("baskets were merged, not counted: set pairs.keep = true as before, or run jobs/pairs.py --force")
+    plan = pairs.Plan(config, run.rows("vocabulary"), known["work"])
+    spans, lists = plan.spans(), run.blocks("baskets", "users")
+    return pairs.counts(run.tasks(len(spans)), spans, known["blocks"].tolist(), plan, floor, lists, weigher, sink)
 
 
 def reads(config: job.Config) -> tuple[str, ...]:

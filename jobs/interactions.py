@@ -29,6 +29,8 @@ def run(run: job.Run) -> Mapping[str, Any]:
         nothing = f"interactions.min_rating = {threshold} keeps none of {found['rows']:,} rows"
         highest = found["highest"]
         raise InputError(f"{nothing}; " + ("no row has a rating" if highest is None else f"the highest rating is {highest}"))
+    if "below" in run.out.tables:
+        run.write("below", interactions.below(one, threshold))
     items_kept = run.write("vocabulary", vocabulary.vocabulary(run.read("interactions")))
     if items_place:
         side = sources.open_source(run.spark, items_place, config, items.needed(config.item_columns)).frame
@@ -46,7 +48,8 @@ def generated(run: job.Run) -> sources.Places:
 def writes(config: Config) -> list[str]:
     """The tables of this configuration."""
     own = sources.sampled(config.input)
-    return ["interactions", "vocabulary"] + ["items"] * bool(config.input.items or own) + ["sample"] * own
+    further = {"items": config.input.items or own, "sample": own, "below": config.interactions.keep_below}
+    return ["interactions", "vocabulary"] + [name for name, written in further.items() if written]
 
 
 SECTIONS = ("input", "sample", "interactions")

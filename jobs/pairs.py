@@ -29,7 +29,7 @@ def run(run: job.Run) -> Mapping[str, Any]:
             f"no two kept items {within[config.mode]}, so there are no pairs: lower interactions.min_rating, "
             "or check the id columns"
         )
-    counts = {"users": found["users"], "increments": found["increments"], "blocks": made}
+    counts = {"users": found["users"], "increments": found["increments"], "blocks": len(made)}
     left_out = {"left out for want of a time, or by the cap": entries - found["entries"]} if entries > found["entries"] else {}
     return counts | left_out | (kept(run, made) if config.keep else {})
 

@@ -24,8 +24,8 @@ from walkgram.run import Run
 __all__ = ["Job", "Run", "execute", "main"]
 
 MADE_BY = {
-    "interactions": "interactions", "vocabulary": "interactions", "items": "interactions", "baskets": "pairs", "pairs": "pairs",
-    "tokens": "walks", "embeddings": "train", "losses": "train",
+    "interactions": "interactions", "vocabulary": "interactions", "items": "interactions", "below": "interactions",
+    "baskets": "pairs", "pairs": "pairs", "tokens": "walks", "embeddings": "train", "losses": "train",
 }  # fmt: skip
 LOADED = {"vocabulary": "load_edges", "items": "load_edges", "edges": "load_edges"}  # where the source is a graph's edges
 

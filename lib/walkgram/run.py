@@ -43,11 +43,11 @@ class Run:
             self._spark = session.start(self.name, self.verbose)
         return self._spark
 
-    def read(self, table: str) -> "DataFrame":
-        """An input table, or an output table that this run has staged, as a DataFrame."""
+    def read(self, table: str, former: bool = False) -> "DataFrame":
+        """An output table that this run has staged, else an input table, as a DataFrame; `former`: as it was before."""
         from walkgram.lake import spark
 
-        return spark.read(self.spark, self.folder(table))
+        return spark.read(self.spark, self.folder(table, former))
 
     def write(self, table: str, frame: "DataFrame") -> int:
         """Stage an output table (or a part of one, `table/part`); returns its rows."""
@@ -61,23 +61,24 @@ class Run:
 
         return spark.keep(self.out, name, frame)
 
-    def folder(self, table: str) -> str:
-        """Where an input table lies, or where an output table is staged."""
-        ours = table.partition("/")[0] in self.out.tables
+    def folder(self, table: str, former: bool = False) -> str:
+        """Where an output table is staged, or where an input table lies (`former`: also one that this run writes anew)."""
+        ours = table.partition("/")[0] in self.out.tables and not former
         return self.out.folder(table) if ours else files.join(self.config.lake.path, table)
 
-    def blocks(self, table: str, *below: str) -> Blocks:
-        """The block files of an input or output table."""
-        version = self.inputs[table].run if table in self.inputs else self.out.manifest.run
-        return Blocks(files.join(self.folder(table), *below), version)
+    def blocks(self, table: str, *below: str, former: bool = False) -> Blocks:
+        """The block files of an output or input table."""
+        read = table in self.inputs and (former or table not in self.out.tables)
+        version = self.inputs[table].run if read else self.out.manifest.run
+        return Blocks(files.join(self.folder(table, former), *below), version)
 
     def scratch(self, name: str) -> Blocks:
         """Block files that last as long as this run."""
         return Blocks(files.join(self.out.staging, f"_{name}"), self.out.manifest.run)
 
-    def shards(self, table: str, schema: "pa.Schema") -> Shards:
+    def shards(self, table: str, schema: "pa.Schema", former: bool = False) -> Shards:
         """The shards of an output table, for tasks to write, or of an input table that tasks wrote."""
-        return Shards(self.folder(table), files.join(self.out.staging, "_attempts"), schema)
+        return Shards(self.folder(table, former), files.join(self.out.staging, "_attempts"), schema)
 
     def scratch_shards(self, name: str, schema: "pa.Schema") -> Shards:
         """Shards that last as long as this run, or, where the job resumes, until one of its runs is done."""

@@ -33,18 +33,24 @@ class Table:
 
 LONG, DOUBLE, FLOAT, STRING = pa.int64(), pa.float64(), pa.float32(), pa.string()
 PAIR = (Column("src", LONG, "dense index"), Column("dst", LONG, "dense index, above src unless directed"))
+INTERACTION = (
+    Column("user_id", ID, "user"),
+    Column("item_id", ID, "item"),
+    Column("rating", FLOAT, "rating; may be null"),
+    Column("timestamp", pa.timestamp("us", "UTC"), "time of the interaction; may be null"),
+)
 
 TABLES = {
     table.name: table
     for table in (
         Table(
             "interactions",
-            (
-                Column("user_id", ID, "user"),
-                Column("item_id", ID, "item"),
-                Column("rating", FLOAT, "rating; may be null"),
-                Column("timestamp", pa.timestamp("us", "UTC"), "time of the kept interaction; may be null"),
-            ),
+            INTERACTION,
+            ("user_id", "item_id"),
+        ),
+        Table(
+            "below",
+            INTERACTION,
             ("user_id", "item_id"),
         ),
         Table(

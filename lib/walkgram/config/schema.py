@@ -103,6 +103,17 @@ class Interactions(Section):
 
     min_rating: float | None = key(None, "least rating that is kept (a null rating then fails); none: all are kept", "rating")
 
+    keep_below: bool = key(False, "keep what min_rating leaves out in a table `below`: merges need it to be exact")
+
+
+class Merge(Section):
+    """A day's changes, read as the input is (input.columns, .format, .bad_rows, ...)."""
+
+    path: str = key(
+        "", 'new and changed interactions: of a (user, item) the latest time stays, then the higher rating; "": none'
+    )
+    removed: str = key("", 'user and item ids whose interactions go, before those of merge.path are added; "": none')
+
 
 class Pairs(Section):
     """Pair counts."""
@@ -248,6 +259,7 @@ class Config(Section):
     sample: Sample = key(Sample, "")
     lake: Lake = key(Lake, "")
     interactions: Interactions = key(Interactions, "")
+    merge: Merge = key(Merge, "")
     pairs: Pairs = key(Pairs, "")
     pmi: Pmi = key(Pmi, "")
     edges: Edges = key(Edges, "")

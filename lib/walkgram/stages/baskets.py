@@ -89,7 +89,7 @@ def totals(task: DataFrame, made: Sequence[int], n: int, source: BlockStore, sto
     """Add the blocks `made` up, in one task; returns one row.
 
     Block 0 of `store` gets, by item, `f` (users) and `s` (their weights in units of 1 / SCALE; f without weights),
-    int64; block 1 `work` (2, ranges) int64, and `users` (2,): how many, and their weights.
+    int64; block 1 `work` (2, ranges) int64, `users` (2,): how many, and their weights, and `blocks`, the numbers `made`.
     """
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -104,7 +104,7 @@ def totals(task: DataFrame, made: Sequence[int], n: int, source: BlockStore, sto
                 work += block["work"]
                 users += block["users"]
             store.write(0, {"f": f, "s": s if weighted else f})
-            store.write(1, {"work": work, "users": users})
+            store.write(1, {"work": work, "users": users, "blocks": np.array(made, np.int64)})
             row = {"users": users[0], "entries": f.sum(), "increments": work[0].sum()}
             yield from packed({name: np.array([value]) for name, value in row.items()})
 

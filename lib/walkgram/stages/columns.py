@@ -12,7 +12,7 @@ from pyspark.sql import types as T
 
 from walkgram.errors import InputError
 
-__all__ = ["check_rows", "describe", "no_fault", "odd", "quoted", "read_id", "read_number", "torn"]
+__all__ = ["check_rows", "describe", "no_fault", "odd", "quoted", "read_as", "read_id", "read_number", "torn"]
 
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"  # Spark would also take "5d"
 EXACT = 2**53  # a double above is no longer a certain whole number
@@ -62,6 +62,17 @@ def read_id(frame: DataFrame, name: str, as_long: bool) -> tuple[Column, Column]
         whole = F.when(known & sure & (F.floor(raw) == raw), raw.try_cast("long"))
         return whole, F.when(known & whole.isNull(), describe(name, raw, ": ids must be whole numbers or text"))
     raise InputError(f"column {name!r} is {kind.simpleString()}: ids must be whole numbers or text; cast it in the source")
+
+
+def read_as(frame: DataFrame, name: str, kind: T.DataType) -> tuple[Column, Column]:
+    """(id of a type that is set, its fault): text is read as a long where ids are longs, longs as text where they are text."""
+    raw = quoted(name)
+    if isinstance(kind, T.StringType):
+        value, fault = read_id(frame, name, False)
+        return value.cast("string"), fault
+    if isinstance(frame.schema[name].dataType, T.StringType):
+        return raw.try_cast("long"), F.when(odd(raw), describe(name, raw, ": ids are whole numbers in this lake"))
+    return read_id(frame, name, False)
 
 
 def read_number(frame: DataFrame, name: str, into: str, plural: str, key: str) -> tuple[Column, Column]:

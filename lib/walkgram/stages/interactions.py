@@ -13,10 +13,10 @@ from pyspark.sql import types as T
 
 from walkgram.config.schema import Columns
 from walkgram.errors import InputError
-from walkgram.stages.columns import check_rows, describe, no_fault, odd, quoted, read_id, read_number, torn
+from walkgram.stages.columns import check_rows, describe, no_fault, odd, quoted, read_as, read_id, read_number, torn
 from walkgram.stages.contract import conform
 
-__all__ = ["census", "check", "kept", "latest", "needed", "tally", "typed", "usable"]
+__all__ = ["below", "census", "check", "kept", "latest", "needed", "tally", "typed", "usable"]
 
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}
 DATE = r"^\s*[+-]?\d{4,6}-\d"  # Spark would also take "12:30", as of today
@@ -40,15 +40,22 @@ def text_ids(frame: DataFrame, columns: Columns) -> list[str]:
     return [c for c, is_odd in zip(text, found or [], strict=True) if is_odd]
 
 
-def typed(frame: DataFrame, columns: Columns, timestamp_unit: str, untyped: bool) -> DataFrame:
+def typed(
+    frame: DataFrame, columns: Columns, timestamp_unit: str, untyped: bool, ids: Mapping[str, T.DataType] | None = None
+) -> DataFrame:
     """user_id, item_id, rating float, timestamp, and `bad`: null, or what cannot be read in this row.
 
     An `untyped` source (CSV) has only text: an id column whose values are all whole numbers becomes long. Raises
-    `InputError` for a column whose type can be no id, rating or time.
+    `InputError` for a column whose type can be no id, rating or time. ids: user_id's and item_id's types, where they are set
+    already; values that cannot be of these are bad.
     """
-    text = text_ids(frame, columns) if untyped else []
+    text = text_ids(frame, columns) if untyped and ids is None else []
     names = (columns.user_id, columns.item_id)
     (user, bad_user), (item, bad_item) = (read_id(frame, name, untyped and name not in text) for name in names)
+    if ids is not None:
+        (user, bad_user), (item, bad_item) = (
+            read_as(frame, name, kind) for name, kind in zip(names, ids.values(), strict=True)
+        )
     rating, bad_rating = read_rating(frame, columns.rating)
     time, bad_time = read_time(frame, columns.timestamp, timestamp_unit)
     bad = F.coalesce(torn(frame, "a line is not JSON"), bad_user, bad_item, bad_rating, bad_time)
@@ -128,6 +135,14 @@ def latest(rows: DataFrame) -> DataFrame:
     """One row a (user, item): the latest timestamp, then the higher rating; null is the least of both."""
     best = F.max(F.struct("timestamp", "rating")).alias("best")
     return rows.groupBy("user_id", "item_id").agg(best).select("user_id", "item_id", "best.rating", "best.timestamp")
+
+
+def below(rows: DataFrame, min_rating: float | None) -> DataFrame:
+    """The rows that `kept` leaves out, as the table `below`."""
+    if min_rating is None:
+        return conform(rows.limit(0), "below")
+    reached = F.coalesce(F.col("rating") >= F.lit(min_rating).cast("float"), F.lit(False))
+    return conform(rows.where(~reached), "below")
 
 
 def kept(rows: DataFrame, min_rating: float | None) -> DataFrame:

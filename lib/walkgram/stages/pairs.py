@@ -19,7 +19,20 @@ from walkgram.stages.baskets import bounds
 from walkgram.stages.contract import BlockStore, ShardStore, packed
 from walkgram.stages.workers import keep_archives
 
-__all__ = ["BYTES", "SUMMARY", "Plan", "Rows", "counts", "estimate", "opened", "rows_of_table", "summed", "table_rows"]
+__all__ = [
+    "BYTES",
+    "SUMMARY",
+    "Plan",
+    "Rows",
+    "counts",
+    "estimate",
+    "opened",
+    "rows_of",
+    "rows_of_table",
+    "summed",
+    "table_rows",
+    "written",
+]
 
 SUMMARY = "shard long, rows long, frequency long, weight double, most long, heaviest double, seconds double"
 MOST, LEAST = 1 << 30, 1 << 27  # increments of a shard: the most, and the least where there are few shards
