@@ -28,7 +28,7 @@ def run(run: job.Run) -> Mapping[str, Any]:
     if best:
         found = {"weighed": sums["rows"], "edges": run.write("edges", edges.strongest(run.read_shards(sink), best, directed))}
     run.out.rows["edges"] = found["edges"]
-    return found | {"directed": directed, "shards": sums["shards"], "task seconds (least / median / most)": sums["seconds"]}
+    return found | {"directed": directed, "shards": sums["shards"], pairs.SPREAD: sums["seconds"]}
 
 
 def weighed(run: job.Run, weigher: edges.Weigher, sink: Shards) -> DataFrame:

@@ -9,29 +9,27 @@ from pyspark.sql import DataFrame
 from walkgram import job, tables
 from walkgram.config import Config
 from walkgram.lake import manifest, sources
-from walkgram.stages import interactions, merge, pairs
+from walkgram.stages import interactions, merge, merge_counts
 
 
 def run(run: job.Run) -> Mapping[str, Any]:
     """Renew the touched users' interactions, then add to the counts what their lists change."""
     config, n, below = run.config, run.rows("vocabulary"), "below" in run.out.tables
     merge.check(config, run.inputs["pairs"].config["pairs"], run.inputs["interactions"].config["interactions"], below)
-    stored = run.read("interactions", former=True)
-    stored = stored.unionByName(run.read("below", former=True)) if below else stored
-    day, removed = (changed(run, key, stored) for key in ("path", "removed"))
-    state = merge.state(stored, day, removed, config.interactions.min_rating, run.keep)
+    stored = merge.union(run.read(name, former=True) for name in ("interactions", *["below"] * below))
+    state = merge.state(
+        stored, *(changed(run, key, stored) for key in ("path", "removed")), config.interactions.min_rating, run.keep
+    )
     found = {"users touched": state.users.count(), "interactions": run.write("interactions", state.interactions)}
     for name in run.out.tables[4:]:
         run.write(name, state.below if name == "below" else run.read(name, former=True))
     words = run.write("vocabulary", merge.extended(run.read("vocabulary", former=True), state.before, state.after, n))
+    sides = merge_counts.sides(state, run.read("vocabulary"), words, config.pairs, run.tasks, run.scratch)
     former, totals = (run.blocks("baskets", "totals", former=former) for former in (True, False))
-    sides = merge.sides(state, run.read("vocabulary"), words, config.pairs, run.tasks, run.scratch)
-    spans = merge.spans(former, config.pairs, n, words)
-    found |= merge.totals(run.tasks(1), former, sides, words, spans, totals).collect()[0].asDict()
     table, sink = (run.shards("pairs", tables.schema("pairs"), former) for former in (True, False))
-    made = pairs.summed(merge.pairs_of(run.tasks(len(spans)), spans, sides, words, config.pairs, table, sink))
-    run.out.rows |= {"pairs": made["rows"], "baskets": 0}
-    return found | {"new items": words - n, "pairs": made["rows"], "shards": len(spans), "task seconds": made["seconds"]}
+    made = merge_counts.counts(run.tasks, former, sides, (n, words), config.pairs, totals, table, sink)
+    run.out.rows |= {"pairs": made["pairs"], "baskets": 0}
+    return found | {"new items": words - n} | made
 
 
 def changed(run: job.Run, key: str, stored: DataFrame) -> DataFrame:
@@ -41,12 +39,8 @@ def changed(run: job.Run, key: str, stored: DataFrame) -> DataFrame:
         return stored.limit(0)
     columns = config.columns.model_copy(update={} if key == "path" else {"rating": "", "timestamp": ""})
     raw, untyped = sources.open_source(run.spark, place, config, interactions.needed(columns))
-    ids = {name: stored.schema[name].dataType for name in ("user_id", "item_id")}
-    rows = interactions.typed(raw, columns, config.timestamp_unit, untyped, ids)
-    found = interactions.census(rows)
-    if found["rows"]:  # a day may be empty
-        interactions.check(found, place, columns, config.bad_rows)
-    run.say(f"merge: {found['rows']:,} rows in {place}; {found['null_ids']:,} of null ids, {found['bad']:,} bad left out")
+    rows = interactions.typed(raw, columns, config.timestamp_unit, untyped, stored.schema)
+    run.say(f"merge: {place}: {merge.check_day(rows, place, columns, config.bad_rows)}")
     return interactions.usable(rows)
 
 

@@ -45,7 +45,7 @@ def kept(run: job.Run, made: list[int]) -> dict[str, Any]:
     then = pairs.table_rows(config)
     sums = pairs.summed(pairs.counts(run.tasks(len(spans)), spans, made, plan, config.min_frequency, lists, then, sink))
     run.out.rows["pairs"] = sums["rows"]
-    return {"pairs": sums["rows"], "shards": sums["shards"], "task seconds (least / median / most)": sums["seconds"]}
+    return {"pairs": sums["rows"], "shards": sums["shards"], pairs.SPREAD: sums["seconds"]}
 
 
 JOB = job.Job(

@@ -9,18 +9,23 @@ import export
 import graph
 import interactions
 import load_edges
+import merge
 import neighbours
 import pairs
 import train
 import walks
 from walkgram import job, session
 from walkgram.config import Config
-from walkgram.errors import ConfigError
 from walkgram.lake import files, manifest, spark
 from walkgram.report import plots, text
 
 SHARED = (graph, walks, train, neighbours, export)
-LINES = {"interactions": (interactions, pairs, edges, *SHARED), "edges": (load_edges, *SHARED)}  # by input.kind
+# By input.kind; `merge` is the line of jobs/update.py.
+LINES = {
+    "interactions": (interactions, pairs, edges, *SHARED),
+    "edges": (load_edges, *SHARED),
+    "merge": (merge, edges, *SHARED),
+}
 
 
 def sections(*kinds: str) -> list[str]:
@@ -28,22 +33,18 @@ def sections(*kinds: str) -> list[str]:
     return list(dict.fromkeys([*(name for kind in kinds for stage in LINES[kind] for name in stage.JOB.sections), "report"]))
 
 
-def run(config: Config, force: bool, verbose: bool) -> None:
-    """Run every stage that is not up to date, then show what came out."""
+def run(config: Config, force: bool, verbose: bool, line: str = "") -> None:
+    """Run every stage of a line (of input.kind's, where none is named) that is not up to date, then show what came out."""
     if config.export.plots:
         plots.check()
-    group = config.report.group
-    if group and config.input.items and group not in config.input.item_columns.keep:
-        raise ConfigError(f"report.group: {group} is not among input.item_columns.keep {config.input.item_columns.keep}")
-    started, stages = time.monotonic(), [module.JOB for module in LINES[config.input.kind]]
+    started, stages = time.monotonic(), [module.JOB for module in LINES[line or config.input.kind]]
     for number, stage in enumerate(stages, 1):
         say = functools.partial(print, f"[{number}/{len(stages)}]", flush=True)
         job.execute(stage, config, force=force, verbose=verbose, say=say)
     root = config.lake.path
     there = (n for n in ("vocabulary", "embeddings", "neighbours", "items") if manifest.read(root, n) is not None)
     frames = {name: spark.read(session.start("pipeline", verbose), files.join(root, name)) for name in there}
-    for line in text.summary(frames, config.report):
-        print(line)
+    print("\n".join(text.summary(frames, config.report)))
     print(f"\nall done in {time.monotonic() - started:.0f} s; the tables lie in {root}:")
     for stage in stages:
         for table in stage.writes(config):
@@ -52,7 +53,7 @@ def run(config: Config, force: bool, verbose: bool) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Parse, load, run the line."""
-    return job.guarded(job.parser("pipeline", __doc__, sections(*LINES)), run, argv)
+    return job.guarded(job.parser("pipeline", __doc__, sections("interactions", "edges")), run, argv)
 
 
 if __name__ == "__main__":

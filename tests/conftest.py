@@ -53,7 +53,7 @@ def job(spark: Any) -> Callable[..., int]:
 
     def run(name: str, *arguments: str) -> int:
         module = importlib.import_module(name)
-        if name in ("pipeline", "embed_graph"):
+        if name in ("pipeline", "embed_graph", "update"):
             return int(module.main(list(arguments)))
         from walkgram import job
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,8 @@ PAIR = ["user_id", "item_id"]
 MODES = {
     "basket": [],
     "sequence": ["pairs.mode=sequence", "pairs.window=3", "pairs.max_gap=400"],
-    "weighted": ["pairs.user_weight=inverse_log_degree", "pmi.total=users", "interactions.min_rating=3", "interactions.keep_below=true"],
+    "weighted": ["pairs.user_weight=inverse_log_degree", "pmi.total=users", "interactions.min_rating=3",
+                 "interactions.keep_below=true", "pmi.weight=npmi"],
     "capped": ["pairs.cap=6", "pairs.user_weight=inverse_degree", "edges.top_k=3"],
 }  # fmt: skip
 

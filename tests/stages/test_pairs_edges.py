@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from walkgram.config.schema import Edges, Pmi
+from walkgram.config.counting import Edges, Pmi
 from walkgram.lake.blocks import Blocks
 from walkgram.stages import edges, pairs, vocabulary
 

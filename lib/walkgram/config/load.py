@@ -93,6 +93,8 @@ def explain(error: Any) -> str:
         known = [name for name, _, _ in keys(Config)]
         near = difflib.get_close_matches(path, known, n=1)
         return f"{path}: unknown key" + (f"; did you mean {near[0]}?" if near else "; --help lists the keys")
+    if error["type"] == "value_error":  # the model's own words, which name the keys
+        return str(error["ctx"]["error"])
     return f"{path}: {error['msg']} (given: {error['input']!r})"
 
 

@@ -1,26 +1,13 @@
 """The keys: every section as a frozen model, each key with its meaning, unit, default and limits."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import model_validator
+
+from walkgram.config.base import Section, key
+from walkgram.config.counting import Edges, Interactions, Merge, Pairs, Pmi
 
 __all__ = ["Config", "Section"]
-
-
-def key(default: Any, meaning: str, unit: str = "", **limits: Any) -> Any:
-    """A configuration key: its default, what it means (for `--help`), its unit, and pydantic's limits."""
-    extra: dict[str, Any] = {"unit": unit}
-    if type(default) is int and not {"le", "lt"} & set(limits):
-        limits["le"] = 2**31 - 1  # so that products of two stay whole numbers of 64 bits
-    if callable(default):
-        return Field(default_factory=default, description=meaning, json_schema_extra=extra, **limits)
-    return Field(default=default, description=meaning, json_schema_extra=extra, **limits)
-
-
-class Section(BaseModel):
-    """A frozen group of keys that refuses unknown keys and does not convert types."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Columns(Section):
@@ -96,73 +83,6 @@ class Lake(Section):
     """Where the tables lie."""
 
     path: str = key("out/lake", "folder of the tables: local, or a URI that pyarrow.fs and Spark both know", min_length=1)
-
-
-class Interactions(Section):
-    """Which interactions are kept."""
-
-    min_rating: float | None = key(None, "least rating that is kept (a null rating then fails); none: all are kept", "rating")
-
-    keep_below: bool = key(False, "keep what min_rating leaves out in a table `below`: merges need it to be exact")
-
-
-class Merge(Section):
-    """A day's changes, read as the input is (input.columns, .format, .bad_rows, ...)."""
-
-    path: str = key(
-        "", 'new and changed interactions: of a (user, item) the latest time stays, then the higher rating; "": none'
-    )
-    removed: str = key("", 'user and item ids whose interactions go, before those of merge.path are added; "": none')
-
-
-class Pairs(Section):
-    """Pair counts."""
-
-    mode: Literal["basket", "sequence"] = key(
-        "basket", "basket: every pair of a user's items; sequence: directed pairs, dst came strictly later than src"
-    )
-    window: int = key(0, "sequence: dst at most this many of the user's distinct times after src; 0: any", "positions", ge=0)
-    max_gap: float = key(0.0, "sequence: dst at most this long after src; 0: any", "seconds", ge=0, le=1e11)
-    user_weight: Literal["none", "inverse_log_degree", "inverse_degree"] = key(
-        "none", "what a user with d items adds to the support of a pair: 1, 1 / ln(1 + d) or 1 / d"
-    )
-    cap: int = key(
-        0, "most items of a user that count, chosen by hash; 0: all (README: Pairs says what it biases)", "items", ge=0
-    )
-    seed: int = key(7, "seed of the cap's choice", ge=0, lt=2**63)
-    keep: bool = key(False, "write the pairs table; the edges are the same either way")
-    min_frequency: int = key(1, "least frequency of a row of the pairs table; merges need 1", "users", ge=1)
-    blocks: int = key(0, "blocks of users that the counters read; 0: from the data's size", ge=0)
-    tasks: int = key(0, "tasks that count, and files that they write; 0: from the work", ge=0)
-    columns: int = key(1 << 24, "partners of an item that a task counts at a time, 16 bytes each", "items", ge=1)
-
-    @model_validator(mode="after")
-    def check(self) -> "Pairs":
-        """A reach is one of sequences."""
-        for name in ("window", "max_gap"):
-            if self.mode == "basket" and getattr(self, name):
-                raise ValueError(f'pairs.{name} is for sequences: set pairs.mode = "sequence"')
-        return self
-
-
-class Pmi(Section):
-    """The weight of an edge."""
-
-    total: Literal["interactions", "users"] = key("interactions", "what N in pmi is: kept interactions, or users")
-    weight: Literal["pmi_frequency", "pmi", "ppmi", "npmi", "shifted", "frequency", "cosine"] = key(
-        "pmi_frequency", "formula of the weight (README: Weights)"
-    )
-    shift: float = key(5.0, "k of shifted: max(pmi - ln k, 0)", gt=0)
-    smoothing: float = key(1.0, "exponent a of context smoothing, f(y)^a / sum f^a; 1: none", gt=0, le=1)
-
-
-class Edges(Section):
-    """Which pairs become edges."""
-
-    min_weight: float = key(0.0, "least weight of an edge; a weight must in any case be above 0")
-    min_frequency: int = key(1, "least number of users of both items", "users", ge=1)
-    min_item_frequency: int = key(1, "least number of users of either item", "users", ge=1)
-    top_k: int = key(0, "keep the k heaviest edges of a node, ties included; either end keeps an edge; 0: all", "edges", ge=0)
 
 
 class Graph(Section):
@@ -269,3 +189,11 @@ class Config(Section):
     neighbours: Neighbours = key(Neighbours, "")
     export: Export = key(Export, "")
     report: Report = key(Report, "")
+
+    @model_validator(mode="after")
+    def check(self) -> "Config":
+        """What the report groups by must be kept."""
+        group, keep = self.report.group, self.input.item_columns.keep
+        if group and self.input.items and group not in keep:
+            raise ValueError(f"report.group: {group} is not among input.item_columns.keep {keep}")
+        return self

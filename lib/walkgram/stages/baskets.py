@@ -12,7 +12,7 @@ from pyspark import TaskContext
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from walkgram.config.schema import Pairs
+from walkgram.config.counting import Pairs
 from walkgram.kernels import lists
 from walkgram.stages.contract import BlockStore, packed
 from walkgram.stages.workers import keep_archives

@@ -8,7 +8,7 @@ import numpy as np
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from walkgram.config.schema import Edges, Pairs, Pmi
+from walkgram.config.counting import Edges, Pairs, Pmi
 from walkgram.kernels import lists, pmi
 from walkgram.stages import pairs
 from walkgram.stages.contract import BlockStore, ShardStore

@@ -40,22 +40,20 @@ def text_ids(frame: DataFrame, columns: Columns) -> list[str]:
     return [c for c, is_odd in zip(text, found or [], strict=True) if is_odd]
 
 
-def typed(
-    frame: DataFrame, columns: Columns, timestamp_unit: str, untyped: bool, ids: Mapping[str, T.DataType] | None = None
-) -> DataFrame:
+def typed(frame: DataFrame, columns: Columns, timestamp_unit: str, untyped: bool, ids: T.StructType | None = None) -> DataFrame:
     """user_id, item_id, rating float, timestamp, and `bad`: null, or what cannot be read in this row.
 
     An `untyped` source (CSV) has only text: an id column whose values are all whole numbers becomes long. Raises
-    `InputError` for a column whose type can be no id, rating or time. ids: user_id's and item_id's types, where they are set
-    already; values that cannot be of these are bad.
+    `InputError` for a column whose type can be no id, rating or time. ids: a schema whose user_id and item_id set their
+    types; values that cannot be of these are bad.
     """
-    text = text_ids(frame, columns) if untyped and ids is None else []
     names = (columns.user_id, columns.item_id)
-    (user, bad_user), (item, bad_item) = (read_id(frame, name, untyped and name not in text) for name in names)
-    if ids is not None:
-        (user, bad_user), (item, bad_item) = (
-            read_as(frame, name, kind) for name, kind in zip(names, ids.values(), strict=True)
-        )
+    if ids is None:
+        text = text_ids(frame, columns) if untyped else []
+        read = [read_id(frame, name, untyped and name not in text) for name in names]
+    else:
+        read = [read_as(frame, name, ids[own].dataType) for name, own in zip(names, ("user_id", "item_id"), strict=True)]
+    (user, bad_user), (item, bad_item) = read
     rating, bad_rating = read_rating(frame, columns.rating)
     time, bad_time = read_time(frame, columns.timestamp, timestamp_unit)
     bad = F.coalesce(torn(frame, "a line is not JSON"), bad_user, bad_item, bad_rating, bad_time)

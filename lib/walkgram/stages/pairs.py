@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from walkgram.config.schema import Pairs
+from walkgram.config.counting import Pairs
 from walkgram.kernels import gram, lists
 from walkgram.stages.baskets import bounds
 from walkgram.stages.contract import BlockStore, ShardStore, packed
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 SUMMARY = "shard long, rows long, frequency long, weight double, most long, heaviest double, seconds double"
+SPREAD = "task seconds (least / median / most)"
 MOST, LEAST = 1 << 30, 1 << 27  # increments of a shard: the most, and the least where there are few shards
 FEW = 16
 VISIT = 8  # increments that a visit to a user's list costs
