@@ -9,13 +9,13 @@ from walkgram.errors import InputError
 from walkgram.stages import baskets, pairs
 
 ENTRIES, ITEM = 1 << 24, 8  # interactions of a block where pairs.blocks is 0, and at least so many for each item
-LEAST = 1 << 20  # interactions of a block below which a core has no use for its own
+FEW, LEAST = 8, 1 << 20  # blocks that cores may share, where each has so many interactions
 
 
 def run(run: job.Run) -> Mapping[str, Any]:
     """Write the blocks of lists and what they add up to; count all pairs where they are kept."""
     config, n, entries = run.config.pairs, run.rows("vocabulary"), run.rows("interactions")
-    blocks = config.blocks or max(-(-entries // max(ENTRIES, ITEM * n)), min(run.cores, -(-entries // LEAST)))
+    blocks = config.blocks or max(-(-entries // max(ENTRIES, ITEM * n)), min(FEW, -(-entries // LEAST)))
     indexed = baskets.indexed(run.read("interactions"), run.read("vocabulary"), config)
     lists, counted = run.blocks("baskets", "users"), run.blocks("baskets", "totals")
     made = sorted(row["block"] for row in baskets.lists_of(indexed, blocks, n, config, lists).collect())
@@ -50,7 +50,7 @@ def kept(run: job.Run, made: list[int]) -> dict[str, Any]:
 
 JOB = job.Job(
     "pairs", __doc__, run, ("pairs",), lambda _: ("interactions", "vocabulary"),
-    lambda config: ("baskets", "pairs") if config.pairs.keep else ("baskets",),
+    lambda config: ("baskets", "pairs") if config.pairs.keep else ("baskets",), resumes=True,
 )  # fmt: skip
 
 if __name__ == "__main__":
