@@ -20,14 +20,15 @@ import pairs_lake
 import report
 
 RUNS = 3
+SHARE = 0.03  # of the users of L, for the self-join: about 150 million increments
+SAMPLE = f"{SHARE:.0%} of L's users, by hash"
 PEERS = {"self_join": "self-join in Spark", "gram": "scipy's Gram in mapInArrow"}
 BARS: dict[str, dict[str, float | None]] = {
     "S": {"self_join": 20.0, "gram": 2.0},
     "M": {"self_join": 20.0, "gram": 2.0},
     "L": {"gram": 3.0},
-    "sample of L": {"self_join": None},
+    SAMPLE: {"self_join": None},
 }
-SAMPLE = 0.03  # of the users of L: about 150 million increments
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,13 @@ class Taken:
         return max(float(line["gib"]) for line in self.lines[side])
 
 
-def measured(name: str, lake: pairs_lake.Lake, *sessions: dict[str, int]) -> Taken:
-    """Run the sides, each session's in turn as often as it says; then compare their edges, and remove them."""
+def measured(name: str, lake: pairs_lake.Lake, **runs: int) -> Taken:
+    """Run the sides in turn, each as often as it says; then compare their edges, and remove the lake and them."""
     lines: dict[str, list[dict[str, Any]]] = {}
-    for session in sessions:
-        asked = [f"{side}={runs}" for side, runs in session.items()]
-        for line in bench_spark.submitted("pairs_in_turn.py", lake.root, *asked):
-            if line["run"] != "warm-up":
-                lines.setdefault(line["side"], []).append(line)
+    asked = [f"{side}={count}" for side, count in runs.items()]
+    for line in bench_spark.submitted("pairs_in_turn.py", lake.root, *asked):
+        if line["run"] != "warm-up":
+            lines.setdefault(line["side"], []).append(line)
     folders = {side: lake.root.with_name(f"{lake.root.name}-{side}") for side in lines}
     folders["ours"] = lake.root / "edges"
     taken = Taken(name, lake, pairs_lake.same(lake, folders), lines)
@@ -109,13 +109,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for name in ("S", "M"):
             lake = pairs_lake.written(Path(scratch, name), *interactions_made.made(sizes[name], 0))
-            everyone.append(measured(name, lake, {"ours": RUNS, "gram": RUNS}, {"self_join": 1}))
+            everyone.append(measured(name, lake, ours=RUNS, gram=RUNS, self_join=1))
         user, item = interactions_made.made(sizes["L"], 0)
         lake = pairs_lake.written(Path(scratch, "L"), user, item)
-        some = pairs_lake.written(Path(scratch, "sample"), *interactions_made.some_users(user, item, SAMPLE))
+        some = pairs_lake.written(Path(scratch, "sample"), *interactions_made.some_users(user, item, SHARE))
         del user, item
-        large = measured("L", lake, {"ours": RUNS}, {"gram": 1})
-        sample = measured("sample of L", some, {"ours": RUNS}, {"self_join": 1})
+        large = measured("L", lake, ours=RUNS, gram=1)
+        sample = measured(SAMPLE, some, ours=RUNS, self_join=1)
     cases = [case for taken in (*everyone, large, sample) for case in compared(taken)]
     cases += alone(large) + [growth(taken) for taken in (*everyone, large)]
     report.publish("pairs", cases, ("numba", "numpy", "pandas", "pyarrow", "pyspark", "scipy"))

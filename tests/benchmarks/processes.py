@@ -97,17 +97,19 @@ class Peak(threading.Thread):
     """The most memory of all Python processes together while a `with` lasts, looked at every `pause` seconds.
 
     A page that several processes map counts once: what is summed is the kernel's proportional share (PSS), in GiB.
+    `cost` is the CPU seconds that looking took.
     """
 
-    def __init__(self, meter: Meter, pause: float = 0.25) -> None:
+    def __init__(self, meter: Meter, pause: float = 0.5) -> None:
         super().__init__(daemon=True)
-        self.meter, self.pause, self.gib, self.done = meter, pause, 0.0, threading.Event()
+        self.meter, self.pause, self.gib, self.cost, self.done = meter, pause, 0.0, 0.0, threading.Event()
 
     def run(self) -> None:
         """Look until the `with` ends."""
         while True:
             found = self.meter.tree().items()
             self.gib = max(self.gib, sum(share(pid) for pid, process in found if process.name.startswith("python")) / 2**20)
+            self.cost = time.thread_time()
             if self.done.wait(self.pause):
                 return
 
