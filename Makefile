@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(VENV)/bin/python
 export PYSPARK_DRIVER_PYTHON := $(PYSPARK_PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help java setup run test test-slow check bench-walks format lock zip clean
+.PHONY: help java setup run test test-slow check bench-walks bench-pairs format lock zip clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ check: $(READY)  ## ruff (lint and format), mypy strict, the architecture test
 
 bench-walks: java $(READY) .tools/peers/.ready  ## walk kernels and jobs against peers: make bench-walks [SCALE=small]
 	cd tests/benchmarks && $(PYSPARK_PYTHON) bench_walks.py $(CURDIR)/.tools/peers/bin/python $(SCALE)
+
+bench-pairs: java $(READY)  ## from interactions to edges, against a self-join and scipy: make bench-pairs [SCALE=small]
+	cd tests/benchmarks && $(PYSPARK_PYTHON) bench_pairs.py $(SCALE)
 
 .tools/peers/.ready: tests/benchmarks/requirements.txt
 	$(PYTHON) -m venv .tools/peers && .tools/peers/bin/python -m pip install -q -r tests/benchmarks/requirements.txt && touch $@

@@ -27,7 +27,7 @@ def lines(command: list[str], **environment: str) -> list[dict[str, Any]]:
         command, cwd=report.ROOT, env=os.environ | own | environment, text=True, capture_output=True, check=False
     )
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 

@@ -9,7 +9,6 @@ import importlib
 import json
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +55,7 @@ def steps(folder: Path) -> int:
 
 def measured(meter: processes.Meter, stage: job.Job, settings: config.Config) -> dict[str, Any]:
     """Run one job again, whatever the lake holds; what it took."""
-    before, started = meter.read(), time.monotonic()
-    job.execute(stage, settings, force=True, say=lambda _: None)
-    wall, after = time.monotonic() - started, meter.read()
-    return {"stage": stage.name, "wall": wall} | {name: after[name] - before[name] for name in after}
+    return {"stage": stage.name} | meter.during(lambda: job.execute(stage, settings, force=True, say=lambda _: None))
 
 
 def main() -> None:

@@ -1,7 +1,9 @@
-"""CPU seconds of this process, those above it up to Spark's JVM, and all below: JVM, Python driver, Python workers."""
+"""CPU seconds and memory of this process, those above it up to Spark's JVM, and all below: JVM, Python driver and workers."""
 
 import os
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,3 +84,48 @@ class Meter(threading.Thread):
             self.forgetful |= {pid for pid, found in now.items() if found.name.startswith("python") and unheeded(pid)}
             jvm = sum(found.seconds for found in now.values() if found.name == "java")
             return {"jvm": jvm, "python": sum(found.seconds for found in now.values()) - jvm + self.lost}
+
+    def during(self, action: Callable[[], object]) -> dict[str, float]:
+        """What an action took: `wall` seconds, and the CPU seconds `jvm` and `python`."""
+        before, started = self.read(), time.monotonic()
+        action()
+        wall, after = time.monotonic() - started, self.read()
+        return {"wall": wall} | {name: after[name] - before[name] for name in after}
+
+
+class Peak(threading.Thread):
+    """The most memory of all Python processes together while a `with` lasts, looked at every `pause` seconds.
+
+    A page that several processes map counts once: what is summed is the kernel's proportional share (PSS), in GiB.
+    `cost` is the CPU seconds that looking took.
+    """
+
+    def __init__(self, meter: Meter, pause: float = 0.5) -> None:
+        super().__init__(daemon=True)
+        self.meter, self.pause, self.gib, self.cost, self.done = meter, pause, 0.0, 0.0, threading.Event()
+
+    def run(self) -> None:
+        """Look until the `with` ends."""
+        while True:
+            found = self.meter.tree().items()
+            self.gib = max(self.gib, sum(share(pid) for pid, process in found if process.name.startswith("python")) / 2**20)
+            self.cost = time.thread_time()
+            if self.done.wait(self.pause):
+                return
+
+    def __enter__(self) -> "Peak":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.done.set()
+        self.join()
+
+
+def share(pid: int) -> int:
+    """KiB of a process's proportional share of the memory that it maps; 0 where it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
