@@ -15,13 +15,15 @@ from walkgram.stages import edges, pairs
 def run(run: job.Run) -> Mapping[str, Any]:
     """Weigh and cut, straight from the counts or from the pairs on disk: the same edges."""
     config, counted = run.config, run.blocks("baskets", "totals")
+    edges.check(config.pairs, {table: found.config.get("pairs", {}) for table, found in run.inputs.items()})
     total, directed = edges.total_of(config.pmi, config.pairs.user_weight != "none", counted), config.pairs.mode == "sequence"
     weigher = edges.Weigher(counted, config.pairs, config.pmi, config.edges, total)
     schema, best = tables.schema("edges"), config.edges.top_k
     sink = run.scratch_shards("weighed", schema) if best else run.shards("edges", schema)
     sums = pairs.summed(weighed(run, weigher, sink))
     if sums["rows"] == 0:
-        cuts = f"edges.min_weight = {config.edges.min_weight} with edges.min_frequency = {config.edges.min_frequency}"
+        names = ("min_weight", "min_frequency", "min_item_frequency")
+        cuts = " with ".join(f"edges.{name} = {getattr(config.edges, name)}" for name in names)
         spared = pairs.summed(weighed(run, weigher.uncut(), run.scratch_shards("uncut", schema)))
         raise InputError(f"{cuts} keeps no edge: {edges.most(spared)}")
     found = {"edges": sums["rows"], "total weight": f"{sums['weight']:.4f}", "total frequency": sums["frequency"]}

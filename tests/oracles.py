@@ -52,15 +52,15 @@ def directed_weight(formula: str, value: float, joint: float, total: float, shif
 
 def weight(
     formula: str, joint: float, fx: float, fy: float, total: float,
-    shift: float = 1.0, smoothing: float = 1.0, every: Sequence[float] = (),
+    shift: float = 1.0, smoothing: float = 1.0, every: Sequence[float] = (), directed: bool = False,
 ) -> float:  # fmt: skip
-    """The undirected weight of a pair: the mean of x given y and y given x."""
+    """The weight of a pair, undirected: the mean of x given y and y given x; directed: y is the context."""
     if formula == "frequency":
         return joint
     if formula == "cosine":
         return joint / math.sqrt(fx * fy)
-    ways = [pmi(joint, fx, fy, total, smoothing, every), pmi(joint, fy, fx, total, smoothing, every)]
-    return sum(directed_weight(formula, value, joint, total, shift) for value in ways) / 2
+    ways = [pmi(joint, fx, fy, total, smoothing, every), pmi(joint, fy, fx, total, smoothing, every)][: 1 if directed else 2]
+    return sum(directed_weight(formula, value, joint, total, shift) for value in ways) / len(ways)
 
 
 def undirected(edges: Iterable[tuple[int, int, float]]) -> dict[int, dict[int, float]]:

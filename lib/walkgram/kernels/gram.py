@@ -49,7 +49,7 @@ def counted(
     """
     if not blocks:
         return
-    weighted, width = bool(len(blocks[0]["weights"])), min(n, columns)
+    weighted, width = any(len(block["weights"]) for block in blocks), min(n, columns)
     table = np.array([[*map(address, addressed(block)), len(block["starts"])] for block in blocks], np.uint64)
     counters, touched = np.zeros(width, np.uint32), np.empty(width + 1, np.uint32)
     supports = np.zeros(width, np.int64) if weighted else None
@@ -206,5 +206,5 @@ def ranges_of_equal_work(work: Longs, parts: int) -> Longs:
     if len(work) == 0:
         return np.zeros(1, np.int64)
     upto = np.cumsum(work + 1)  # an item without work still costs its visit
-    cuts = np.searchsorted(upto, upto[-1] * np.arange(1, parts) / parts) + 1
+    cuts = np.searchsorted(upto, upto[-1] * (np.arange(1, parts) / parts)) + 1
     return np.unique(np.concatenate([[0], cuts, [len(work)]])).astype(np.int64)

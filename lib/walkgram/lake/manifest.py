@@ -16,7 +16,7 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 import walkgram
-from walkgram.errors import LakeError
+from walkgram.errors import ConfigError, InputError, LakeError
 from walkgram.lake import files
 
 __all__ = [
@@ -81,7 +81,8 @@ def require(root: str, table: str, made_by: str) -> Manifest:
 class Transaction:
     """The tables of one run of a job: staged apart, then visible together. Use as a context manager.
 
-    With `resume` what a stopped run of the same content (the manifest's id) had staged stays for the next one.
+    With `resume` what a stopped run of the same content (the manifest's id) had staged stays for the next one, unless what
+    stopped it was the input or the configuration, which would stop the next one too.
     """
 
     def __init__(self, root: str, manifest: Manifest, tables: Sequence[str], resume: bool = False) -> None:
@@ -115,7 +116,7 @@ class Transaction:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         """Commit where the run went well; otherwise leave the former tables as they were."""
-        if kind is not None and self.resume:
+        if kind is not None and self.resume and not isinstance(error, ConfigError | InputError):
             return
         try:
             if kind is None:

@@ -69,8 +69,8 @@ def lists_of(indexed: DataFrame, blocks: int, n: int, config: Pairs, store: Bloc
 
 def cut(table: pa.Table, config: Pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """(users 0..m-1, items, times or None) of the entries that the cap leaves."""
-    coded = table["user_id"].combine_chunks().dictionary_encode().indices
-    users, items = coded.to_numpy(), table["index"].combine_chunks().to_numpy()
+    coded = table["user_id"].dictionary_encode().combine_chunks()  # in this order: the ids may be more than 2 GiB of text
+    users, items = coded.indices.to_numpy(), table["index"].combine_chunks().to_numpy()
     times = table["time"].combine_chunks().to_numpy() if config.mode == "sequence" else None
     if config.cap:
         kept = lists.capped(users, table["draw"].combine_chunks().to_numpy(), config.cap)
@@ -99,7 +99,7 @@ def totals(task: DataFrame, made: Sequence[int], n: int, source: BlockStore, sto
             work, users, weighted = np.zeros((2, len(bounds(n)) - 1), np.int64), np.zeros(2, np.int64), False
             for number in made:
                 block = source.open(number)
-                weighted = bool(len(block["weights"]))
+                weighted |= len(block["weights"]) > 0
                 lists.frequencies(block["indptr"], block["weights"], f, s)
                 work += block["work"]
                 users += block["users"]

@@ -3,17 +3,31 @@
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from walkgram.config.counting import Edges, Pairs, Pmi
+from walkgram.errors import ConfigError
 from walkgram.kernels import lists, pmi
 from walkgram.stages import pairs
 from walkgram.stages.contract import BlockStore, ShardStore
 
-__all__ = ["Weigher", "from_pairs", "most", "strongest", "total_of"]
+__all__ = ["Weigher", "check", "from_pairs", "most", "strongest", "total_of"]
+
+
+COUNTED = {"baskets": ("mode", "window", "max_gap", "user_weight", "cap", "seed"), "pairs": ("min_frequency",)}
+
+
+def check(config: Pairs, made: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise `ConfigError` where a table was counted in another way than `config` says. made: table -> what it was made by."""
+    for table, names in COUNTED.items():
+        for name in names:
+            own = getattr(config, name)
+            if made.get(table, {}).get(name, own) != own:
+                raise ConfigError(f"pairs.{name} = {own}, but the {table} have {made[table][name]}: run jobs/pairs.py again")
 
 
 def total_of(config: Pmi, weighted: bool, counts: BlockStore) -> float:

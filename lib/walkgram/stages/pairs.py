@@ -61,8 +61,8 @@ class Plan:
 
     def spans(self, shards: int = 0) -> list[tuple[int, int]]:
         """Consecutive ranges of the items, of about equal work; as many as the configuration says where none is given."""
-        number = shards or self.config.tasks or max(-(-self.increments // MOST), min(FEW, -(-self.increments // LEAST)))
-        cuts = gram.ranges_of_equal_work(self.work[0] + VISIT * self.work[1], shards or max(2, number))
+        number = max(2, -(-self.increments // MOST), min(FEW, -(-self.increments // LEAST)))
+        cuts = gram.ranges_of_equal_work(self.work[0] + VISIT * self.work[1], shards or self.config.tasks or number)
         return [(int(low), int(high)) for low, high in pairwise(bounds(self.n)[cuts])]
 
     def sample(self) -> list[tuple[int, int, float]]:

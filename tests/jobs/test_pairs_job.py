@@ -1,0 +1,214 @@
+"""The jobs pairs and edges as a user runs them: edges by item id equal brute force in every mode, however work is cut."""
+
+import shutil
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import functions as F
+from scipy import sparse
+
+import lakes_of_tests as lakes
+import oracles_of_pairs as brute
+from walkgram import config as configuration
+from walkgram.config import Config
+from walkgram.lake.blocks import Blocks
+from walkgram.stages import edges, pairs
+
+FORMULAS = ("pmi_frequency", "pmi", "ppmi", "npmi", "shifted", "frequency", "cosine")
+CUT_OTHERWISE = ("pairs.blocks=5", "pairs.tasks=7", "pairs.columns=3", "pairs.keep=true")
+
+
+class Case(NamedTuple):
+    """Keys of the configuration, and what brute force is told."""
+
+    keys: tuple[str, ...]
+    counted: brute.Counted
+    cap: int = 0
+    seed: int = 7
+    formula: str = "pmi_frequency"
+    total: str = "interactions"
+    smoothing: float = 1.0
+    min_frequency: int = 1
+    min_item_frequency: int = 1
+    min_weight: float = 0.0
+    top_k: int = 0
+
+    def given(self) -> tuple[str, ...]:
+        """All of it as keys."""
+        cuts = [
+            f"edges.{name}={getattr(self, name)}" for name in ("min_frequency", "min_item_frequency", "min_weight", "top_k")
+        ]
+        pmi = [f"pmi.weight={self.formula}", f"pmi.total={self.total}", f"pmi.smoothing={self.smoothing}", "pmi.shift=1.25"]
+        return (*self.keys, f"pairs.cap={self.cap}", f"pairs.seed={self.seed}", *cuts, *pmi)
+
+
+CASES = {
+    "baskets": Case((), brute.Counted({}), min_frequency=2, min_weight=0.7),
+    "capped baskets of weighted users": Case(
+        ("pairs.user_weight=inverse_degree",), brute.Counted({}, weighting="inverse_degree"),
+        cap=5, seed=11, formula="frequency", top_k=2,
+    ),
+    "sequences": Case(("pairs.mode=sequence",), brute.Counted({}, True), formula="frequency", total="users", top_k=2),
+    "sequences in reach of weighted users": Case(
+        ("pairs.mode=sequence", "pairs.window=2", "pairs.max_gap=30.5", "pairs.user_weight=inverse_log_degree"),
+        brute.Counted({}, True, 2, round(30.5 * lakes.SECOND), "inverse_log_degree"),
+        cap=6, formula="ppmi", total="users", smoothing=0.75, min_item_frequency=6,
+    ),
+}  # fmt: skip
+ROWS = [(user, item, None if time is None else time * lakes.SECOND) for user, item, time in lakes.rows_of_forty_users()]
+
+
+@pytest.fixture(scope="module")
+def made(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with the interactions."""
+    folder = tmp_path_factory.mktemp("made")
+    return lakes.interactions(lakes.write(lakes.rows_of_forty_users(), folder / "rows.parquet"), folder / "lake")
+
+
+@pytest.fixture
+def lake(made: Path, tmp_path: Path) -> Path:
+    """A copy of it, to change."""
+    shutil.copytree(made, tmp_path / "lake")
+    return tmp_path / "lake"
+
+
+def lists(spark: Any, case: Case) -> brute.Counted:
+    """The lists that a case counts; the cap's lots are Spark's hashes of the ids."""
+    own: Any = brute.lists_of(ROWS)
+    own = brute.timed(own) if case.counted.directed else own
+    if case.cap:
+        entries = spark.createDataFrame([(u, i) for u in own for i in own[u]], "user_id string, item_id long")
+        lots = entries.withColumn("lot", F.xxhash64("user_id", "item_id", F.lit(case.seed))).collect()
+        own = brute.capped(own, case.cap, {(row["user_id"], row["item_id"]): row["lot"] for row in lots})
+    return replace(case.counted, lists=own)
+
+
+def expected(counted: brute.Counted, case: Case) -> dict[Any, brute.Edge]:
+    every = counted.edges(case.formula, case.total, 1.25, case.smoothing)
+    left = brute.passing(every, counted.often(case.min_item_frequency), case.min_frequency, case.min_weight)
+    return brute.strongest(left, case.top_k, counted.directed) if case.top_k else left
+
+
+def weigher(lake: Path, config: Config) -> edges.Weigher:
+    """The weigher of a configuration on a lake."""
+    counts = Blocks(str(lake / "baskets" / "totals"), "test")
+    total = edges.total_of(config.pmi, config.pairs.user_weight != "none", counts)
+    return edges.Weigher(counts, config.pairs, config.pmi, config.edges, total)
+
+
+def weighed(lake: Path, config: Config) -> dict[Any, brute.Edge]:
+    """The edges of a lake's baskets, weighed in this process; top_k is not looked at."""
+    made, ids = Blocks(str(lake / "baskets" / "users"), "test"), lakes.names(lake)
+    blocks = pairs.opened(lakes.manifest(lake, "baskets")["counts"]["blocks"], made)
+    found, own = {}, weigher(lake, config)
+    for rows in pairs.rows_of(blocks, (0, len(ids)), len(ids), config.pairs, config.edges.min_frequency):
+        for x, y, *values in zip(*(column.tolist() for column in own(rows).values()), strict=True):
+            ends = (ids[x], ids[y]) if config.pairs.mode == "sequence" else tuple(sorted((ids[x], ids[y])))
+            found[ends] = brute.Edge(*values)
+    return found
+
+
+def assert_every_formula(lake: Path, counted: brute.Counted, case: Case) -> None:
+    """All formulas, both totals, with and without smoothing, on the blocks that a job wrote."""
+    for formula, total, smoothing in product(FORMULAS, ("interactions", "users"), (1.0, 0.6)):
+        other = case._replace(formula=formula, total=total, smoothing=smoothing, min_weight=0.0, top_k=0, min_frequency=1)
+        found = weighed(lake, configuration.load(None, other.given()))
+        lakes.assert_same(found, expected(counted, other))
+        assert len(found) > 10
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_edges_are_those_of_brute_force_however_the_work_is_cut(spark: Any, lake: Path, case: Case) -> None:
+    counted = lists(spark, case)
+    for name in ("pairs", "edges"):
+        assert lakes.run(name, lake, *case.given()) == 0
+    found, wanted = lakes.edges(lake, counted.directed), expected(counted, case)
+    lakes.assert_same(found, wanted)
+    assert 10 < len(wanted) < len(counted.pairs())
+    assert not (lake / "pairs").exists()
+    assert_every_formula(lake, counted, case)
+    record = lakes.manifest(lake, "baskets")["counts"]
+    assert record["users"] == len(counted.lists)
+    assert record["increments"] == sum(users for users, _ in counted.pairs().values())
+    left_out = len({(user, item) for user, item, _ in ROWS}) - sum(map(len, counted.lists.values()))
+    assert record.get("left out for want of a time, or by the cap", 0) == left_out
+    assert (left_out > 0) == (case.counted.directed or case.cap > 0)
+    for name in ("pairs", "edges"):
+        assert lakes.run(name, lake, *case.given(), *CUT_OTHERWISE) == 0
+    assert lakes.edges(lake, counted.directed) == found
+    assert lakes.by_ids(lake, "pairs", counted.directed) == {
+        ends: {"frequency": users, "support": support} for ends, (users, support) in counted.pairs().items()
+    }
+    assert len(lakes.manifest(lake, "baskets")["counts"]["blocks"]) == 5
+    assert lakes.manifest(lake, "edges")["counts"]["shards"] == lakes.manifest(lake, "pairs")["counts"]["shards"] == 7
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """How the edges were come by: `table`, `counts`."""
+    calls: list[str] = []
+    for module, name, called in ((edges, "from_pairs", "table"), (pairs, "counts", "counts")):
+        own = getattr(module, name)
+
+        def call(*arguments: Any, own: Any = own, called: str = called) -> Any:
+            calls.append(called)
+            return own(*arguments)
+
+        monkeypatch.setattr(module, name, call)
+    return calls
+
+
+def test_a_pairs_table_that_is_cut_higher_than_the_edges_is_not_used_for_them(lake: Path, asked: list[str]) -> None:
+    keys = ("pairs.keep=true", "pairs.min_frequency=3", "pairs.tasks=4", "pairs.user_weight=inverse_degree")
+    assert lakes.run("pairs", lake, *keys) == 0
+    counted = brute.Counted(brute.lists_of(ROWS), weighting="inverse_degree")
+    assert lakes.by_ids(lake, "pairs", False) == {
+        ends: {"frequency": f, "support": s} for ends, (f, s) in counted.pairs().items() if f >= 3
+    }
+    assert asked == ["counts"]
+    for least, by in ((2, "counts"), (3, "table"), (4, "table")):
+        own = (*keys, f"edges.min_frequency={least}")
+        assert lakes.run("edges", lake, *own) == 0
+        assert asked[-1] == by
+        found = lakes.edges(lake, False)
+        assert found == weighed(lake, configuration.load(None, own))
+        case = Case((), counted, min_frequency=least)
+        lakes.assert_same(found, expected(counted, case))
+
+
+def test_a_mid_size_table_is_the_product_of_its_matrix(spark: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A^T A of 250,000 interactions with a heavy tail, by scipy; the guess at the table's size counts all of so few."""
+    rng = np.random.default_rng(12)
+    users, items = rng.integers(0, 6000, 250_000), (2000 * rng.random(250_000) ** 2.5).astype(np.int64)
+    rows = zip(users.tolist(), items.tolist(), [None] * len(users), strict=True)
+    lake = lakes.interactions(lakes.write(rows, tmp_path / "rows.parquet"), tmp_path / "lake")
+    assert lakes.run("pairs", lake, "pairs.keep=true", "pairs.blocks=3", "pairs.tasks=5", "pairs.columns=1500") == 0
+    index = np.argsort(np.array(lakes.names(lake)))  # every item of 0..1999 is there
+    A = sparse.csr_array((np.ones(len(users), np.int64), (users, index[items])))
+    A.data[:] = 1  # duplicates were summed
+    product = sparse.triu(A.T @ A, 1).tocsr()
+    table = pq.read_table(lake / "pairs")
+    ends = tuple(table[name].to_numpy() for name in ("src", "dst"))
+    assert len(set(zip(*ends, strict=True))) == table.num_rows == product.nnz > 10**5
+    assert (sparse.csr_array((table["frequency"].to_numpy(), ends), product.shape) != product).nnz == 0
+    assert table["support"].to_pylist() == table["frequency"].to_pylist()
+    assert f"about {table.num_rows:,} pairs before the cut" in capsys.readouterr().out
+
+
+def test_ids_of_text_and_long_ids_of_users_are_told_apart(spark: Any, tmp_path: Path) -> None:
+    """Through CSV: users that are equal as doubles, items such as 7 and 007."""
+    items = {item: f"{item - lakes.FIRST:0{1 + item % 3}}" for _, item, _ in ROWS}
+    users = {user: lakes.FIRST + at for at, user in enumerate(sorted({user for user, _, _ in ROWS}))}
+    rows = [(users[user], items[item], time) for user, item, time in lakes.rows_of_forty_users()]
+    rows += [(users["single"], "007", 1000), (users["single"], "7", 1000), (users["all"], "007", 1000)]
+    lake = lakes.interactions(lakes.write(rows, tmp_path / "rows.csv"), tmp_path / "lake")
+    keys = ("pairs.blocks=3", "pairs.mode=sequence", "edges.min_frequency=2")
+    for name in ("pairs", "edges"):
+        assert lakes.run(name, lake, *keys) == 0
+    counted = brute.Counted(brute.timed(brute.lists_of(rows)), directed=True)
+    lakes.assert_same(lakes.edges(lake, True), expected(counted, Case((), counted, min_frequency=2)))
