@@ -24,7 +24,7 @@ def run(run: job.Run) -> Mapping[str, Any]:
     for name in run.out.tables[4:]:
         run.write(name, state.below if name == "below" else run.read(name, former=True))
     words = run.write("vocabulary", merge.extended(run.read("vocabulary", former=True), state.before, state.after, n))
-    sides = merge_counts.sides(state, run.read("vocabulary"), words, config.pairs, run.tasks, run.scratch)
+    sides = merge_counts.sides(state, words, config.pairs, run)
     former, totals = (run.blocks("baskets", "totals", former=former) for former in (True, False))
     table, sink = (run.shards("pairs", tables.schema("pairs"), former) for former in (True, False))
     made = merge_counts.counts(run.tasks, former, sides, (n, words), config.pairs, totals, table, sink)

@@ -16,9 +16,12 @@ def run(run: job.Run) -> Mapping[str, Any]:
     """Write the blocks of lists and what they add up to; count all pairs where they are kept."""
     config, n, entries = run.config.pairs, run.rows("vocabulary"), run.rows("interactions")
     blocks = config.blocks or max(-(-entries // max(ENTRIES, ITEM * n)), min(FEW, -(-entries // LEAST)))
-    indexed = baskets.indexed(run.read("interactions"), run.read("vocabulary"), config)
-    lists, counted = run.blocks("baskets", "users"), run.blocks("baskets", "totals")
-    made = sorted(row["block"] for row in baskets.lists_of(indexed, blocks, n, config, lists).collect())
+    lists, counted, sent = run.blocks("baskets", "users"), run.blocks("baskets", "totals"), run.rounds("users")
+    given = baskets.pieces(run.files("interactions"))
+    baskets.deal(run.tasks(len(given)), given, run.files("vocabulary"), blocks, config, sent).collect()
+    found = baskets.lists_of(run.tasks(blocks), len(given), n, config, sent, lists).collect()
+    made = sorted(row["block"] for row in found)
+    sent.remove()
     run.out.rows["baskets"] = len(made)
     if not made:
         raise InputError("no interaction has a time, which pairs.mode = sequence needs: name it in input.columns.timestamp")

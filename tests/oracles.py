@@ -142,6 +142,23 @@ def word(seed: int, key: int, step: int, attempt: int, draw: int) -> int:
     return splitmix(of ^ splitmix((counter + GAMMA) & MASK))
 
 
+def hashed(name: int | str) -> int:
+    """The hash of an id: of a long, or of a text's UTF-8 bytes, eight at a time."""
+    if isinstance(name, int):
+        return splitmix((name + GAMMA) & MASK)
+    data = name.encode()
+    found = (len(data) * GAMMA) & MASK
+    for at in range(0, len(data), 8):
+        found = (splitmix(found ^ int.from_bytes(data[at : at + 8], "little")) + GAMMA) & MASK
+    return splitmix(found)
+
+
+def lot(user: int | str, item: int | str, seed: int) -> int:
+    """What a (user, item) draws under a seed; a cap keeps a user's least."""
+    of = splitmix(splitmix((seed + GAMMA) & MASK) ^ ((hashed(user) * GAMMA) & MASK))
+    return splitmix(of ^ hashed(item)) >> 1
+
+
 @dataclass
 class MemoryShard:
     """A shard of walks that was never on a disk: row groups of (walk_id, walk)."""

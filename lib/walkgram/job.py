@@ -76,11 +76,16 @@ def execute(
             out.counts = dict(job.run(run))
     for action in run.after:
         action()
-    counted = ", ".join(
-        f"{value:,} {name}" if isinstance(value, int) else f"{name} {value}" for name, value in out.counts.items()
-    )
-    say(f"{job.name}: done in {time.monotonic() - started:.1f} s: {counted}")
+    counted = [in_words(name, value) for name, value in out.counts.items() if value is not False]
+    say(f"{job.name}: done in {time.monotonic() - started:.1f} s: {', '.join(counted)}")
     return True
+
+
+def in_words(name: str, value: object) -> str:
+    """One count, for the job's last line; what is true is named."""
+    if value is True:
+        return name
+    return f"{value:,} {name}" if isinstance(value, int) else f"{name} {value}"
 
 
 def makers(config: Config) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from walkgram import progress
 from walkgram.config import Config
-from walkgram.lake import files
+from walkgram.lake import arrow, files
 from walkgram.lake.blocks import Blocks
 from walkgram.lake.manifest import Manifest, Transaction
 from walkgram.lake.rounds import Rounds
@@ -89,6 +89,11 @@ class Run:
         from walkgram.lake import spark
 
         return spark.read(self.spark, made.folder)
+
+    def files(self, table: str) -> list[arrow.Shard]:
+        """The Parquet files of an input table, or of an output table that this run has staged, or kept."""
+        kept = files.join(self.out.staging, f"kept-{table}")
+        return arrow.shards(kept if files.exists(kept) else self.folder(table))
 
     def rounds(self, name: str) -> Rounds:
         """What this run's tasks send each other under a name; gone after the run."""

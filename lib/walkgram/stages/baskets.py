@@ -1,70 +1,141 @@
 """interactions -> users' lists as blocks that the counting tasks map, and what is known of all blocks together.
 
-Users are dealt to blocks by the hash of their id; a task makes a block of `kernels.lists`. One further task adds up
-the items' frequencies and the work of counting.
+Senders read row groups of the tables themselves (rows through the JVM would cost several times what all else costs), and
+deal users out by the hash of their id; a receiver makes a block of `kernels.lists` of what it got. One further task
+adds up the items' frequencies and the work of counting.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
-from pyspark import TaskContext
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from walkgram.config.counting import Pairs
-from walkgram.kernels import lists
-from walkgram.stages.contract import BlockStore, packed
+from walkgram.errors import LakeError
+from walkgram.kernels import ids, lists
+from walkgram.stages.contract import BlockStore, RoundStore, RowGroups, packed
 from walkgram.stages.workers import keep_archives
 
-__all__ = ["LISTS", "TOTALS", "bounds", "indexed", "lists_of", "totals"]
+__all__ = ["LISTS", "TOTALS", "bounds", "deal", "lists_of", "pieces", "totals"]
 
 LISTS = "block long, users long, entries long"
 TOTALS = "users long, entries long, increments long"
 SINGLE = 1 << 15  # items whose work is known one by one, which holds the popular ones while the vocabulary is young
 RANGES = 1 << 15  # ranges that the work of the others is known for
+SENT, LEAST, FEW = 1 << 23, 1 << 20, 8  # rows of a sender: the most, and the least where there are few senders
+
+Piece = tuple[RowGroups, int]  # a file and the number of a row group
 
 
-def indexed(interactions: DataFrame, vocabulary: DataFrame, config: Pairs) -> DataFrame:
-    """user_id, index int, and where the configuration needs them `time` (microseconds) and `draw` (the cap's lot).
-
-    The lot is a function of the ids and the seed, so that it stays whatever index an item has. Sequences leave out what
-    has no time.
-    """
-    columns = [F.col("user_id"), F.col("item_id")]
-    if config.mode == "sequence":
-        interactions = interactions.where(F.col("timestamp").isNotNull())
-        columns.append(F.unix_micros("timestamp").alias("time"))
-    if config.cap:
-        columns.append(F.xxhash64("user_id", "item_id", F.lit(config.seed)).alias("draw"))
-    joined = interactions.select(*columns).join(vocabulary.select("item_id", "index"), on="item_id", how="inner")
-    return joined.drop("item_id").withColumn("index", F.col("index").cast("int"))
+def pieces(files: Sequence[RowGroups]) -> list[list[Piece]]:
+    """The row groups of a table, dealt out to senders by their rows: the same for any number of tasks and cores."""
+    each = [(rows, file, group) for file in files for group, rows in enumerate(file.row_groups) if rows]
+    total = sum(rows for rows, _, _ in each)
+    senders: list[tuple[int, list[Piece]]] = [
+        (0, []) for _ in range(min(len(each), max(-(-total // SENT), min(FEW, -(-total // LEAST)))))
+    ]
+    for rows, file, group in each:
+        least = min(range(len(senders)), key=lambda k: senders[k][0])
+        senders[least] = (senders[least][0] + rows, [*senders[least][1], (file, group)])
+    return [given for _, given in senders]
 
 
-def lists_of(indexed: DataFrame, blocks: int, n: int, config: Pairs, store: BlockStore) -> DataFrame:
-    """Write the users' lists as `blocks` blocks; returns one row for each that has a user.
+def deal(
+    tasks: DataFrame,
+    given: Sequence[Sequence[Piece]],
+    vocabulary: Sequence[RowGroups],
+    blocks: int,
+    config: Pairs,
+    sent: RoundStore,
+) -> DataFrame:
+    """Send the interactions of given[id] for each row `id` of `tasks` to the block of their user; returns sender, entries.
 
-    indexed: from `indexed`; n: items in all. Memory of a task: about 60 bytes an entry of its block.
+    Sent are user_id, index, and where the configuration needs them `time` (microseconds) and `draw` (the cap's lot, a
+    function of the ids and the seed, so that it stays whatever index an item has). Sequences leave out what has no time.
+    Memory of a task: the vocabulary, and some 60 bytes an entry of its row groups.
     """
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         keep_archives()
-        held = list(batches)
-        context = TaskContext.get()
-        if not held or context is None:
-            return
-        table = pa.Table.from_batches(held)
-        held.clear()
-        users, items, times = cut(table, config)
-        order = None if times is None else lists.Order(times, config.window, round(config.max_gap * 1e6))
-        made = lists.block(users, items, n, order, config.user_weight)
-        edges = bounds(n)
-        made["work"] = lists.work(made["indptr"], made["starts"], made["stops"], edges)
-        store.write(context.partitionId(), made)
-        row = {"block": context.partitionId(), "users": made["users"][0], "entries": len(items)}
-        yield from packed({name: np.array([value]) for name, value in row.items()})
+        words = pa.concat_tables(
+            [file.read(g, ["item_id", "index"]) for file in vocabulary for g in range(len(file.row_groups))]
+        )
+        for batch in batches:
+            for sender in batch["id"].to_pylist():
+                if not sent.has(0, sender):
+                    parts = [addressed(file.read(group, columns(config)), words, config) for file, group in given[sender]]
+                    sent.write(0, sender, split(pa.concat_tables(parts), blocks))
+                yield from packed({"sender": np.array([sender]), "entries": np.array([sent.rows(0, sender)])})
 
-    return indexed.repartition(blocks, "user_id").mapInArrow(write, LISTS)
+    return tasks.mapInArrow(write, "sender long, entries long")
+
+
+def columns(config: Pairs) -> list[str]:
+    """What is read of the interactions."""
+    return ["user_id", "item_id"] + ["timestamp"] * (config.mode == "sequence")
+
+
+def addressed(table: pa.Table, words: pa.Table, config: Pairs) -> pa.Table:
+    """Interactions with the hash of the user, the index, and `time` and `draw` where the configuration needs them."""
+    if config.mode == "sequence":
+        table = table.filter(pc.is_valid(table["timestamp"]))
+    place = pc.index_in(table["item_id"], value_set=words["item_id"])
+    if place.null_count:
+        raise LakeError("tables interactions and vocabulary do not fit together: run jobs/interactions.py with --force")
+    hashes = hashed(table["user_id"])
+    made = {"user_id": table["user_id"], "hash": pa.array(hashes), "index": words["index"].take(place).cast(pa.int32())}
+    if config.mode == "sequence":
+        made["time"] = table["timestamp"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    if config.cap:
+        made["draw"] = pa.array(ids.lots(hashes, hashed(table["item_id"]), config.seed))
+    return pa.table(made)
+
+
+def hashed(column: pa.ChunkedArray) -> np.ndarray:
+    """(m,) uint64: the hashes of ids."""
+    if not pa.types.is_string(column.type):
+        return np.asarray(ids.hashed_longs(column.combine_chunks().to_numpy()))
+    found = [np.empty(0, np.uint64)]
+    for chunk in column.chunks:
+        _, offsets, data = chunk.buffers()
+        ends = np.frombuffer(offsets, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
+        found.append(ids.hashed_text(ends, np.frombuffer(data or b"", np.uint8)))
+    return np.concatenate(found)
+
+
+def split(table: pa.Table, blocks: int) -> Sequence[pa.RecordBatch]:
+    """The rows of each block, without the hash that chose it."""
+    order, ends = ids.dealt(table["hash"].combine_chunks().to_numpy(), blocks)
+    rows = table.drop_columns("hash").take(pa.array(order))
+    parts = [rows.slice(ends[k], ends[k + 1] - ends[k]).combine_chunks().to_batches() for k in range(blocks)]
+    none = pa.RecordBatch.from_pylist([], schema=rows.schema)
+    return [part[0] if part else none for part in parts]
+
+
+def lists_of(tasks: DataFrame, senders: int, n: int, config: Pairs, sent: RoundStore, store: BlockStore) -> DataFrame:
+    """Write block `id` of users' lists for each row of `tasks`; returns one row for each that has a user.
+
+    n: items in all. Memory of a task: about 60 bytes an entry of its block.
+    """
+
+    def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        keep_archives()
+        for batch in batches:
+            for number in batch["id"].to_pylist():
+                table = pa.Table.from_batches([sent.read(0, sender, number) for sender in range(senders)])
+                if not len(table):
+                    continue
+                users, items, times = cut(table, config)
+                order = None if times is None else lists.Order(times, config.window, round(config.max_gap * 1e6))
+                made = lists.block(users, items, n, order, config.user_weight)
+                made["work"] = lists.work(made["indptr"], made["starts"], made["stops"], bounds(n))
+                store.write(number, made)
+                row = {"block": number, "users": made["users"][0], "entries": len(items)}
+                yield from packed({name: np.array([value]) for name, value in row.items()})
+
+    return tasks.mapInArrow(write, LISTS)
 
 
 def cut(table: pa.Table, config: Pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

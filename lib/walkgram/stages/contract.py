@@ -13,7 +13,7 @@ from pyspark.sql.types import StructType
 
 from walkgram import tables
 
-__all__ = ["BlockStore", "NewArray", "RoundStore", "ShardStore", "conform", "packed", "spark_schema"]
+__all__ = ["BlockStore", "NewArray", "RoundStore", "RowGroups", "ShardStore", "Workplace", "conform", "packed", "spark_schema"]
 
 
 class BlockStore(Protocol):
@@ -49,6 +49,17 @@ class ShardStore(Protocol):
         """The row groups of a shard."""
 
 
+class RowGroups(Protocol):
+    """A Parquet file of a table (`walkgram.lake.arrow.Shard`); it travels to the executors."""
+
+    @property
+    def row_groups(self) -> tuple[int, ...]:
+        """The rows of each row group."""
+
+    def read(self, row_group: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """One row group."""
+
+
 class RoundStore(Protocol):
     """What tasks send each other, round by round (`walkgram.lake.rounds.Rounds`); it travels to the executors."""
 
@@ -69,6 +80,25 @@ class RoundStore(Protocol):
 
     def remove(self, number: int | None = None) -> None:
         """Remove a round, or all of them."""
+
+
+class Workplace(Protocol):
+    """What a stage of several steps asks of the run that it is part of (`walkgram.run.Run`)."""
+
+    def keep(self, name: str, frame: DataFrame) -> DataFrame:
+        """A DataFrame computed once."""
+
+    def files(self, table: str) -> Sequence[RowGroups]:
+        """The files of a table, or of a DataFrame that was kept."""
+
+    def tasks(self, count: int) -> DataFrame:
+        """`id` 0..count-1, one row a task."""
+
+    def scratch(self, name: str) -> BlockStore:
+        """Blocks that last as long as the run."""
+
+    def rounds(self, name: str) -> RoundStore:
+        """What tasks send each other."""
 
 
 def spark_schema(name: str, ids: pa.DataType | None = None) -> StructType:

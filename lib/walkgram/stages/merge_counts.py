@@ -15,7 +15,7 @@ from walkgram.config.counting import Pairs
 from walkgram.errors import LakeError
 from walkgram.kernels import lists, merge
 from walkgram.stages import baskets, pairs
-from walkgram.stages.contract import BlockStore, ShardStore, packed
+from walkgram.stages.contract import BlockStore, ShardStore, Workplace, packed
 from walkgram.stages.merge import State
 from walkgram.stages.workers import keep_archives
 
@@ -36,22 +36,16 @@ class Side(NamedTuple):
 Sides = tuple[Side, Side]  # after, before
 
 
-def sides(
-    state: State,
-    vocabulary: DataFrame,
-    n: int,
-    config: Pairs,
-    tasks: Callable[[int], DataFrame],
-    scratch: Callable[[str], BlockStore],
-) -> Sides:
-    """Write the lists of the touched users after and before, and what they add up to."""
+def sides(state: State, n: int, config: Pairs, place: Workplace) -> Sides:
+    """Write the lists of the touched users after and before, and what they add up to. n: items of the new vocabulary."""
     found = []
     for name, rows in (("after", state.after), ("before", state.before)):
-        store, sums = scratch(f"{name}-lists"), scratch(f"{name}-totals")
-        blocks = max(1, -(-rows.count() // BLOCK))
-        made = baskets.lists_of(baskets.indexed(rows, vocabulary, config), blocks, n, config, store).collect()
-        numbers = sorted(row["block"] for row in made)
-        baskets.totals(tasks(1), numbers, n, store, sums).collect()
+        blocks = max(1, -(-place.keep(name, rows).count() // BLOCK))
+        given, sent, store = baskets.pieces(place.files(name)), place.rounds(name), place.scratch(f"{name}-lists")
+        baskets.deal(place.tasks(len(given)), given, place.files("vocabulary"), blocks, config, sent).collect()
+        made = baskets.lists_of(place.tasks(blocks), len(given), n, config, sent, store).collect() if given else []
+        numbers, sums = sorted(row["block"] for row in made), place.scratch(f"{name}-totals")
+        baskets.totals(place.tasks(1), numbers, n, store, sums).collect()
         found.append(Side(numbers, store, sums))
     return found[0], found[1]
 
