@@ -97,6 +97,7 @@ def test_many_items_with_little_work_beside_few_with_much(
     own = {u: {int(i): int(rng.integers(0, 5)) for i in rng.choice(n, 6, replace=False)} for u in range(150)}
     own |= {u: {int(i): int(rng.integers(0, 5)) for i in rng.choice(12, 9, replace=False)} for u in range(150, 400)}
     own |= {u: {0: 0, n - 1: 1, n - 2: 2, u: 3} for u in range(400, 460)}
+    own |= {u: {699: 0, 700: 1, 701: 2, 1399: 3, 1400: 4, 2500: 5} for u in range(460, 463)}  # at the ends of columns
     found = counts([block(own, n, *case)], 0, n, n, case[0] is None, floor, columns)
     assert found == expected(own, *case, floor=floor)
 
