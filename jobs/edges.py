@@ -24,7 +24,7 @@ def run(run: job.Run) -> Mapping[str, Any]:
     if sums["rows"] == 0:
         names = ("min_weight", "min_frequency", "min_item_frequency")
         cuts = " with ".join(f"edges.{name} = {getattr(config.edges, name)}" for name in names)
-        spared = pairs.summed(weighed(run, weigher.uncut(), run.scratch_shards("uncut", schema)))
+        spared = pairs.summed(weighed(run, weigher.uncut(), None))
         raise InputError(f"{cuts} keeps no edge: {edges.most(spared)}")
     found = {"edges": sums["rows"], "total weight": f"{sums['weight']:.4f}", "total frequency": sums["frequency"]}
     if best:
@@ -33,7 +33,7 @@ def run(run: job.Run) -> Mapping[str, Any]:
     return found | {"directed": directed, "shards": sums["shards"], pairs.SPREAD: sums["seconds"]}
 
 
-def weighed(run: job.Run, weigher: edges.Weigher, sink: Shards) -> DataFrame:
+def weighed(run: job.Run, weigher: edges.Weigher, sink: Shards | None) -> DataFrame:
     """Write the edges under a weigher: from the pairs table, or, where it is cut too high or not there, from the lists."""
     config, floor = run.config.pairs, weigher.cuts.min_frequency
     if config.keep and config.min_frequency <= floor:

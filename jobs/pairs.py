@@ -27,11 +27,7 @@ def run(run: job.Run) -> Mapping[str, Any]:
         raise InputError("no interaction has a time, which pairs.mode = sequence needs: name it in input.columns.timestamp")
     found = baskets.totals(run.tasks(1), made, n, lists, counted).collect()[0].asDict()
     if found["increments"] == 0:
-        within = {"basket": "share a user", "sequence": "follow one another in reach of pairs.window and pairs.max_gap"}
-        raise InputError(
-            f"no two kept items {within[config.mode]}, so there are no pairs: lower interactions.min_rating, "
-            "or check the id columns"
-        )
+        raise InputError(pairs.no_pairs(config))
     counts = {"users": found["users"], "increments": found["increments"], "blocks": len(made)}
     left_out = {"left out for want of a time, or by the cap": entries - found["entries"]} if entries > found["entries"] else {}
     return counts | left_out | (kept(run, made) if config.keep else {})

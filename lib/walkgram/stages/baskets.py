@@ -128,7 +128,8 @@ def lists_of(tasks: DataFrame, senders: int, n: int, config: Pairs, sent: RoundS
                 if not len(table):
                     continue
                 users, items, times = cut(table, config)
-                order = None if times is None else lists.Order(times, config.window, round(config.max_gap * 1e6))
+                gap = max(1, round(config.max_gap * 1e6)) if config.max_gap else 0
+                order = None if times is None else lists.Order(times, config.window, gap)
                 made = lists.block(users, items, n, order, config.user_weight)
                 made["work"] = lists.work(made["indptr"], made["starts"], made["stops"], bounds(n))
                 store.write(number, made)

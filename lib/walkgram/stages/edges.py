@@ -91,7 +91,7 @@ class Weigher:
         return replace(self, cuts=Edges())
 
 
-def from_pairs(tasks: DataFrame, table: ShardStore, weigher: Weigher, sink: ShardStore) -> DataFrame:
+def from_pairs(tasks: DataFrame, table: ShardStore, weigher: Weigher, sink: ShardStore | None) -> DataFrame:
     """Weigh shard `id` of the pairs table for each row of `tasks` and write the edges as shard `id`; returns a
     `pairs.SUMMARY`. The same edges as when the counts never touch the disk.
     """

@@ -93,7 +93,7 @@ def rows_of(
 
 def counts(
     tasks: DataFrame, spans: Sequence[tuple[int, int]], made: Sequence[int], plan: Plan, floor: int,
-    store: BlockStore, then: Callable[[Rows], Made], sink: ShardStore,
+    store: BlockStore, then: Callable[[Rows], Made], sink: ShardStore | None,
 ) -> DataFrame:  # fmt: skip
     """Count span `id` for each row of `tasks`, of pairs with frequency >= floor, and write what `then` makes of the counts
     as shard `id`; returns a `SUMMARY` row for each. Shards that are there are left as they are.
@@ -107,8 +107,8 @@ def counts(
     return written(tasks, batches_of, sink)
 
 
-def written(tasks: DataFrame, batches_of: Callable[[int], Iterable[Made]], sink: ShardStore) -> DataFrame:
-    """Write the shards `id` of `tasks`, those that are not there; returns a `SUMMARY` row for each."""
+def written(tasks: DataFrame, batches_of: Callable[[int], Iterable[Made]], sink: ShardStore | None) -> DataFrame:
+    """Write the shards `id` of `tasks`, those that are not there; returns a `SUMMARY` row for each. No sink: sum alone."""
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         keep_archives()
@@ -116,7 +116,10 @@ def written(tasks: DataFrame, batches_of: Callable[[int], Iterable[Made]], sink:
             for number in batch["id"].to_pylist():
                 started = time.monotonic()
                 sums = [0, 0, 0.0, 0, 0.0]
-                if sink.has(number):
+                if sink is None:
+                    for columns in batches_of(number):
+                        tally(sums, columns)
+                elif sink.has(number):
                     for held in sink.read(number):
                         tally(sums, {name: held[name].to_numpy() for name in held.schema.names})
                 else:
@@ -187,3 +190,13 @@ def summed(summary: DataFrame) -> dict[str, Any]:
     sums = {name: sum(row[name] for row in found) for name in ("rows", "frequency", "weight")}
     sums |= {name: max(row[name] for row in found) for name in ("most", "heaviest")}
     return sums | {"shards": len(found), "seconds": spread}
+
+
+def no_pairs(config: Pairs) -> str:
+    """What to say where there is nothing to count."""
+    within = {"basket": "share a user", "sequence": "follow one another in reach of pairs.window and pairs.max_gap"}
+    raised = "raise pairs.cap, " if config.cap else ""
+    return (
+        f"no two kept items {within[config.mode]}, so there are no pairs: lower interactions.min_rating, {raised}"
+        "or check the id columns"
+    )
