@@ -18,7 +18,7 @@ SMALL = {
     "sample.users": 60, "sample.items": 40, "sample.ratings": 900, "sample.groups": 4,
     "edges.min_frequency": 2, "edges.min_weight": 0.5,
     "walks.num_walks": 3, "walks.walk_length": 8, "train.dim": 8, "train.epochs": 2,
-    "neighbours.block_rows": 16, "pairs.keep": "true",
+    "neighbours.block_rows": 16, "pairs.keep": "true", "interactions.keep_below": "true",
 }  # fmt: skip
 
 

@@ -60,7 +60,10 @@ def check_equal(merged: Path, whole: Path, directed: bool) -> None:
     assert often[0].to_dict() == often[1].to_dict()
 
 
-@pytest.mark.parametrize("mode", MODES)
+SLOW = ("basket", "weighted")
+
+
+@pytest.mark.parametrize("mode", [pytest.param(mode, marks=[pytest.mark.slow] * (mode in SLOW)) for mode in MODES])
 def test_two_merged_days_equal_a_full_recount(job: Job, tmp_path: Path, mode: str) -> None:
     directed = mode == "sequence"
     first = ratings(range(60), range(40), 900, 0, 1)
@@ -91,3 +94,93 @@ def test_two_merged_days_equal_a_full_recount(job: Job, tmp_path: Path, mode: st
     assert sorted(words["index"]) == list(range(len(words)))
     assert len(words) > len(known)
     assert words.loc["i001", "frequency"] == 0
+
+
+@pytest.fixture
+def small(job: Job, tmp_path: Path) -> Path:
+    """A lake of three users, its pairs kept."""
+    rows = [("ann", "007"), ("ann", "x"), ("bob", "007"), ("bob", "x"), ("bob", "y"), ("cat", "y")]
+    pd.DataFrame(rows, columns=PAIR).assign(rating=4.0).to_csv(tmp_path / "first.csv", index=False)
+    lake = tmp_path / "lake"
+    run(job, lake, ["interactions", "pairs"], f"input.path={tmp_path / 'first.csv'}", TIMELESS)
+    return lake
+
+
+TIMELESS = "input.columns.timestamp="
+
+
+def test_an_empty_day_changes_nothing_and_a_day_twice_is_a_day(job: Job, small: Path, tmp_path: Path) -> None:
+    run(job, small, ["edges"], TIMELESS)
+    before = by_id(small, "edges", False)
+    (tmp_path / "empty.csv").write_text("user_id,item_id,rating\n")
+    run(job, small, ["merge", "edges"], f"merge.path={tmp_path / 'empty.csv'}", TIMELESS)
+    pd.testing.assert_frame_equal(by_id(small, "edges", False), before)
+    (tmp_path / "day.csv").write_text("user_id,item_id,rating\ncat,7,3\ncat,7,5\n12,x,1\ncat,007,2\n")
+    for _ in range(2):
+        run(job, small, ["merge", "edges"], f"merge.path={tmp_path / 'day.csv'}", TIMELESS)
+        pairs = by_id(small, "pairs", False)
+        assert {(r.src, r.dst): r.frequency for r in pairs.itertuples()} == {
+            ("007", "x"): 2, ("007", "y"): 2, ("x", "y"): 1, ("007", "7"): 1, ("7", "y"): 1,
+        }  # fmt: skip
+        assert read(small, "vocabulary").set_index("item_id")["frequency"].to_dict() == {"007": 3, "x": 3, "y": 2, "7": 1}
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ([], "merge.path and merge.removed are both empty"),
+        (["merge.path={day}", "pairs.keep=false"], "set pairs.keep = true"),
+        (["merge.path={day}", "pairs.cap=3"], "pairs.cap = 3, but the table pairs was made with 0"),
+        (["merge.path={day}", "interactions.min_rating=2"], "interactions.min_rating = 2.0, but the table interactions"),
+        (["merge.removed={day}", "input.columns.user_id=who"], "has no column 'who'"),
+        (["merge.path={day}", "input.columns.timestamp=timestamp"], "has no column 'timestamp'"),
+    ],
+)
+def test_a_merge_that_would_not_be_exact_is_refused_in_one_line(
+    job: Job, small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: list[str], words: str
+) -> None:
+    (tmp_path / "day.csv").write_text("user_id,item_id,rating\ncat,x,5\n")
+    before = {place: place.stat().st_mtime_ns for place in small.rglob("*.parquet")}
+    options = [f"lake.path={small}", TIMELESS, "pairs.keep=true", *(s.format(day=tmp_path / "day.csv") for s in settings)]
+    capsys.readouterr()
+    given = (part for option in options for part in ("--set", option))
+    assert job("merge", "--config", str(tmp_path / "empty.toml"), *given) == 2
+    assert words in capsys.readouterr().err
+    assert {place: place.stat().st_mtime_ns for place in small.rglob("*.parquet")} == before
+
+
+def test_rows_under_the_threshold_must_be_known(
+    job: Job, small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = f"input.path={tmp_path / 'first.csv'}"
+    run(job, small, ["interactions", "pairs"], source, TIMELESS, "interactions.min_rating=2")
+    options = [
+        f"lake.path={small}",
+        TIMELESS,
+        "pairs.keep=true",
+        "interactions.min_rating=2",
+        f"merge.path={tmp_path / 'first.csv'}",
+    ]
+    given = (part for option in options for part in ("--set", option))
+    assert job("merge", "--config", str(tmp_path / "empty.toml"), *given) == 2
+    assert "set interactions.keep_below = true" in capsys.readouterr().err
+
+
+def test_an_update_runs_every_stage_after_the_merge_and_keeps_the_items(job: Job, tmp_path: Path) -> None:
+    lake, day = tmp_path / "lake", tmp_path / "day.csv"
+    small = ["sample.users=60", "sample.items=40", "sample.ratings=900", "pairs.keep=true", "interactions.keep_below=true"]
+    quick = ["walks.num_walks=1", "walks.walk_length=5", "train.epochs=1", "train.dim=4", "export.plots=false"]
+    given = [part for option in (f"lake.path={lake}", *small, *quick) for part in ("--set", option)]
+    assert job("pipeline", *given) == 0
+    often, first = read(lake, "vocabulary"), read(lake, "embeddings")
+    item = int(often["item_id"].iloc[0])
+    day.write_text(
+        "user_id,item_id,rating,timestamp\n" + "".join(f"{u},99999,5,2000000000\n{u},{item},5,2000000000\n" for u in range(20))
+    )
+    assert job("update", *given, "--set", f"merge.path={day}") == 0
+    words = read(lake, "vocabulary").set_index("item_id")
+    assert words.loc[99999, "index"] == len(often)
+    assert words.loc[99999, "frequency"] == 20
+    assert 99999 in set(read(lake, "embeddings")["item_id"])
+    assert 99999 not in set(first["item_id"])
+    assert (lake / "items").exists()
