@@ -16,15 +16,18 @@ def run(run: job.Run) -> Mapping[str, Any]:
     """Write the blocks of lists and what they add up to; count all pairs where they are kept."""
     config, n, entries = run.config.pairs, run.rows("vocabulary"), run.rows("interactions")
     blocks = config.blocks or max(-(-entries // max(ENTRIES, ITEM * n)), min(FEW, -(-entries // LEAST)))
-    lists, counted, sent = run.blocks("baskets", "users"), run.blocks("baskets", "totals"), run.rounds("users")
+    lists, counted, sent = (
+        run.blocks("baskets", "users"),
+        run.blocks("baskets", "totals"),
+        run.rounds(run.inputs["interactions"].run),
+    )
     given = baskets.pieces(run.files("interactions"))
     baskets.deal(run.tasks(len(given)), given, run.files("vocabulary"), blocks, config, sent).collect()
-    found = baskets.lists_of(run.tasks(blocks), len(given), n, config, sent, lists).collect()
-    made = sorted(row["block"] for row in found)
+    made = sorted(row["block"] for row in baskets.lists_of(run.tasks(blocks), len(given), n, config, sent, lists).collect())
     sent.remove()
     run.out.rows["baskets"] = len(made)
     if not made:
-        raise InputError("no interaction has a time, which pairs.mode = sequence needs: name it in input.columns.timestamp")
+        raise InputError(pairs.nobody(config))
     found = baskets.totals(run.tasks(1), made, n, lists, counted).collect()[0].asDict()
     if found["increments"] == 0:
         raise InputError(pairs.no_pairs(config))
@@ -41,6 +44,7 @@ def kept(run: job.Run, made: list[int]) -> dict[str, Any]:
     about = pairs.estimate(run.tasks(1), made, plan, lists).collect()[0]["pairs"]
     run.say(f"pairs: about {about:,} pairs before the cut, {about * pairs.BYTES / 2**20:,.0f} MiB")
     spans, sink = plan.spans(), run.shards("pairs", tables.schema("pairs"))
+    run.blocks("baskets", "totals").write(2, pairs.owned(spans))
     then = pairs.table_rows(config)
     sums = pairs.summed(pairs.counts(run.tasks(len(spans)), spans, made, plan, config.min_frequency, lists, then, sink))
     run.out.rows["pairs"] = sums["rows"]

@@ -56,6 +56,7 @@ def execute(
     tables = tuple(job.writes(config))
     files.check_output(root)
     manifest.check_places(root, tables, list(source))
+    manifest.recover(root, job.name)
     made_by = makers(config)
     inputs = {table: manifest.require(root, table, made_by.get(table, table)) for table in job.reads(config)}
     manifest.check_lineage(inputs, made_by)
@@ -64,8 +65,8 @@ def execute(
     mark = manifest.identity(
         job.name, sections, ids, manifest.code_version(inspect.getsource(inspect.getmodule(job.run) or job.run))
     )
-    made = [manifest.read(root, table) for table in tables]
-    if not force and all(found is not None and found.id == mark.id for found in made):
+    made, own = [manifest.read(root, table) for table in tables], set(tables) & set(inputs)
+    if not force and all(found is not None and (found.id == mark.id or (own and done(found, mark, source))) for found in made):
         say(f"{job.name}: up to date, made {made[0].finished if made[0] else ''} (--force runs it again)")
         return False
     say(f"{job.name}: {job.summary}")
@@ -79,6 +80,12 @@ def execute(
     counted = [in_words(name, value) for name, value in out.counts.items() if value is not False]
     say(f"{job.name}: done in {time.monotonic() - started:.1f} s: {', '.join(counted)}")
     return True
+
+
+def done(found: manifest.Manifest, mark: manifest.Manifest, source: Mapping[str, str]) -> bool:
+    """Whether a job that replaces what it reads (a merge) has taken this source in: what else it read is replaced."""
+    same = (found.job, found.code, found.config) == (mark.job, mark.code, mark.config)
+    return same and bool(source) and all(found.inputs.get(place) == known for place, known in source.items())
 
 
 def in_words(name: str, value: object) -> str:

@@ -1,6 +1,6 @@
 """A merged day gives the tables of a full recount, item id by item id, to the last bit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +31,12 @@ def ratings(users: range, items: range, rows: int, start: int, seed: int) -> pd.
     return frame
 
 
-def run(job: Job, lake: Path, jobs: list[str], *settings: str) -> None:
+def run(job: Job, lake: Path, jobs: list[str], *settings: str, more: Sequence[str] = ()) -> None:
     options = [f"lake.path={lake}", "pairs.keep=true", "edges.min_weight=0.1", *settings]
     config = lake.parent / "empty.toml"
     config.write_text("")
     for name in jobs:
-        assert job(name, "--config", str(config), *(part for option in options for part in ("--set", option))) == 0
+        assert job(name, "--config", str(config), *more, *(part for option in options for part in ("--set", option))) == 0
 
 
 def read(lake: Path, table: str) -> pd.DataFrame:
@@ -116,13 +116,16 @@ def test_an_empty_day_changes_nothing_and_a_day_twice_is_a_day(job: Job, small: 
     run(job, small, ["merge", "edges"], f"merge.path={tmp_path / 'empty.csv'}", TIMELESS)
     pd.testing.assert_frame_equal(by_id(small, "edges", False), before)
     (tmp_path / "day.csv").write_text("user_id,item_id,rating\ncat,7,3\ncat,7,5\n12,x,1\ncat,007,2\n")
-    for _ in range(2):
-        run(job, small, ["merge", "edges"], f"merge.path={tmp_path / 'day.csv'}", TIMELESS)
+    for again in ([], [], ["--force"]):  # the second time it is known, the third time it changes nothing
+        run(job, small, ["merge"], f"merge.path={tmp_path / 'day.csv'}", TIMELESS, more=again)
+        run(job, small, ["edges"], TIMELESS)
         pairs = by_id(small, "pairs", False)
         assert {(r.src, r.dst): r.frequency for r in pairs.itertuples()} == {
             ("007", "x"): 2, ("007", "y"): 2, ("x", "y"): 1, ("007", "7"): 1, ("7", "y"): 1,
         }  # fmt: skip
         assert read(small, "vocabulary").set_index("item_id")["frequency"].to_dict() == {"007": 3, "x": 3, "y": 2, "7": 1}
+    run(job, small, ["pairs", "edges"], TIMELESS)  # counted anew from the merged interactions
+    pd.testing.assert_frame_equal(by_id(small, "pairs", False), pairs)
 
 
 @pytest.mark.parametrize(

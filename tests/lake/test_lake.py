@@ -1,5 +1,6 @@
 """Staging and commit, manifests, block files, Parquet as Arrow sees it."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,24 @@ def test_a_table_that_a_killed_commit_had_moved_aside_comes_back(tmp_path: Path)
     assert (tmp_path / "edges" / "part").read_text() == "first"
 
 
+@pytest.mark.parametrize("killed", [1, 2, 3, 4, 5])
+def test_a_killed_commit_is_undone_for_all_its_tables_or_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: int
+) -> None:
+    put_both(tmp_path, "first")
+    with monkeypatch.context() as kill:
+        break_off(kill, killed)
+        kill.setattr(files, "remove", lambda _: None)
+        kill.setattr(manifest.Transaction, "roll_back", lambda *_: None)
+        with contextlib.suppress(KeyboardInterrupt):
+            put_both(tmp_path, "second")
+    manifest.recover(str(tmp_path), mark().job)
+    found = {(tmp_path / table / "part").read_text() for table in ("edges", "losses")}
+    assert found == {"first" if killed < 5 else "second"}
+    put_both(tmp_path, "third")
+    assert {(tmp_path / table / "part").read_text() for table in ("edges", "losses")} == {"third"}
+
+
 def make(root: Path, job: str, *names: str) -> manifest.Manifest:
     """Run a job that makes these tables; its manifest."""
     made = manifest.identity(job, {}, {}, "1")
@@ -175,6 +194,13 @@ def test_what_was_made_together_with_a_replaced_table_goes_with_it(tmp_path: Pat
     make(tmp_path, "pairs", "baskets")
     make(tmp_path, "load_edges", "vocabulary", "edges")
     assert {f.name for f in tmp_path.iterdir()} == {"_staging", "vocabulary", "edges", "baskets"}
+
+
+def test_what_was_made_together_with_a_replaced_table_stays_where_the_run_reads_it(tmp_path: Path) -> None:
+    make(tmp_path, "merge", "interactions", "vocabulary", "items", "pairs")
+    with manifest.Transaction(str(tmp_path), manifest.identity("pairs", {}, {"interactions": "x"}, "1"), ["pairs"]) as out:
+        files.open_output(files.join(out.folder("pairs"), "part"), b"x")
+    assert {f.name for f in tmp_path.iterdir()} == {"_staging", "interactions", "vocabulary", "items", "pairs"}
 
 
 def test_tables_made_together_with_another_making_of_each_other_are_refused(tmp_path: Path) -> None:

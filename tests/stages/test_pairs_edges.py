@@ -112,7 +112,7 @@ def test_the_guess_from_a_sample_is_near(mode: str, monkeypatch: pytest.MonkeyPa
 def test_the_sum_that_decides_n_passes_two_to_the_63() -> None:
     own = np.array([2**62 + 1, 2**62 + 2, 2**62 + 3, 5], np.int64)
     users = np.array([7, 3 * 2**30], np.int64)
-    counted: Any = MemoryBlocks({"f": own, "s": own}, {"work": np.zeros((2, 4)), "users": users})
+    counted: Any = MemoryBlocks({"f": own, "s": own}, {"work": np.zeros((2, 4)), "users": users, "sum": baskets.halves(own)})
     assert edges.total_of(Pmi(total="interactions"), False, counted) == float(3 * 2**62 + 11)
     assert edges.total_of(Pmi(total="interactions"), True, counted) == float(3 * 2**62 + 11) / 2**30
     assert edges.total_of(Pmi(total="users"), True, counted) == 3.0

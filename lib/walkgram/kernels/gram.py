@@ -45,7 +45,8 @@ def counted(
     """Count the rows of items low..high over all blocks and give the pairs of frequency >= floor, in batches.
 
     lower: partners are smaller than their item (baskets). columns: how many partners are counted at a time; an item with
-    more comes in several rows. Costs an increment a co-occurrence; memory 8 bytes a column (16 with weights), twice.
+    more comes in several rows. A batch ends once it has BATCH pairs. Costs an increment a co-occurrence; memory 8 bytes a
+    column (16 with weights), twice, and as much a pair of a batch.
     """
     if not blocks:
         return
@@ -87,7 +88,7 @@ def count_rows(
         entries, work = visits(table, item)
         while column < end and entries >= floor and work > 0:
             upto = min(column + columns, end)
-            if filled + min(upto - column, work) >= len(out.partner) or count == len(out.row):
+            if filled + min(upto - column, work) >= len(out.partner) or max(count, filled) >= len(out.row):
                 return count, item, column
             whole = column == 0 and upto == end
             if 16 * work >= upto - column:

@@ -28,12 +28,14 @@ __all__ = [
     "code_version",
     "identity",
     "read",
+    "recover",
     "require",
 ]
 
 MANIFEST = "_manifest.json"
 STAGING = "_staging"
 FORMER = "_former-"
+KEPT = "kept-"  # what a run lays down for itself
 
 
 @dataclass(frozen=True)
@@ -93,19 +95,11 @@ class Transaction:
         self._started = time.monotonic()
 
     def __enter__(self) -> "Transaction":
-        """Remove what a killed run of the same job left behind; a table that it had moved aside comes back first."""
-        parent = files.join(self.root, STAGING)
-        for info in files.listed(parent):
-            if info.base_name.startswith(f"{self.manifest.job}-"):
-                for former in files.listed(files.join(parent, info.base_name)):
-                    aside = files.join(parent, info.base_name, former.base_name)
-                    place = files.join(self.root, former.base_name.removeprefix(FORMER))
-                    if former.base_name.startswith(FORMER) and files.exists(place):
-                        files.remove(aside)  # replaced already; a run that goes on needs the name
-                    elif former.base_name.startswith(FORMER):
-                        files.move(aside, place)
-                if not self.resume or not self.staging.endswith(f"/{info.base_name}"):
-                    files.remove(files.join(parent, info.base_name))
+        """Remove what a killed run of the same job left behind; the tables that it had moved aside come back first."""
+        recover(self.root, self.manifest.job)
+        for staged in staged_by(self.root, self.manifest.job):
+            if not self.resume or staged != self.staging:
+                files.remove(staged)
         return self
 
     def folder(self, table: str) -> str:
@@ -137,7 +131,9 @@ class Transaction:
         }
         text = json.dumps(done, indent=1).encode()
         moved: list[str] = []
-        formers = [read(self.root, table) for table in self.tables]
+        formers, kept = (
+            {f.run for t in of if (f := read(self.root, t)) is not None} for of in (self.tables, self.manifest.inputs)
+        )
         try:
             for table in self.tables:
                 place = files.join(self.root, table)
@@ -153,7 +149,7 @@ class Transaction:
         except BaseException:
             self.roll_back(moved)
             raise
-        self.remove_outdated({former.run for former in formers if former is not None})
+        self.remove_outdated(formers - kept)
 
     def roll_back(self, moved: Sequence[str]) -> None:
         """Put the former tables back."""
@@ -165,7 +161,8 @@ class Transaction:
 
     def remove_outdated(self, replaced: set[str]) -> None:
         """Remove tables that this run leaves behind: of an earlier run of this job under another configuration, or made
-        together with a table that this run `replaced` (these runs), as the interactions of a vocabulary were.
+        together with a table that this run `replaced` (these runs), as the interactions of a vocabulary were; not what was
+        made together with a table that this run reads, as the pairs and the interactions of a merge are.
         """
         for info in files.listed(self.root):
             name = info.base_name
@@ -173,6 +170,30 @@ class Transaction:
                 found = read(self.root, name)
                 if found is not None and (found.job == self.manifest.job or found.run in replaced):
                     files.remove(files.join(self.root, name))
+
+
+def staged_by(root: str, job: str) -> list[str]:
+    """What runs of a job have staged and not removed."""
+    parent = files.join(root, STAGING)
+    return [files.join(parent, i.base_name) for i in files.listed(parent) if i.base_name.rpartition("-")[0] == job]
+
+
+def recover(root: str, job: str) -> None:
+    """Undo a commit of a job that was killed half-way: the new tables go back to where they were staged, the former ones come
+    back. A commit that had put every table in its place stays. To be called before the job looks for its inputs.
+    """
+    for staged in staged_by(root, job):
+        names = [info.base_name for info in files.listed(staged)]
+        formers = [name.removeprefix(FORMER) for name in names if name.startswith(FORMER)]
+        done = all(name[0] == "_" or name.startswith(KEPT) for name in names)
+        for name in formers:
+            place, aside = files.join(root, name), files.join(staged, FORMER + name)
+            if done and files.exists(place):
+                files.remove(aside)
+                continue
+            if files.exists(place):
+                files.move(place, files.join(staged, name))
+            files.move(aside, place)
 
 
 def check_places(root: str, tables: Sequence[str], sources: Sequence[str]) -> None:
@@ -194,8 +215,8 @@ def check_lineage(inputs: Mapping[str, Manifest], made_by: Mapping[str, str]) ->
     for name, found in inputs.items():
         for other, own in inputs.items():
             job = made_by.get(name, name)
-            if found.run == own.run:
-                continue  # one run made both, from what there was before
+            if found.run == own.run or own.inputs.get(name) == found.id:
+                continue  # one run made both, from what there was before; or the second was made anew from the first
             if found.inputs.get(other, own.id) != own.id:
                 raise LakeError(f"table {name} was made from another {other} than the lake holds now: run jobs/{job}.py first")
             if other in found.rows and found.run != own.run:

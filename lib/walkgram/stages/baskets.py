@@ -18,7 +18,7 @@ from walkgram.kernels import ids, lists
 from walkgram.stages.contract import BlockStore, RoundStore, RowGroups, packed
 from walkgram.stages.workers import keep_archives
 
-__all__ = ["LISTS", "TOTALS", "bounds", "deal", "lists_of", "pieces", "totals"]
+__all__ = ["LISTS", "TOTALS", "bounds", "deal", "halves", "lists_of", "pieces", "totals"]
 
 LISTS = "block long, users long, entries long"
 TOTALS = "users long, entries long, increments long"
@@ -65,8 +65,8 @@ def deal(
         for batch in batches:
             for sender in batch["id"].to_pylist():
                 if not sent.has(0, sender):
-                    parts = [addressed(file.read(group, columns(config)), words, config) for file, group in given[sender]]
-                    sent.write(0, sender, split(pa.concat_tables(parts), blocks))
+                    whole = pa.concat_tables([file.read(group, columns(config)) for file, group in given[sender]])
+                    sent.write(0, sender, split(addressed(whole, words, config), blocks))
                 yield from packed({"sender": np.array([sender]), "entries": np.array([sent.rows(0, sender)])})
 
     return tasks.mapInArrow(write, "sender long, entries long")
@@ -161,7 +161,8 @@ def totals(task: DataFrame, made: Sequence[int], n: int, source: BlockStore, sto
     """Add the blocks `made` up, in one task; returns one row.
 
     Block 0 of `store` gets, by item, `f` (users) and `s` (their weights in units of 1 / SCALE; f without weights),
-    int64; block 1 `work` (2, ranges) int64, `users` (2,): how many, and their weights, and `blocks`, the numbers `made`.
+    int64; block 1 `work` (2, ranges) int64, `users` (2,): how many, and their weights, `sum` (2,) of s: how often 2^32, and
+    the rest, and `blocks`, the numbers `made`.
     """
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -175,9 +176,15 @@ def totals(task: DataFrame, made: Sequence[int], n: int, source: BlockStore, sto
                 lists.frequencies(block["indptr"], block["weights"], f, s)
                 work += block["work"]
                 users += block["users"]
-            store.write(0, {"f": f, "s": s if weighted else f})
-            store.write(1, {"work": work, "users": users, "blocks": np.array(made, np.int64)})
+            s = s if weighted else f
+            store.write(0, {"f": f, "s": s})
+            store.write(1, {"work": work, "users": users, "sum": halves(s), "blocks": np.array(made, np.int64)})
             row = {"users": users[0], "entries": f.sum(), "increments": work[0].sum()}
             yield from packed({name: np.array([value]) for name, value in row.items()})
 
     return task.mapInArrow(write, TOTALS)
+
+
+def halves(s: np.ndarray) -> np.ndarray:
+    """(2,) int64: the sum of s, which may pass 2^63, as how often 2^32, and the rest."""
+    return np.array([(s >> 32).sum(), (s & 0xFFFFFFFF).sum()], np.int64)

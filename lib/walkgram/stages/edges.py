@@ -35,8 +35,8 @@ def total_of(config: Pmi, weighted: bool, counts: BlockStore) -> float:
     scale = lists.SCALE if weighted else 1
     if config.total == "users":
         return int(counts.open(1)["users"][1]) / scale
-    own = counts.open(0)["s"]
-    return ((int((own >> 32).sum()) << 32) + int((own & 0xFFFFFFFF).sum())) / scale  # the sum may pass 2^63
+    often, rest = counts.open(1)["sum"]
+    return ((int(often) << 32) + int(rest)) / scale
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from walkgram.stages.contract import conform
 
 __all__ = ["State", "check", "check_day", "extended", "renewed", "state", "touched", "union"]
 
+FREE = ("blocks", "tasks", "columns", "keep_below")  # keys that change no count
 PAIR = ["user_id", "item_id"]
 
 
@@ -29,7 +30,7 @@ def check(config: Config, counted: Mapping[str, Any], chosen: Mapping[str, Any],
         raise ConfigError("a merge needs every pair: set pairs.keep = true, pairs.min_frequency = 1 and run jobs/pairs.py")
     for section, made in (("pairs", counted), ("interactions", chosen)):
         for name, value in getattr(config, section).model_dump().items():
-            if made.get(name, value) != value:
+            if name not in FREE and made.get(name, value) != value:
                 raise ConfigError(
                     f"{section}.{name} = {value}, but the table {section} was made with {made[name]}: "
                     f"merge with that, or run jobs/{section}.py"

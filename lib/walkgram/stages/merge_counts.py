@@ -23,6 +23,7 @@ __all__ = ["Side", "counts", "sides", "spans"]
 
 Spans = Sequence[tuple[int, int]]
 BLOCK = 1 << 22  # interactions of a block of the touched users' lists
+STEP = 1 << 24  # increments of the touched users that are held at once, some 80 bytes each at most
 
 
 class Side(NamedTuple):
@@ -34,6 +35,8 @@ class Side(NamedTuple):
 
 
 Sides = tuple[Side, Side]  # after, before
+Blocks = Sequence[Mapping[str, np.ndarray]]
+NOTHING = merge.Changes(*np.empty((3, 0), np.int64))
 
 
 def sides(state: State, n: int, config: Pairs, place: Workplace) -> Sides:
@@ -50,14 +53,22 @@ def sides(state: State, n: int, config: Pairs, place: Workplace) -> Sides:
     return found[0], found[1]
 
 
-def spans(former: BlockStore, config: Pairs, before: int, after: int) -> list[tuple[int, int]]:
-    """The items of each shard of the pairs table; the last gets the new items, before..after."""
-    known = former.open(1)
-    if "spans" in known:
-        found = [(int(low), int(high)) for low, high in known["spans"]]
-    else:
-        found = pairs.Plan(config, before, known["work"]).spans()
+def spans(former: BlockStore, after: int) -> list[tuple[int, int]]:
+    """The items of each shard of the pairs table; the last gets the new items, up to `after`."""
+    found = [(int(low), int(high)) for low, high in former.open(2)["spans"]]
     return [*found[:-1], (found[-1][0], after)]
+
+
+def steps(span: tuple[int, int], sides: Sides, n: int) -> Iterator[tuple[int, int]]:
+    """A span in consecutive ranges of items, each of about STEP increments of the touched users' lists."""
+    edges, work = baskets.bounds(n), sum(side.totals.open(1)["work"][0] for side in sides)
+    low, upto = span[0], 0
+    for k in np.flatnonzero((edges[:-1] >= span[0]) & (edges[:-1] < span[1])):
+        upto += int(work[k])
+        if upto >= STEP and edges[k + 1] < span[1]:
+            yield low, int(edges[k + 1])
+            low, upto = int(edges[k + 1]), 0
+    yield low, span[1]
 
 
 def counts(
@@ -65,7 +76,7 @@ def counts(
     store: BlockStore, table: ShardStore, sink: ShardStore,
 ) -> dict[str, Any]:  # fmt: skip
     """Write the totals and the pairs of the new state. items: how many there were, and are. Returns what was counted."""
-    n, owned = items[1], spans(former, config, *items)
+    n, owned = items[1], spans(former, items[1])
     found = totals(tasks(1), former, sides, n, owned, store).collect()[0].asDict()
     made = pairs.summed(pairs_of(tasks(len(owned)), owned, sides, n, config, table, sink))
     return found | {"pairs": made["rows"], "shards": len(owned), pairs.SPREAD: made["seconds"]}
@@ -74,8 +85,8 @@ def counts(
 def totals(task: DataFrame, former: BlockStore, sides: Sides, n: int, spans: Spans, store: BlockStore) -> DataFrame:
     """Write the blocks of `baskets.totals` of the new state, in one task; returns one row: users, entries.
 
-    Block 1 holds no work, as the lists of the users who were not touched are not there to be counted from, but the `spans`
-    of the pairs table's shards.
+    Block 1 holds no work, as the lists of the users who were not touched are not there to be counted from; block 2 the
+    `spans` of the pairs table's shards.
     """
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -89,7 +100,8 @@ def totals(task: DataFrame, former: BlockStore, sides: Sides, n: int, spans: Spa
             plus, minus = (side.totals.open(1)["users"] for side in sides)
             users = former.open(1)["users"] + plus - minus
             store.write(0, sums)
-            store.write(1, {"users": users, "spans": np.array(spans, np.int64)})
+            store.write(1, {"users": users, "sum": baskets.halves(sums["s"])})
+            store.write(2, pairs.owned(spans))
             yield from packed({"users": users[:1], "entries": sums["f"].sum(keepdims=True)})
 
     return task.mapInArrow(write, "users long, entries long")
@@ -100,22 +112,32 @@ def pairs_of(
     table: ShardStore, sink: ShardStore,
 ) -> DataFrame:  # fmt: skip
     """Add the change of span `id` for each row of `tasks` to shard `id` of the pairs table and write it anew; returns a
-    `pairs.SUMMARY`. Memory of a task: 48 bytes a changed pair of its span, and a row group.
+    `pairs.SUMMARY`. Memory of a task: a row group, and the changes of the items in it, some STEP increments at a time.
     """
 
     def batches_of(number: int) -> Iterator[Mapping[str, np.ndarray]]:
-        counts = (pairs.rows_of(pairs.opened(side.made, side.lists), spans[number], n, config, 1) for side in sides)
-        change = merge.changes(*counts)
+        opened = [pairs.opened(side.made, side.lists) for side in sides]
+        change, reached = NOTHING, spans[number][0]
+        waiting = steps(spans[number], sides, n)
         for batch in table.read(number):
             held = stored(batch, config)
-            if not len(held.key):
-                continue
-            upto = int(np.searchsorted(change.key, held.key[-1], "right"))
+            last = int(held.key[-1]) if len(held.key) else -1
+            while reached <= last >> 32:
+                span = next(waiting)
+                change, reached = merge.joined(change, changed(opened, span, n, config)), span[1]
+            upto = int(np.searchsorted(change.key, last, "right"))
             yield rows(summed(held, merge.Changes(*(column[:upto] for column in change))), config)
             change = merge.Changes(*(column[upto:] for column in change))
-        yield rows(summed(merge.Changes(*np.empty((3, 0), np.int64)), change), config)
+        yield rows(summed(NOTHING, change), config)
+        for span in waiting:
+            yield rows(summed(NOTHING, changed(opened, span, n, config)), config)
 
     return pairs.written(tasks, batches_of, sink)
+
+
+def changed(opened: Sequence[Blocks], span: tuple[int, int], n: int, config: Pairs) -> merge.Changes:
+    """What the touched users' lists change in the rows of a range of items."""
+    return merge.changes(*(pairs.rows_of(blocks, span, n, config, 1) for blocks in opened))
 
 
 def summed(held: merge.Changes, change: merge.Changes) -> merge.Changes:
@@ -126,7 +148,7 @@ def summed(held: merge.Changes, change: merge.Changes) -> merge.Changes:
         raise LakeError(
             f"tables pairs and interactions do not fit together ({error}): run jobs/pairs.py with --force"
         ) from None
-    if len(made.support) and made.support.max() >= 2**53:
+    if max(held.support.max(initial=0), made.support.max(initial=0)) >= 2**53:
         raise LakeError("a pair's support is too large to be merged exactly: count anew with jobs/pairs.py")
     return made
 

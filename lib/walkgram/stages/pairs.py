@@ -19,20 +19,8 @@ from walkgram.stages.baskets import bounds
 from walkgram.stages.contract import BlockStore, ShardStore, packed
 from walkgram.stages.workers import keep_archives
 
-__all__ = [
-    "BYTES",
-    "SUMMARY",
-    "Plan",
-    "Rows",
-    "counts",
-    "estimate",
-    "opened",
-    "rows_of",
-    "rows_of_table",
-    "summed",
-    "table_rows",
-    "written",
-]
+__all__ = ["BYTES", "SPREAD", "SUMMARY", "Plan", "Rows", "counts", "estimate", "no_pairs", "nobody", "opened", "owned"]
+__all__ += ["rows_of", "rows_of_table", "summed", "table_rows", "written"]
 
 SUMMARY = "shard long, rows long, frequency long, weight double, most long, heaviest double, seconds double"
 SPREAD = "task seconds (least / median / most)"
@@ -190,6 +178,18 @@ def summed(summary: DataFrame) -> dict[str, Any]:
     sums = {name: sum(row[name] for row in found) for name in ("rows", "frequency", "weight")}
     sums |= {name: max(row[name] for row in found) for name in ("most", "heaviest")}
     return sums | {"shards": len(found), "seconds": spread}
+
+
+def owned(spans: Sequence[tuple[int, int]]) -> Made:
+    """Block 2 of the totals: the items of each shard of the pairs table, `spans` (shards, 2) int64."""
+    return {"spans": np.array(spans, np.int64)}
+
+
+def nobody(config: Pairs) -> str:
+    """What to say where no list has an entry."""
+    if config.mode == "sequence":
+        return "no interaction has a time, which pairs.mode = sequence needs: name it in input.columns.timestamp"
+    return "table interactions has no rows: run jobs/interactions.py"
 
 
 def no_pairs(config: Pairs) -> str:

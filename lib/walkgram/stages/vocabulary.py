@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 
 from walkgram.stages.contract import conform
 
-__all__ = ["index_items", "numbered", "vocabulary"]
+__all__ = ["numbered", "vocabulary"]
 
 
 def vocabulary(interactions: DataFrame) -> DataFrame:
@@ -17,8 +17,3 @@ def numbered(counted: DataFrame) -> DataFrame:
     """The table `vocabulary` of item_id, frequency. One task numbers all (a total order has one end), in memory that spills."""
     order = Window.orderBy(F.col("frequency").desc(), F.col("item_id").asc())
     return conform(counted.withColumn("index", F.row_number().over(order) - 1), "vocabulary")
-
-
-def index_items(interactions: DataFrame, vocabulary: DataFrame) -> DataFrame:
-    """user_id and the item's dense index, one row an interaction."""
-    return interactions.join(vocabulary, on="item_id", how="inner").select("user_id", "index")
