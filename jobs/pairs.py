@@ -21,14 +21,10 @@ def run(run: job.Run) -> Mapping[str, Any]:
         run.blocks("baskets", "totals"),
         run.rounds(run.inputs["interactions"].run),
     )
-    given = baskets.pieces(run.files("interactions"))
-    baskets.deal(run.tasks(len(given)), given, run.files("vocabulary"), blocks, config, sent).collect()
-    made = sorted(row["block"] for row in baskets.lists_of(run.tasks(blocks), len(given), n, config, sent, lists).collect())
-    sent.remove()
+    made, found = baskets.made_of(run, "interactions", blocks, n, config, sent, lists, counted)
     run.out.rows["baskets"] = len(made)
     if not made:
         raise InputError(pairs.nobody(config))
-    found = baskets.totals(run.tasks(1), made, n, lists, counted).collect()[0].asDict()
     if found["increments"] == 0:
         raise InputError(pairs.no_pairs(config))
     counts = {"users": found["users"], "increments": found["increments"], "blocks": len(made)}

@@ -8,7 +8,7 @@ from walkgram import progress
 from walkgram.config import Config
 from walkgram.lake import arrow, files
 from walkgram.lake.blocks import Blocks
-from walkgram.lake.manifest import Manifest, Transaction
+from walkgram.lake.manifest import KEPT, Manifest, Transaction
 from walkgram.lake.rounds import Rounds
 from walkgram.lake.shards import Shards
 
@@ -92,7 +92,7 @@ class Run:
 
     def files(self, table: str) -> list[arrow.Shard]:
         """The Parquet files of an input table, or of an output table that this run has staged, or kept."""
-        kept = files.join(self.out.staging, f"kept-{table}")
+        kept = files.join(self.out.staging, KEPT + table)
         return arrow.shards(kept if files.exists(kept) else self.folder(table))
 
     def rounds(self, name: str) -> Rounds:

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import graphs
+import lakes
 import numpy as np
 import processes
 import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
 from walkgram import config, job, session, tables
-from walkgram.lake.manifest import Transaction, identity
 
 SETTINGS = {"num_walks": 10, "walk_length": 80, "p": 0.5, "q": 2.0, "seed": 7}
 FILES = 4
@@ -36,14 +35,7 @@ def lake(root: Path, edges: graphs.Edges) -> config.Config:
         "edges": pa.table([pa.array(values) for values in rows], schema=tables.schema("edges")),
         "vocabulary": pa.table([np.arange(n), np.arange(n), frequency], schema=tables.schema("vocabulary", pa.int64())),
     }
-    with Transaction(str(root), identity("edges", {}, {}, "benchmark"), tuple(made)) as out:
-        for name, table in made.items():
-            folder = Path(out.folder(name))
-            folder.mkdir(parents=True)
-            size = -(-len(table) // FILES)
-            for k in range(FILES):
-                pq.write_table(table[k * size : (k + 1) * size], folder / f"part-{k}.parquet", compression="zstd")
-            out.rows[name] = len(table)
+    lakes.written(root, "edges", made, FILES)
     return config.load(None, [f"lake.path={root}", *(f"walks.{key}={value}" for key, value in SETTINGS.items())])
 
 

@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import lakes
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 from interactions_made import Longs, increments
 from numpy.typing import NDArray
 
 from walkgram import tables
-from walkgram.lake.manifest import Transaction, identity
 
 FILES = 8
 NEAR = 5e-10  # of the formula, so that two tables are within 1e-9 of each other
@@ -44,14 +43,7 @@ def written(root: Path, user: Longs, item: Longs) -> Lake:
         "interactions": pa.table(interactions, schema=tables.schema("interactions", pa.int64())),
         "vocabulary": pa.table(vocabulary, schema=tables.schema("vocabulary", pa.int64())),
     }
-    with Transaction(str(root), identity("interactions", {}, {}, "benchmark"), tuple(made)) as out:
-        for name, table in made.items():
-            folder = Path(out.folder(name))
-            folder.mkdir(parents=True)
-            size = -(-len(table) // FILES)
-            for k in range(FILES):
-                pq.write_table(table[k * size : (k + 1) * size], folder / f"part-{k}.parquet", compression="zstd")
-            out.rows[name] = len(table)
+    lakes.written(root, "interactions", made, FILES)
     return Lake(root, len(user), increments(user), frequency)
 
 

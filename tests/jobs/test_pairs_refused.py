@@ -1,7 +1,6 @@
 """The jobs pairs and edges where they must stop: one clear line, and the tables as they were; and where they go on."""
 
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lakes_of_tests as lakes
-from walkgram.lake.shards import Shards
-from walkgram.run import Run
+from stopped_runs import stop_after, times
 
 KEYS = ("pairs.keep=true", "pairs.min_frequency=2", "pairs.tasks=5", "edges.min_frequency=2", "edges.min_weight=1.5")
 
@@ -81,27 +79,8 @@ def test_sequences_need_times(refused: Callable[..., str], tmp_path: Path) -> No
     assert said in refused("pairs", lake, "pairs.mode=sequence", "pairs.blocks=3")
 
 
-def stop_after(monkeypatch: pytest.MonkeyPatch, shards: int) -> None:
-    """Tasks write the first shards; then all others fail."""
-    original = Run.shards
-
-    class Failing(Shards):
-        def write(self, number: int, batches: Any) -> None:
-            if number < shards:
-                return Shards.write(self, number, batches)
-            while self.count() < shards:
-                time.sleep(0.01)
-            raise RuntimeError("the machine was taken away")
-
-    monkeypatch.setattr(Run, "shards", lambda self, table, schema: Failing(**vars(original(self, table, schema))))
-
-
 def shards(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in sorted(folder.glob("*.parquet"))}
-
-
-def times(folder: Path) -> dict[str, int]:
-    return {file.name: file.stat().st_mtime_ns for file in folder.glob("*.parquet")}
 
 
 @pytest.mark.parametrize("keep", ["true", "false"])

@@ -2,7 +2,6 @@
 
 import importlib
 import shutil
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from walkgram.lake.shards import Shards
-from walkgram.run import Run
+from stopped_runs import stop_after, times
 
 Job = Callable[..., int]
 RING = [(f"n{i}", f"n{(i + 1) % 7}", 1.0 + i) for i in range(7)] + [("n0", "n3", 9.0), ("n3", "n1", 0.5), ("n5", "n5", 2.0)]
@@ -149,25 +147,6 @@ def test_a_graph_without_ways_back_is_for_walks_that_need_none(
     refused("walks.p = 0.5 needs the ways back: set graph.way_back = true, run jobs/graph.py again", "walks", lake)
     assert job("walks", *plain, "--force") == 0
     assert bytes_of(lake) == expected
-
-
-def stop_after(monkeypatch: pytest.MonkeyPatch, shards: int) -> None:
-    """Tasks write the first shards; then all others fail."""
-    original = Run.shards
-
-    class Failing(Shards):
-        def write(self, number: int, batches: Any) -> None:
-            if number < shards:
-                return Shards.write(self, number, batches)
-            while self.count() < shards:
-                time.sleep(0.01)
-            raise RuntimeError("the machine was taken away")
-
-    monkeypatch.setattr(Run, "shards", lambda self, table, schema: Failing(**vars(original(self, table, schema))))
-
-
-def times(folder: Path) -> dict[str, int]:
-    return {file.name: file.stat().st_mtime_ns for file in folder.glob("*.parquet")}
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walkgram.hashing import GAMMA, mix, stream
+from walkgram.kernels.lists import ends, places
 
 __all__ = ["dealt", "hashed_longs", "hashed_text", "lots"]
 
@@ -53,17 +54,8 @@ def draw(users: Hashes, items: Hashes, seed: Any) -> Any:
     return out
 
 
-@numba.njit(cache=True)
-def dealt(hashes: Hashes, receivers: int) -> tuple[Any, Any]:
-    """(order (m,) int64, ends (receivers + 1,) int64): entries by the receiver that their hash chooses, each in its order."""
-    ends = np.zeros(receivers + 1, np.int64)
-    for word in hashes:
-        ends[np.int64(word % U64(receivers)) + 1] += 1
-    for k in range(receivers):
-        ends[k + 1] += ends[k]
-    filled, order = ends[:-1].copy(), np.empty(len(hashes), np.int64)
-    for k in range(len(hashes)):
-        to = np.int64(hashes[k] % U64(receivers))
-        order[filled[to]] = k
-        filled[to] += 1
-    return order, ends
+def dealt(hashes: Hashes, receivers: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """(order (m,) uint32, ends (receivers + 1,) int64): entries by the receiver that their hash chooses, each in its order."""
+    to = (hashes % U64(receivers)).astype(np.uint32)
+    indptr = ends(to, receivers)
+    return places(to, indptr), indptr

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SCALE", "WEIGHTINGS", "Order", "block", "capped", "frequencies", "work"]
+__all__ = ["SCALE", "WEIGHTINGS", "Order", "block", "capped", "ends", "frequencies", "places", "work"]
 
 Words = NDArray[np.uint32]
 Longs = NDArray[np.int64]

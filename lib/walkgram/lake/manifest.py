@@ -20,6 +20,7 @@ from walkgram.errors import ConfigError, InputError, LakeError
 from walkgram.lake import files
 
 __all__ = [
+    "KEPT",
     "MANIFEST",
     "Manifest",
     "Transaction",

@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame, SparkSession
 
 from walkgram.lake import arrow, files
-from walkgram.lake.manifest import Transaction
+from walkgram.lake.manifest import KEPT, Transaction
 
 __all__ = ["keep", "read", "write"]
 
@@ -23,6 +23,6 @@ def write(out: Transaction, table: str, frame: DataFrame) -> int:
 
 def keep(out: Transaction, name: str, frame: DataFrame) -> DataFrame:
     """A DataFrame laid down beside the staged tables and read back, so that what makes it runs once; gone with the run."""
-    folder = files.join(out.staging, f"kept-{name}")
+    folder = files.join(out.staging, KEPT + name)
     frame.write.option("compression", "zstd").parquet(files.spark_uri(folder))
     return read(frame.sparkSession, folder)

@@ -15,10 +15,10 @@ from pyspark.sql import DataFrame
 from walkgram.config.counting import Pairs
 from walkgram.errors import LakeError
 from walkgram.kernels import ids, lists
-from walkgram.stages.contract import BlockStore, RoundStore, RowGroups, packed
+from walkgram.stages.contract import BlockStore, RoundStore, RowGroups, Workplace, packed
 from walkgram.stages.workers import keep_archives
 
-__all__ = ["LISTS", "TOTALS", "bounds", "deal", "halves", "lists_of", "pieces", "totals"]
+__all__ = ["LISTS", "TOTALS", "bounds", "deal", "halves", "lists_of", "made_of", "pieces", "totals"]
 
 LISTS = "block long, users long, entries long"
 TOTALS = "users long, entries long, increments long"
@@ -40,6 +40,20 @@ def pieces(files: Sequence[RowGroups]) -> list[list[Piece]]:
         least = min(range(len(senders)), key=lambda k: senders[k][0])
         senders[least] = (senders[least][0] + rows, [*senders[least][1], (file, group)])
     return [given for _, given in senders]
+
+
+def made_of(
+    place: Workplace, table: str, blocks: int, n: int, config: Pairs, sent: RoundStore, store: BlockStore, sums: BlockStore
+) -> tuple[list[int], dict[str, int]]:
+    """Write the lists of a table's users as blocks, and their totals; the numbers of the blocks that have a user, and the
+    row of `totals`. The three steps below, one after the other.
+    """
+    given = pieces(place.files(table))
+    deal(place.tasks(len(given)), given, place.files("vocabulary"), blocks, config, sent).collect()
+    made = lists_of(place.tasks(blocks), len(given), n, config, sent, store).collect() if given else []
+    sent.remove()
+    numbers = sorted(row["block"] for row in made)
+    return numbers, totals(place.tasks(1), numbers, n, store, sums).collect()[0].asDict()
 
 
 def deal(

@@ -44,11 +44,8 @@ def sides(state: State, n: int, config: Pairs, place: Workplace) -> Sides:
     found = []
     for name, rows in (("after", state.after), ("before", state.before)):
         blocks = max(1, -(-place.keep(name, rows).count() // BLOCK))
-        given, sent, store = baskets.pieces(place.files(name)), place.rounds(name), place.scratch(f"{name}-lists")
-        baskets.deal(place.tasks(len(given)), given, place.files("vocabulary"), blocks, config, sent).collect()
-        made = baskets.lists_of(place.tasks(blocks), len(given), n, config, sent, store).collect() if given else []
-        numbers, sums = sorted(row["block"] for row in made), place.scratch(f"{name}-totals")
-        baskets.totals(place.tasks(1), numbers, n, store, sums).collect()
+        sent, store, sums = place.rounds(name), place.scratch(f"{name}-lists"), place.scratch(f"{name}-totals")
+        numbers, _ = baskets.made_of(place, name, blocks, n, config, sent, store, sums)
         found.append(Side(numbers, store, sums))
     return found[0], found[1]
 
@@ -156,14 +153,13 @@ def summed(held: merge.Changes, change: merge.Changes) -> merge.Changes:
 def stored(batch: pa.RecordBatch, config: Pairs) -> merge.Changes:
     """A row group of the pairs table as whole numbers in order."""
     src, dst, frequency, support = (batch[name].to_numpy() for name in ("src", "dst", "frequency", "support"))
-    key = merge.keys(dst, src) if config.mode == "basket" else merge.keys(src, dst)
+    key = merge.keys(*pairs.turned(src, dst, config))
     whole = frequency if config.user_weight == "none" else np.rint(support * lists.SCALE).astype(np.int64)
     return merge.Changes(key, frequency, whole)
 
 
 def rows(found: merge.Changes, config: Pairs) -> Mapping[str, np.ndarray]:
     """Rows of the table `pairs`."""
-    item, partner = found.key >> merge.S32, found.key & np.int64(0xFFFFFFFF)
-    src, dst = (partner, item) if config.mode == "basket" else (item, partner)
+    src, dst = pairs.turned(found.key >> merge.S32, found.key & np.int64(0xFFFFFFFF), config)
     scale = 1 if config.user_weight == "none" else lists.SCALE
     return {"src": src, "dst": dst, "frequency": found.frequency, "support": found.support / scale}

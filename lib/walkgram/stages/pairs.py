@@ -20,7 +20,7 @@ from walkgram.stages.contract import BlockStore, ShardStore, packed
 from walkgram.stages.workers import keep_archives
 
 __all__ = ["BYTES", "SPREAD", "SUMMARY", "Plan", "Rows", "counts", "estimate", "no_pairs", "nobody", "opened", "owned"]
-__all__ += ["rows_of", "rows_of_table", "summed", "table_rows", "written"]
+__all__ += ["rows_of", "rows_of_table", "summed", "table_rows", "turned", "written"]
 
 SUMMARY = "shard long, rows long, frequency long, weight double, most long, heaviest double, seconds double"
 SPREAD = "task seconds (least / median / most)"
@@ -47,10 +47,10 @@ class Plan:
         """Increments in all."""
         return int(self.work[0].sum())
 
-    def spans(self, shards: int = 0) -> list[tuple[int, int]]:
-        """Consecutive ranges of the items, of about equal work; as many as the configuration says where none is given."""
+    def spans(self) -> list[tuple[int, int]]:
+        """Consecutive ranges of the items, of about equal work."""
         number = max(2, -(-self.increments // MOST), min(FEW, -(-self.increments // LEAST)))
-        cuts = gram.ranges_of_equal_work(self.work[0] + VISIT * self.work[1], shards or self.config.tasks or number)
+        cuts = gram.ranges_of_equal_work(self.work[0] + VISIT * self.work[1], self.config.tasks or number)
         return [(int(low), int(high)) for low, high in pairwise(bounds(self.n)[cuts])]
 
     def sample(self) -> list[tuple[int, int, float]]:
@@ -134,12 +134,17 @@ def tallied(sums: list[float], columns: Made) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array(values) for values in columns.values()], names=list(columns))
 
 
+def turned(item: np.ndarray, partner: np.ndarray, config: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    """(src, dst) of items whose rows are counted, and their partners; or, of src and dst, (item, partner)."""
+    return (partner, item) if config.mode == "basket" else (item, partner)
+
+
 def table_rows(config: Pairs) -> Callable[[Rows], Made]:
     """Counts -> rows of the table `pairs`; without weights of users the support is the frequency."""
 
     def make(found: Rows) -> Made:
         item = np.repeat(found.row, np.diff(found.ptr))
-        src, dst = (found.partner.astype(np.int64), item) if config.mode == "basket" else (item, found.partner.astype(np.int64))
+        src, dst = turned(item, found.partner.astype(np.int64), config)
         frequency = found.frequency.astype(np.int64)
         support = found.support / lists.SCALE if len(found.support) else frequency.astype(np.float64)
         return {"src": src, "dst": dst, "frequency": frequency, "support": support}
@@ -150,7 +155,7 @@ def table_rows(config: Pairs) -> Callable[[Rows], Made]:
 def rows_of_table(batch: pa.RecordBatch, config: Pairs) -> tuple[Rows, np.ndarray]:
     """Rows of the table `pairs` -> (counts, support), as they were when they were written; every row group by itself."""
     src, dst, frequency, support = (batch[name].to_numpy() for name in ("src", "dst", "frequency", "support"))
-    item, partner = (dst, src) if config.mode == "basket" else (src, dst)
+    item, partner = turned(src, dst, config)
     first = np.flatnonzero(np.diff(item, prepend=-1))
     none = np.empty(0, np.int64)
     return Rows(item[first], np.append(first, len(item)), partner.astype(np.uint32), frequency, none), support
