@@ -3,7 +3,7 @@
 A job prints the message alone and exits with 2; the stack trace appears only under `--verbose`.
 """
 
-__all__ = ["ConfigError", "InputError", "LakeError", "TrainError", "WalkgramError"]
+__all__ = ["ConfigError", "InputError", "LakeError", "Stopped", "TrainError", "WalkgramError"]
 
 
 class WalkgramError(Exception):
@@ -24,3 +24,11 @@ class LakeError(WalkgramError):
 
 class TrainError(WalkgramError):
     """Training that cannot go on: a value that is not finite, a checkpoint of another configuration."""
+
+
+class Stopped(WalkgramError):  # noqa: N818 - it is no fault
+    """A run that was asked to stop and can go on later; `status` is the exit status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status

@@ -16,6 +16,7 @@ __all__ = [
     "bits",
     "bits_array",
     "buffered_permutation",
+    "fill_uniform",
     "mix",
     "permutation",
     "purpose",
@@ -23,6 +24,7 @@ __all__ = [
     "stream",
     "unit",
     "unit_matrix",
+    "units",
 ]
 
 U64 = np.uint64
@@ -94,6 +96,24 @@ def unit_matrix(seed: Any, rows: Any, columns: Any, draw: Any) -> Any:
         of = stream(seed, i)
         for j in range(columns):
             out[i, j] = unit(bits(of, 0, j, draw))
+    return out
+
+
+@numba.njit(cache=True)
+def fill_uniform(out: Any, seed: Any, reach: Any) -> None:
+    """Fill (rows, columns) float32 with numbers in [-reach, reach): entry (i, j) is attempt j of the stream (seed, i)."""
+    for i in range(out.shape[0]):
+        of = stream(seed, i)
+        for j in range(out.shape[1]):
+            out[i, j] = (2.0 * unit(bits(of, 0, j, 0)) - 1.0) * reach
+
+
+@numba.njit(cache=True)
+def units(seed: Any, keys: Any) -> Any:
+    """(m,) float64 in [0, 1): the first draw of each of the streams (seed, keys[i])."""
+    out = np.empty(len(keys), np.float64)
+    for i in range(len(keys)):
+        out[i] = unit(bits(stream(seed, keys[i]), 0, 0, 0))
     return out
 
 

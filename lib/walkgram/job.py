@@ -16,7 +16,7 @@ from typing import Any
 
 from walkgram import progress, sample
 from walkgram.config import Config, describe, load
-from walkgram.errors import WalkgramError
+from walkgram.errors import Stopped, WalkgramError
 from walkgram.lake import files, manifest
 from walkgram.lake.manifest import Transaction
 from walkgram.run import Run
@@ -158,7 +158,7 @@ def guarded(command: argparse.ArgumentParser, body: Callable[[Config, bool, bool
 def one_line(error: BaseException) -> tuple[str, int]:
     """The message of an error and the exit status; errors raised inside Spark's tasks are found in Spark's text."""
     if isinstance(error, WalkgramError):
-        return str(error), 2
+        return str(error), error.status if isinstance(error, Stopped) else 2
     text = str(error)
     ours = re.search(r"walkgram\.errors\.\w+: (.+)", text)
     if ours:

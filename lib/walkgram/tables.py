@@ -98,8 +98,9 @@ TABLES = {
             "losses",
             (
                 Column("epoch", LONG, "epoch, from 1"),
-                Column("loss", DOUBLE, "mean loss of the epoch's batches"),
+                Column("loss", DOUBLE, "mean loss of the epoch's batches, measured on a fixed part of them"),
                 Column("seconds", DOUBLE, "wall seconds of the epoch"),
+                Column("held_out", DOUBLE, "loss of the walks that are kept back; null without any"),
             ),
             ("epoch",),
         ),

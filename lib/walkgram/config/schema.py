@@ -6,6 +6,7 @@ from pydantic import model_validator
 
 from walkgram.config.base import Section, key
 from walkgram.config.counting import Edges, Interactions, Merge, Pairs, Pmi
+from walkgram.config.training import Train
 
 __all__ = ["Config", "Section"]
 
@@ -113,41 +114,6 @@ class Walks(Section):
         "auto", "memory: every task maps the whole graph; blocks: walkers move between blocks; auto: by the graph's blocks"
     )
     shards: int = key(0, "shards of walks, and tasks that walk; 0: from the number of walks and cores", ge=0)
-
-
-class Examples(Section):
-    """Objective `examples`, the published recipe: counted (target, context, label) examples over one shared table."""
-
-    batch_size: int = key(1024, "examples of a batch; the last partial batch is dropped", "examples", ge=1)
-    shuffle_buffer: int = key(2048, "examples in the buffer that batches are drawn from", "examples", ge=1)
-    learning_rate: float = key(1e-3, "Adam's rate", gt=0)
-    l2: float = key(1e-6, "factor of the sum of squares of the table in the loss", ge=0)
-    exclude_positives: bool = key(False, "never draw a negative that is a positive pair of the same walk set")
-
-
-class Skipgram(Section):
-    """Objective `skipgram`: windows streamed over walks, in and out tables, negatives shared by a batch."""
-
-    batch_walks: int = key(4, "walks of a batch", "walks", ge=1)
-    shared_negatives: int = key(64, "negatives drawn for a batch and shared by its positions", "nodes", ge=1)
-    exponent: float = key(0.75, "exponent of the token counts in the negatives' distribution", ge=0)
-    learning_rate: float = key(0.025, "rate at the start", gt=0)
-    min_learning_rate: float = key(1e-4, "rate at the end of the linear decay", ge=0)
-
-
-class Train(Section):
-    """The trainer."""
-
-    objective: Literal["skipgram", "examples"] = key("skipgram", "what is trained (README: Objectives)")
-    dim: int = key(64, "numbers of a vector", ge=1, le=65_536)
-    epochs: int = key(3, "passes over the walks", ge=1)
-    window: int = key(10, "reach of the context on each side", "nodes", ge=1)
-    negatives: int = key(5, "negatives for each positive", ge=0)
-    seed: int = key(7, "seed of the first tables, the order and the negatives", ge=0, lt=2**63)
-    threads: int = key(1, "torch's threads", ge=1)
-    run_id: str = key("", 'run_id of the embeddings; "": from the configuration and the walks')
-    examples: Examples = key(Examples, "")
-    skipgram: Skipgram = key(Skipgram, "")
 
 
 class Neighbours(Section):

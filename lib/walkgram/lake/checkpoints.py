@@ -1,10 +1,14 @@
 """The last checkpoint of a job, beside the tables: written whole, removed when the job's tables are in place."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import IO
 
 from walkgram.lake import files
 
 __all__ = ["Store"]
+
+FOLDER = "_checkpoints"
 
 
 @dataclass(frozen=True)
@@ -17,16 +21,24 @@ class Store:
     @property
     def place(self) -> str:
         """Where the checkpoint lies."""
-        return files.join(self.root, "_checkpoints", f"{self.job}.pt")
+        return files.join(self.root, FOLDER, f"{self.job}.pt")
 
-    def load(self) -> bytes | None:
-        """Its bytes; None where there is none."""
-        return files.open_input(self.place) if files.exists(self.place) else None
+    def load(self) -> IO[bytes] | None:
+        """It, open for reading; None where there is none."""
+        if not files.exists(self.place):
+            return None
+        system, path = files.resolve(self.place)
+        opened: IO[bytes] = system.open_input_file(path)
+        return opened
 
-    def save(self, data: bytes) -> None:
-        """Replace it."""
-        files.open_output(self.place, data)
+    def save(self, write: Callable[[IO[bytes]], None]) -> None:
+        """Replace it by what `write` writes: the former one stays until the new one is whole."""
+        with (
+            files.whole(self.place, files.join(self.root, FOLDER)) as (system, path),
+            system.open_output_stream(path, buffer_size=1 << 20) as stream,
+        ):
+            write(stream)
 
     def remove(self) -> None:
-        """Remove it, where it is there."""
-        files.remove(files.join(self.root, "_checkpoints"))
+        """Remove it, and what a killed run left beside it."""
+        files.remove(files.join(self.root, FOLDER))

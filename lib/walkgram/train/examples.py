@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from walkgram import hashing
-from walkgram.config.schema import Train
+from walkgram.config.training import Train
 from walkgram.kernels import losses, negatives, windows
+from walkgram.train.loop import Step
 from walkgram.train.shards import Walks
 
 __all__ = ["Examples", "Merged", "merge"]
@@ -121,6 +122,7 @@ class Examples:
         self.merged = merge(walks, config.window, config.negatives, config.seed, self.recipe.exclude_positives)
         self.src, self.dst, self.label, self.times = (torch.from_numpy(a) for a in self.merged[:4])
         self.table = torch.nn.Parameter(he_normal(len(walks.nodes), config.dim, config.seed))
+        self.tokens = self.steps() * self.recipe.batch_size
         # Keras's epsilon, not torch's.
         self.optimiser = torch.optim.Adam([self.table], lr=self.recipe.learning_rate, eps=1e-7)
 
@@ -128,15 +130,22 @@ class Examples:
         """Whole batches of an epoch."""
         return len(self.src) // self.recipe.batch_size
 
-    def batches(self, epoch: int) -> Iterator[Tensor]:
-        """Example numbers, batch_size at a time; the last partial batch is dropped."""
+    def batches(self, epoch: int, skip: int = 0) -> Iterator[Tensor]:
+        """Example numbers, batch_size at a time, the first `skip` batches left out; the last partial batch is dropped."""
         order = torch.from_numpy(
             hashing.buffered_permutation(self.order_seed, epoch, len(self.src), self.recipe.shuffle_buffer)
         )
-        for step in range(self.steps()):
+        for step in range(skip, self.steps()):
             yield order[step * self.recipe.batch_size : (step + 1) * self.recipe.batch_size]
 
-    def step(self, batch: Tensor, progress: float) -> tuple[float, float]:
+    def rate(self, progress: float) -> float:
+        """Adam's."""
+        return self.recipe.learning_rate
+
+    def measure(self) -> None:
+        """Nothing is held out."""
+
+    def step(self, batch: Tensor, progress: float, following: float) -> Step:
         """One step of Adam; the loss counts as one batch."""
         self.optimiser.zero_grad()
         logits = (self.table[self.src[batch]] * self.table[self.dst[batch]]).sum(dim=1)
@@ -144,7 +153,7 @@ class Examples:
         loss = data + self.recipe.l2 * (self.table**2).sum()
         loss.backward()
         self.optimiser.step()
-        return float(loss.detach()), 1.0
+        return Step(float(loss.detach()), 1.0, len(batch))
 
     def state(self) -> dict[str, Any]:
         """The table and Adam's moments."""

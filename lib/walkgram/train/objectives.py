@@ -1,19 +1,32 @@
 """The objectives by name."""
 
+import os
+
 import numpy as np
 from numpy.typing import NDArray
 
-from walkgram.config.schema import Train
+from walkgram.config.training import Train
+from walkgram.errors import ConfigError
 from walkgram.train.examples import Examples
 from walkgram.train.loop import Objective
 from walkgram.train.shards import Walks
 from walkgram.train.skipgram import Skipgram
 
-__all__ = ["objective"]
+__all__ = ["objective", "workers"]
 
 
 def objective(config: Train, walks: Walks, counts: NDArray[np.int64]) -> Objective:
     """The objective that the configuration names; counts (n,) int64: visits of each node in the walks."""
-    if config.objective == "examples":
-        return Examples(walks, config)
-    return Skipgram(walks, counts, config)
+    if config.objective == "skipgram":
+        return Skipgram(walks, counts, config)
+    for name in ("held_out", "warm_start", "patience"):
+        if getattr(config, name):
+            raise ConfigError(f'train.{name} is for train.objective = "skipgram"; leave it out for {config.objective!r}')
+    return Examples(walks, config)
+
+
+def workers(config: Train) -> int:
+    """Threads that train."""
+    if config.objective != "skipgram" or config.deterministic:
+        return 1
+    return config.workers or os.cpu_count() or 1

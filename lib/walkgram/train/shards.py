@@ -1,7 +1,9 @@
-"""Shards of walks -> batches of node matrices, in an order that is a function of (seed, epoch)."""
+"""Shards of walks -> chunks of walks as rows of the tables, in an order that is a function of (seed, epoch)."""
 
+import queue
+import threading
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -10,14 +12,21 @@ from numpy.typing import NDArray
 from walkgram import hashing
 from walkgram.errors import TrainError
 
-__all__ = ["Batch", "Shard", "Walks"]
+__all__ = ["Batch", "Chunk", "Shard", "Walks", "ahead"]
+
+T = TypeVar("T")
 
 
 class Shard(Protocol):
     """One file of walks (`walkgram.lake.arrow.Shard`)."""
 
-    uri: str
-    row_groups: tuple[int, ...]
+    @property
+    def uri(self) -> str:
+        """Its place."""
+
+    @property
+    def row_groups(self) -> tuple[int, ...]:
+        """Rows of each row group."""
 
     def read(self, row_group: int, columns: Sequence[str] | None = None) -> pa.Table:
         """One row group."""
@@ -31,49 +40,137 @@ class Batch(NamedTuple):
     lengths: NDArray[np.int64]
 
 
-class Walks:
-    """The walks of a table as batches. `nodes` (n,) int64, rising: row i of the tables is node nodes[i]."""
+class Chunk(NamedTuple):
+    """Some walks of a row group: walk w is values[starts[w] : starts[w] + lengths[w]].
 
-    def __init__(self, shards: Sequence[Shard], nodes: NDArray[np.int64]) -> None:
+    walk_ids, starts, lengths (m,) int64; values (t,) int32 rows of the trainer's tables, all of the row group's walks.
+    """
+
+    walk_ids: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    values: NDArray[np.int32]
+
+    def take(self, order: NDArray[np.int64] | NDArray[np.bool_]) -> "Chunk":
+        """Some of the walks, in this order."""
+        return Chunk(self.walk_ids[order], self.starts[order], self.lengths[order], self.values)
+
+    def padded(self) -> Batch:
+        """The walks as a matrix."""
+        places = np.arange(int(self.lengths.max(initial=1)))[None, :]
+        inside = places < self.lengths[:, None]
+        rows = np.zeros(inside.shape, np.int64)
+        rows[inside] = self.values[(self.starts[:, None] + places)[inside]]
+        return Batch(self.walk_ids, rows, self.lengths)
+
+
+class Walks:
+    """The walks of a table. `nodes` (n,) int64, rising: row i of the tables is node nodes[i].
+
+    `held_out`: about so many walks, chosen by a hash of (seed, walk_id), are kept back from the batches.
+    """
+
+    def __init__(self, shards: Sequence[Shard], nodes: NDArray[np.int64], held_out: int = 0, seed: int = 0) -> None:
         self.shards = [shard for shard in shards if sum(shard.row_groups)]
         self.nodes = nodes
         self.groups = [(shard, group) for shard in self.shards for group in range(len(shard.row_groups))]
-        self.lookup = np.full(int(nodes[-1]) + 1 if len(nodes) else 0, -1, np.int64)
-        self.lookup[nodes] = np.arange(len(nodes))
+        self.lookup = np.full(int(nodes[-1]) + 1 if len(nodes) else 0, -1, np.int32)
+        self.lookup[nodes] = np.arange(len(nodes), dtype=np.int32)
+        self.total = sum(sum(shard.row_groups) for shard in self.shards)
+        self.share = min(1.0, held_out / max(1, self.total))
+        self.held_seed = hashing.purpose(seed, "held out")
 
     def count(self, size: int) -> int:
         """Batches of `size` walks; a row group's last one may be smaller."""
         return sum(-(-shard.row_groups[group] // size) for shard, group in self.groups)
 
-    def batches(self, size: int, seed: int, epoch: int) -> Iterator[Batch]:
-        """Row groups in the order of (seed, epoch), the walks of each likewise; one row group is in memory at a time."""
-        for group in hashing.permutation(seed, epoch, len(self.groups)):
-            whole = self.group(int(group))
-            order = hashing.permutation(seed, (epoch << 32) + int(group) + 1, len(whole.lengths))
-            for low in range(0, len(order), size):
+    def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Chunk]:
+        """Row groups in the order of (seed, epoch), the walks of each likewise, the first `skip` batches left out.
+
+        The next row group is read while the last one is worked on; no others are in memory.
+        """
+        todo: list[tuple[int, int]] = []
+        for group in hashing.permutation(seed, epoch, len(self.groups)).tolist():
+            shard, number = self.groups[group]
+            parts = -(-shard.row_groups[number] // size)
+            if skip < parts:
+                todo.append((group, skip))
+            skip = max(0, skip - parts)
+        for (group, passed), whole in zip(todo, ahead(self.group(group) for group, _ in todo), strict=True):
+            order = hashing.permutation(seed, (epoch << 32) + group + 1, len(whole.lengths))
+            for low in range(passed * size, len(order), size):
                 part = order[low : low + size]
-                longest = int(whole.lengths[part].max())
-                yield Batch(whole.walk_ids[part], whole.rows[part, :longest], whole.lengths[part])
+                yield whole.take(part[~self.held(whole.walk_ids[part])] if self.share else part)
+
+    def held(self, walk_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(m,) whether a walk is kept back."""
+        return np.asarray(hashing.units(self.held_seed, walk_ids) < self.share)
+
+    def kept_back(self) -> Iterator[Chunk]:
+        """The walks that are kept back, row group by row group: a pass over all walks."""
+        for whole in ahead(self.group(group) for group in range(len(self.groups))):
+            held = self.held(whole.walk_ids)
+            if held.any():
+                yield whole.take(held)
 
     def in_order(self) -> Iterator[Batch]:
         """Row groups as they lie, each one batch."""
         for group in range(len(self.groups)):
-            yield self.group(group)
+            yield self.group(group).padded()
 
-    def group(self, number: int) -> Batch:
-        """A row group as one batch. Raises `TrainError` for a node that has no row in the tables."""
+    def group(self, number: int) -> Chunk:
+        """A row group. Raises `TrainError` for a node that has no row in the tables."""
         shard, row_group = self.groups[number]
         table = shard.read(row_group, ["walk_id", "walk"]).combine_chunks()
         lists = table["walk"].chunk(0)
-        values = lists.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
+        if lists.null_count or lists.flatten().null_count or table["walk_id"].null_count:
+            raise TrainError(f"{shard.uri}: a walk, a node or a walk_id is null: run jobs/walks.py again with --force")
+        values = lists.flatten().to_numpy(zero_copy_only=False)
         lengths = lists.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
         known = (values >= 0) & (values < len(self.lookup))
-        rows = np.where(known, self.lookup[np.where(known, values, 0)] if len(self.lookup) else -1, -1)
-        if (rows < 0).any():
-            wrong = int(values[rows < 0][0])
+        rows = self.lookup[np.where(known, values, 0)] if len(self.lookup) else np.full(len(values), -1, np.int32)
+        wrong = ~known | (rows < 0)
+        if wrong.any():
             raise TrainError(
-                f"{shard.uri}: node {wrong} is not among the tokens of these walks: run jobs/walks.py again with --force"
+                f"{shard.uri}: node {int(values[wrong][0])} is not among the tokens of these walks: "
+                "run jobs/walks.py again with --force"
             )
-        padded = np.zeros((len(lengths), int(lengths.max(initial=1))), np.int64)
-        padded[np.arange(padded.shape[1]) < lengths[:, None]] = rows
-        return Batch(table["walk_id"].to_numpy(), padded, lengths)
+        return Chunk(table["walk_id"].to_numpy(), np.cumsum(lengths) - lengths, lengths, rows)
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """The items, each made by a thread while the one before is worked on."""
+    made: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=1)
+    ended = threading.Event()
+
+    def hand(item: T | None, error: BaseException | None) -> None:
+        while not ended.is_set():
+            try:
+                made.put((item, error), timeout=0.1)
+                return
+            except queue.Full:
+                continue
+
+    def make() -> None:
+        try:
+            for item in items:
+                if ended.is_set():
+                    return
+                hand(item, None)
+            hand(None, StopIteration())
+        except BaseException as error:
+            hand(None, error)
+
+    reader = threading.Thread(target=make, name="walks", daemon=True)
+    reader.start()
+    try:
+        while True:
+            item, error = made.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item  # type: ignore[misc]
+    finally:
+        ended.set()
+        reader.join()

@@ -1,5 +1,10 @@
-"""Objective `skipgram`: word2vec's skip-gram with negative sampling, streamed over batches of whole walks."""
+"""Objective `skipgram`: word2vec's skip-gram with negative sampling, streamed over walks, tile by tile.
 
+On a CPU the fused kernel (`walkgram.kernels.fused`) moves the tables in place, any number of threads at once; on a GPU
+batches of walks go through `walkgram.train.accelerated`.
+"""
+
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,70 +14,128 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from walkgram import hashing
-from walkgram.config.schema import Train
-from walkgram.kernels import negatives, sgns, windows
-from walkgram.train.shards import Batch, Walks
+from walkgram.config.training import Train
+from walkgram.kernels import fused, negatives, windows
+from walkgram.train.loop import Step
+from walkgram.train.shards import Chunk, Walks
 
-__all__ = ["Skipgram"]
+__all__ = ["Skipgram", "keep_of"]
+
+MEASURED_WALKS = 10_000  # up to so many walks the loss is measured on a tile of each, beyond on one walk in LOSS_EVERY
+LOSS_EVERY = 8
 
 
 class Skipgram:
-    """In and out tables (n, dim) float32; plain steps whose rate falls linearly from learning_rate to min_learning_rate."""
+    """In and out tables (n, dim) float32; plain steps whose rate falls linearly from learning_rate to min_learning_rate.
+
+    counts (n,) int64: tokens of each row. Memory: the tables, 20 bytes a row, and 4 a row for each worker.
+    """
 
     def __init__(self, walks: Walks, counts: NDArray[np.int64], config: Train) -> None:
         self.walks, self.config, self.options = walks, config, config.skipgram
-        self.unigram = negatives.unigram(counts, self.options.exponent)
-        uniform = hashing.unit_matrix(hashing.purpose(config.seed, "tables"), len(counts), config.dim, 0)
-        self.vector = torch.from_numpy((uniform - 0.5) / config.dim).float()
+        self.vector = torch.empty((len(counts), config.dim))
+        start(self.vector.numpy(), hashing.purpose(config.seed, "tables"), self.options.start_norm)
         self.context = torch.zeros_like(self.vector)
         self.order_seed = hashing.purpose(config.seed, "order")
-        self.negatives_seed = hashing.purpose(config.seed, "negatives")
-        self.scratch = torch.zeros(len(counts))
-        self.bands: dict[int, Tensor] = {}
-        self.taken = 0  # steps so far: the key of the negatives' draws
+        self.every = 1 if walks.total <= MEASURED_WALKS else LOSS_EVERY
+        slots = negatives.unigram(counts, self.options.exponent).slots
+        keep = keep_of(counts, self.options.subsample)
+        weights = windows.weights(config.window, self.options.dynamic_window)
+        self.law = fused.law(weights, self.options.tile, self.options.shared_negatives, config.negatives, slots, keep)
+        self.own = threading.local()
+        self.tokens = int(counts.sum())
 
     def steps(self) -> int:
         """Batches of an epoch."""
         return self.walks.count(self.options.batch_walks)
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
-        """Batches of walks in the order of (seed, epoch)."""
-        return self.walks.batches(self.options.batch_walks, self.order_seed, epoch)
+    def batches(self, epoch: int, skip: int = 0) -> Iterator[tuple[int, Chunk]]:
+        """(epoch, walks) in the order of (seed, epoch)."""
+        for chunk in self.walks.batches(self.options.batch_walks, self.order_seed, epoch, skip):
+            yield epoch, chunk
 
-    @torch.no_grad()
-    def step(self, batch: Batch, progress: float) -> tuple[float, float]:
-        """One step down the gradient of the batch."""
-        rate = max(self.options.min_learning_rate, self.options.learning_rate * (1 - progress))
-        rows, length = torch.from_numpy(batch.rows), batch.rows.shape[1]
-        if length not in self.bands:
-            self.bands[length] = torch.from_numpy(windows.band(length, self.config.window))
-        weights = sgns.pair_weights(self.bands[length], torch.from_numpy(batch.lengths))
-        shared = torch.from_numpy(
-            self.unigram.draw(self.negatives_seed, self.taken, self.options.shared_negatives if self.config.negatives else 0)
+    def rate(self, progress: float) -> float:
+        """The rate when `progress` (0 to 1) of all epochs is done."""
+        low = min(self.options.min_learning_rate, self.options.learning_rate)
+        return max(low, self.options.learning_rate * (1 - progress))
+
+    def step(self, batch: tuple[int, Chunk], progress: float, following: float) -> Step:
+        """Train on some walks; safe to call from several threads, each with its own batch."""
+        epoch, chunk = batch
+        rates = self.rate(progress), self.rate(following)
+        return self.run(chunk, epoch, rates, self.vector.numpy(), self.context.numpy(), self.every)
+
+    def run(
+        self, chunk: Chunk, epoch: int, rates: tuple[float, float], vector: NDArray[np.float32], context: NDArray[np.float32],
+        every: int,
+    ) -> Step:  # fmt: skip
+        """The fused kernel on these tables."""
+        if not hasattr(self.own, "room"):
+            self.own.room = fused.room(self.law, *vector.shape)
+        keys = self.keys(epoch)
+        loss, weight, tokens, wrong = fused.train(
+            vector,
+            context,
+            chunk.values,
+            chunk.starts,
+            chunk.lengths,
+            chunk.walk_ids,
+            self.law,
+            keys,
+            rates,
+            every,
+            self.own.room,
         )
-        found = sgns.gradients(self.vector[rows], self.context[rows], self.context[shared], weights, self.config.negatives)
-        flat = rows.reshape(-1)
-        sgns.climb(self.vector, flat, found.centre.flatten(0, 1), found.centre_curvature.flatten(), rate, self.scratch)
-        directions = torch.cat([found.context.flatten(0, 1), found.negative])
-        curvatures = torch.cat([found.context_curvature.flatten(), found.negative_curvature])
-        sgns.climb(self.context, torch.cat([flat, shared]), directions, curvatures, rate, self.scratch)
-        self.taken += 1
-        return float(found.loss), float(found.weight)
+        if wrong < 0:
+            return Step(loss, weight, tokens)
+        reason = f"a vector of walk {chunk.walk_ids[wrong]} is not finite"
+        return Step(loss, weight, tokens, f"{reason}, rate {rates[0]:.3g}")
+
+    def keys(self, epoch: int) -> tuple[int, int]:
+        """Seeds of an epoch's negatives and of its subsampling."""
+        seed = self.config.seed
+        return hashing.purpose(seed, f"negatives {epoch}"), hashing.purpose(seed, f"subsampling {epoch}")
+
+    def measure(self) -> float | None:
+        """Mean loss of the walks that are kept back, always with the same negatives; None where there are none."""
+        total = weight = 0.0
+        for chunk in self.walks.kept_back() if self.walks.share else ():
+            found = self.run(chunk, -1, (0.0, 0.0), self.vector.numpy(), self.context.numpy(), 1)
+            total, weight = total + found.loss, weight + found.weight
+        return total / weight if weight else None
 
     def state(self) -> dict[str, Any]:
-        """Both tables and the steps taken."""
-        return {"vector": self.vector, "context": self.context, "taken": self.taken}
+        """Both tables."""
+        return {"vector": self.vector, "context": self.context}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over a state."""
         self.vector.copy_(state["vector"])
         self.context.copy_(state["context"])
-        self.taken = int(state["taken"])
 
     def counts(self) -> dict[str, int]:
-        """Batches so far."""
-        return {"batches": self.taken}
+        """Nothing beyond the loop's."""
+        return {}
 
-    def vectors(self) -> tuple[Tensor, Tensor]:
-        """The in table and the out table."""
+    def vectors(self) -> tuple[Tensor, Tensor | None]:
+        """The in table and the out table, or their mean alone."""
+        if self.options.average:
+            return self.vector.add(self.context).div_(2), None
         return self.vector, self.context
+
+
+def start(vector: NDArray[np.float32], seed: int, norm: float) -> None:
+    """Fill (n, dim) with uniform numbers whose rows have a root mean square length of `norm`, by the seed and row alone.
+
+    word2vec's 0.3 / sqrt(dim) is an eighth of the default: one epoch over a large graph then goes by leaving the origin.
+    """
+    reach = norm * (3 / vector.shape[1]) ** 0.5
+    hashing.fill_uniform(vector, seed, reach)
+
+
+def keep_of(counts: NDArray[np.int64], t: float) -> NDArray[np.float32]:
+    """(n,) float32: the probability that a token stays (word2vec.c: sqrt(t/f) + t/f, f the row's share of all tokens)."""
+    if not t:
+        return np.ones(len(counts), np.float32)
+    share = np.maximum(counts, 1) / max(1, int(counts.sum()))
+    return np.minimum(1.0, np.sqrt(t / share) + t / share).astype(np.float32)

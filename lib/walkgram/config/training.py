@@ -1,0 +1,75 @@
+"""The keys of the trainer."""
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from walkgram.config.base import Section, key
+
+__all__ = ["Examples", "Skipgram", "Train"]
+
+
+class Examples(Section):
+    """Objective `examples`, the published recipe: counted (target, context, label) examples over one shared table."""
+
+    batch_size: int = key(1024, "examples of a batch; the last partial batch is dropped", "examples", ge=1)
+    shuffle_buffer: int = key(2048, "examples in the buffer that batches are drawn from", "examples", ge=1)
+    learning_rate: float = key(1e-3, "Adam's rate", gt=0)
+    l2: float = key(1e-6, "factor of the sum of squares of the table in the loss", ge=0)
+    exclude_positives: bool = key(False, "never draw a negative that is a positive pair of the same walk set")
+
+
+class Skipgram(Section):
+    """Objective `skipgram`: windows streamed over walks, in and out tables, negatives shared by a tile of centres."""
+
+    tile: int = key(8, "neighbouring centres that share negatives, and whose gradients are taken at one point", "nodes", ge=1)
+    shared_negatives: int = key(32, "negatives drawn for a tile", "nodes", ge=1)
+    exponent: float = key(0.75, "exponent of the token counts in the negatives' distribution", ge=0)
+    dynamic_window: bool = key(
+        True, "weigh a context at distance d by (window - d + 1) / window, as word2vec's drawn windows do; false: all by 1"
+    )
+    subsample: float = key(0.0, "word2vec's t: tokens of frequency f above it stay with sqrt(t/f) + t/f; 0: all stay", ge=0)
+    start_norm: float = key(0.4, "root mean square length of the vectors at the start", gt=0)
+    average: bool = key(False, "write the mean of the in and out vectors as `vector`, and no `context_vector`")
+    learning_rate: float = key(0.025, "rate at the start", gt=0)
+    min_learning_rate: float = key(1e-4, "rate at the end of the linear decay", ge=0)
+    batch_walks: int = key(512, "walks of a batch; on a GPU their gradients are taken together", "walks", ge=1)
+
+
+class Train(Section):
+    """The trainer."""
+
+    objective: Literal["skipgram", "examples"] = key("skipgram", "what is trained (README: Objectives)")
+    dim: int = key(64, "numbers of a vector", ge=1, le=65_536)
+    epochs: int = key(3, "passes over the walks", ge=1)
+    window: int = key(10, "reach of the context on each side", "nodes", ge=1)
+    negatives: int = key(5, "negatives for each positive", ge=0)
+    seed: int = key(7, "seed of the first tables, the order and the negatives", ge=0, lt=2**63)
+    deterministic: bool = key(True, "the same seed gives the same vectors to the last bit; false: several workers may share")
+    workers: int = key(
+        0, "skipgram on a CPU: threads that share the tables; 0: one where deterministic, else one a core", "threads", ge=0
+    )
+    threads: int = key(1, "torch's threads (objective examples)", ge=1)
+    device: Literal["auto", "cpu", "cuda"] = key("auto", "skipgram: where the tables lie; auto: cuda where there is one")
+    dtype: Literal["float32", "bfloat16"] = key("float32", "skipgram on cuda: numbers of the tables")
+    warm_start: str = key(
+        "", '"lake": start at this lake\'s last embeddings, where there are any; or the folder of an embeddings table'
+    )
+    held_out: int = key(0, "walks kept back, about so many, whose loss each epoch is measured on", "walks", ge=0)
+    patience: int = key(0, "end after so many epochs without a better held-out loss; 0: never", "epochs", ge=0)
+    checkpoint_minutes: float = key(10.0, "a checkpoint at least this often, besides each epoch's", "minutes", gt=0)
+    tensorboard: str = key("", 'folder of TensorBoard\'s event files (extra `tensorboard`); "": none')
+    run_id: str = key("", 'run_id of the embeddings; "": from the configuration and the walks')
+    examples: Examples = key(Examples, "")
+    skipgram: Skipgram = key(Skipgram, "")
+
+    @model_validator(mode="after")
+    def check(self) -> "Train":
+        """Keys that contradict each other."""
+        if self.deterministic and self.workers > 1:
+            raise ValueError(
+                f"train.workers = {self.workers} needs train.deterministic = false: threads that share have no order"
+            )
+        if self.patience and not self.held_out:
+            raise ValueError("train.patience needs train.held_out: the walks whose loss is to fall")
+        return self

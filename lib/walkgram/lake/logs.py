@@ -1,0 +1,44 @@
+"""Logs of lines beside the tables: one file a job, added to by every run."""
+
+import time
+from pathlib import Path
+from types import TracebackType
+
+from walkgram.lake import files
+
+__all__ = ["Lines"]
+
+REWRITE_EVERY = 30.0  # seconds: an object store cannot add to an object
+
+
+class Lines:
+    """The log of a job in a lake, `_logs/JOB.jsonl`; a local one gets each line at once, another is written anew at times."""
+
+    def __init__(self, root: str, job: str) -> None:
+        self.place = files.join(root, "_logs", f"{job}.jsonl")
+        self.local = files.local_path(self.place)
+        self.text = "" if self.local or not files.exists(self.place) else files.open_input(self.place).decode()
+        self.written = time.monotonic()
+
+    def add(self, line: str) -> None:
+        """Add a line."""
+        if self.local:
+            self.local.parent.mkdir(parents=True, exist_ok=True)
+            with Path(self.local).open("a") as file:
+                file.write(f"{line}\n")
+            return
+        self.text += f"{line}\n"
+        if time.monotonic() - self.written > REWRITE_EVERY:
+            self.write()
+
+    def write(self) -> None:
+        """Write what an object store has not got yet."""
+        if not self.local and self.text:
+            files.open_output(self.place, self.text.encode())
+            self.written = time.monotonic()
+
+    def __enter__(self) -> "Lines":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.write()

@@ -1,0 +1,83 @@
+"""A warm start: the vectors of an earlier run, and for new items the mean of their neighbours'."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from walkgram.errors import TrainError
+from walkgram.train import table
+
+__all__ = ["from_neighbours", "take"]
+
+
+def take(
+    vector: NDArray[np.float32], context: NDArray[np.float32], ids: pa.Array, earlier: Iterable[pa.Table], place: str
+) -> NDArray[np.bool_]:
+    """Fill the rows whose item is in an earlier embeddings table; (n,) whether a row's was.
+
+    vector, context (n, dim) float32; ids: the item of each row; earlier: parts of the table (item_id, vector, context_vector).
+    Rows without a context vector keep theirs. Raises `TrainError` for vectors of another length, or that are not finite.
+    """
+    found = np.zeros(len(vector), bool)
+    for part in earlier:
+        if not len(part):
+            continue
+        keys = part["item_id"].cast(ids.type) if part["item_id"].type != ids.type else part["item_id"]
+        rows = pc.index_in(keys, value_set=ids)
+        known = rows.is_valid()
+        at = rows.filter(known).to_numpy().astype(np.int64)
+        for name, to in (("vector", vector), ("context_vector", context)):
+            lists = part[name].filter(known)
+            if lists.null_count:
+                continue
+            values = fitting(lists, vector.shape[1], place)
+            to[at] = values
+        found[at] = True
+    return found
+
+
+def fitting(lists: pa.ChunkedArray, dim: int, place: str) -> NDArray[np.float32]:
+    """(m, dim) of a list column. Raises `TrainError` where it is something else."""
+    lengths = pc.unique(pc.list_value_length(lists)).to_pylist()
+    if lengths not in ([], [dim]):
+        raise TrainError(
+            f"{place}: vectors of {lengths[0]} numbers, train.dim is {dim}: set train.dim to that, or train.warm_start to ''"
+        )
+    values = table.matrix(lists).reshape(-1, dim)
+    if not np.isfinite(values).all():
+        raise TrainError(f"{place}: a vector that is not finite: start from other embeddings, or cold (train.warm_start = '')")
+    return values
+
+
+def from_neighbours(
+    vector: NDArray[np.float32], context: NDArray[np.float32], found: NDArray[np.bool_], nodes: NDArray[np.int64],
+    edges: Iterable[pa.Table],
+) -> int:  # fmt: skip
+    """Give the rows that were not found the mean of their found neighbours', by the edges' weights; how many have one.
+
+    nodes (n,) int64, rising: the vocabulary index of each row; edges: parts of the table (src, dst, weight), either way.
+    """
+    new = np.flatnonzero(~found)
+    if not len(new):
+        return 0
+    place = np.full(len(found), -1, np.int64)
+    place[new] = np.arange(len(new))
+    sums, weights = np.zeros((2, len(new), vector.shape[1])), np.zeros(len(new))
+    for part in edges:
+        ends = [part[name].to_numpy() for name in ("src", "dst")]
+        weight = part["weight"].to_numpy()
+        rows = [np.minimum(np.searchsorted(nodes, end), len(nodes) - 1) for end in ends]
+        there = (nodes[rows[0]] == ends[0]) & (nodes[rows[1]] == ends[1])
+        for a, b in (rows, rows[::-1]):
+            chosen = there & ~found[a] & found[b]
+            to, by = place[a[chosen]], weight[chosen, None]
+            np.add.at(sums[0], to, by * vector[b[chosen]])
+            np.add.at(sums[1], to, by * context[b[chosen]])
+            np.add.at(weights, to, weight[chosen])
+    with_one = weights > 0
+    for total, to in zip(sums, (vector, context), strict=True):
+        to[new[with_one]] = total[with_one] / weights[with_one, None]
+    return int(with_one.sum())
