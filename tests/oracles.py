@@ -163,7 +163,7 @@ def lot(user: int | str, item: int | str, seed: int) -> int:
 class MemoryShard:
     """A shard of walks that was never on a disk: row groups of (walk_id, walk)."""
 
-    groups: Sequence[Sequence[tuple[int, Sequence[int]]]]
+    groups: Sequence[Sequence[tuple[int, Sequence[int | None] | None]]]
     uri: str = "memory:shard"
     row_groups: tuple[int, ...] = field(init=False)
 
@@ -175,6 +175,6 @@ class MemoryShard:
         group = self.groups[row_group]
         table = pa.table({
             "walk_id": pa.array([i for i, _ in group], pa.int64()),
-            "walk": pa.array([list(walk) for _, walk in group], pa.list_(pa.int32())),
+            "walk": pa.array([walk if walk is None else list(walk) for _, walk in group], pa.list_(pa.int32())),
         })  # fmt: skip
         return table.select(list(columns)) if columns else table

@@ -10,8 +10,8 @@ import torch
 from scipy import stats
 
 from oracles import MemoryShard, counted_examples, skip_grams
-from walkgram.config.schema import Examples as ExamplesConfig
-from walkgram.config.schema import Train
+from walkgram.config.training import Examples as ExamplesConfig
+from walkgram.config.training import Train
 from walkgram.kernels import negatives, walk
 from walkgram.train.examples import Examples, Merged, he_normal, merge
 from walkgram.train.shards import Walks
@@ -159,7 +159,7 @@ def test_a_step_is_adams_on_the_mean_of_counted_losses_and_the_tables_squares() 
     loss.backward()
     assert table.grad is not None
     stepped = table - 1e-3 * table.grad / (table.grad.abs() + 1e-7)  # Adam's first step
-    assert made.step(batch, 0.0)[0] == pytest.approx(loss.item(), rel=1e-5)
+    assert made.step(batch, 0.0, 0.0)[0] == pytest.approx(loss.item(), rel=1e-5)
     torch.testing.assert_close(made.vectors()[0].double(), stepped.detach(), rtol=0, atol=1e-6)
 
 
@@ -169,7 +169,7 @@ def test_planted_groups_come_to_lie_together() -> None:
     recipe = ExamplesConfig(batch_size=32, learning_rate=1e-2)
     made = Examples(walks(ids, n=20), Train(dim=8, window=3, negatives=4, examples=recipe))
     for batch in (batch for epoch in range(60) for batch in made.batches(epoch)):
-        made.step(batch, 0.0)
+        made.step(batch, 0.0, 0.0)
     unit = torch.nn.functional.normalize(made.vectors()[0], dim=1)
     nearest = (unit @ unit.T).fill_diagonal_(-2).topk(4).indices
     assert ((nearest // 5) == torch.arange(20)[:, None] // 5).float().mean() > 0.95

@@ -1,5 +1,6 @@
 """Shards of walks as batches: every walk once an epoch, in an order of (seed, epoch); bad shards end the run."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def numbered(count: int) -> list[tuple[int, list[int]]]:
 
 
 def epoch_of(walks: Walks, size: int, seed: int, epoch: int) -> list[tuple[int, list[int]]]:
-    return [walk for batch in walks.batches(size, seed, epoch) for walk in walks_of(batch)]
+    return [walk for chunk in walks.batches(size, seed, epoch) for walk in walks_of(chunk.padded())]
 
 
 def test_walks_come_in_order_as_rows_of_the_tables() -> None:
@@ -48,8 +49,9 @@ def test_an_epoch_gives_every_walk_once_in_as_many_batches_as_counted(size: int)
     batches = list(walks.batches(size, 7, 0))
     assert len(batches) == walks.count(size)
     assert all(1 <= len(batch.lengths) <= size for batch in batches)
-    assert all(batch.rows.shape[1] == batch.lengths.max() for batch in batches)
-    assert sorted(walk for batch in batches for walk in walks_of(batch)) == numbered(40)
+    padded = [batch.padded() for batch in batches]
+    assert all(batch.rows.shape[1] == batch.lengths.max() for batch in padded)
+    assert sorted(walk for batch in padded for walk in walks_of(batch)) == numbered(40)
 
 
 def test_the_order_is_a_function_of_seed_and_epoch() -> None:
@@ -65,7 +67,7 @@ def test_row_groups_come_in_every_order() -> None:
     assert len({tuple(i for i, _ in epoch_of(walks, 1, 7, epoch)) for epoch in range(60)}) == 6
 
 
-def test_one_row_group_is_read_at_a_time() -> None:
+def test_at_most_two_row_groups_are_read_ahead_of_the_one_in_work() -> None:
     read: list[int] = []
 
     class Watched(MemoryShard):
@@ -73,9 +75,45 @@ def test_one_row_group_is_read_at_a_time() -> None:
             read.append(row_group)
             return super().read(row_group, columns)
 
-    batches = Walks([Watched([numbered(10), numbered(10)])], NODES).batches(5, 7, 0)
-    next(batches)
-    assert len(read) == 1
+    batches = Walks([Watched([numbered(10)] * 9)], NODES).batches(5, 7, 0)
+    for done in range(1, 10):
+        next(batches), next(batches)
+        time.sleep(0.05)
+        assert len(read) <= min(9, done + 2)
+    assert list(batches) == []
+    assert sorted(read) == list(range(9))
+
+
+def test_an_epoch_may_begin_at_any_batch() -> None:
+    walks = Walks([MemoryShard([numbered(40)[:9], numbered(40)[9:30]]), MemoryShard([numbered(40)[30:]])], NODES)
+    whole = [walks_of(chunk.padded()) for chunk in walks.batches(4, 7, 3)]
+    for skip in range(walks.count(4) + 2):
+        assert [walks_of(chunk.padded()) for chunk in walks.batches(4, 7, 3, skip)] == whole[skip:]
+
+
+def test_walks_kept_back_are_a_function_of_seed_and_walk_and_are_in_no_batch() -> None:
+    rows = [(i, [2, 3]) for i in range(2000)]
+    once = Walks([MemoryShard([rows])], NODES, held_out=300, seed=5)
+    split = Walks([MemoryShard([rows[:700]]), MemoryShard([rows[1200:], rows[700:1200]])], NODES, held_out=300, seed=5)
+    kept = [sorted(i for chunk in walks.kept_back() for i in chunk.walk_ids.tolist()) for walks in (once, split)]
+    assert kept[0] == kept[1]
+    assert 220 < len(kept[0]) < 380
+    trained = sorted(i for i, _ in epoch_of(split, 64, 7, 0))
+    assert sorted(trained + kept[0]) == list(range(2000))
+    other = Walks([MemoryShard([rows])], NODES, held_out=300, seed=6)
+    assert sorted(i for chunk in other.kept_back() for i in chunk.walk_ids.tolist()) != kept[0]
+
+
+@pytest.mark.parametrize("walk", [[2, None, 3], None])
+def test_a_null_in_a_walk_ends_the_run(walk: list[int] | None) -> None:
+    with pytest.raises(TrainError, match=r"memory:bad\.parquet: a walk, a node or a walk_id is null"):
+        list(Walks([MemoryShard([[(0, [2, 3]), (1, walk)]], uri="memory:bad.parquet")], NODES).in_order())  # type: ignore[list-item]
+
+
+def test_an_error_while_reading_ahead_comes_out_where_the_walks_are_used() -> None:
+    shard = MemoryShard([[(0, [2, 3])], [(1, [5, 4])]], uri="memory:bad.parquet")
+    with pytest.raises(TrainError, match="node 4 is not"):
+        list(Walks([shard], NODES).batches(1, 7, 0))
 
 
 @pytest.mark.parametrize("node", [4, 12, 10**9, -1, 0])

@@ -1,23 +1,24 @@
-"""Objective `skipgram`: one step against autograd, the schedule, planted communities from walks to vectors."""
+"""Objective `skipgram`: the schedule, the first tables, what is written, held-out loss, planted communities to vectors."""
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
-from torch.nn.functional import logsigmoid, normalize
+from torch.nn.functional import normalize
 
 from oracles import MemoryShard, undirected
-from walkgram.config.schema import Skipgram as Options
-from walkgram.config.schema import Train
-from walkgram.kernels import csr, negatives
+from walkgram.config.training import Skipgram as Options
+from walkgram.config.training import Train
+from walkgram.kernels import csr
 from walkgram.kernels.walk import graph as make
 from walkgram.kernels.walk import walks as walk_graph
-from walkgram.train import loop
-from walkgram.train.shards import Batch, Walks
+from walkgram.train import loop, skipgram
+from walkgram.train.saved import Checkpoints
+from walkgram.train.shards import Walks
 from walkgram.train.skipgram import Skipgram
 
 RAGGED = [(0, [0, 1, 2, 1, 3]), (1, [4]), (2, [2, 2, 0]), (3, [3, 4, 3, 4])]
 COUNTS = np.array([2, 2, 3, 3, 3])
+NOWHERE = Checkpoints("memory:", lambda: None, lambda _: None, {})
 
 
 def made(ids: list[tuple[int, list[int]]], counts: np.ndarray, **options: float) -> Skipgram:
@@ -25,90 +26,85 @@ def made(ids: list[tuple[int, list[int]]], counts: np.ndarray, **options: float)
     return Skipgram(Walks([MemoryShard([ids])], np.arange(len(counts))), counts, config)
 
 
-def started(skipgram: Skipgram) -> tuple[Tensor, Tensor]:
-    """Tables with some spread, copied into the objective."""
-    generator = torch.Generator().manual_seed(1)
-    tables = tuple(torch.randn(skipgram.vector.shape, generator=generator) for _ in range(2))
-    skipgram.load({"vector": tables[0], "context": tables[1], "taken": 0})
-    return tables[0].double().requires_grad_(), tables[1].double().requires_grad_()
+@pytest.mark.parametrize(("progress", "rate"), [(0.0, 0.004), (0.5, 0.002), (0.9, 0.0015), (1.0, 0.0015)])
+def test_the_rate_falls_linearly_to_its_least(progress: float, rate: float) -> None:
+    assert made(RAGGED, COUNTS, learning_rate=0.004, min_learning_rate=0.0015).rate(progress) == pytest.approx(rate)
 
 
-def looped(batch: Batch, drawn: list[int], inward: Tensor, outward: Tensor) -> Tensor:
-    """The loss of a batch of window 2 and 3 negatives, pair by pair."""
-    total = torch.zeros((), dtype=torch.float64)
-    for row, length in zip(batch.rows.tolist(), batch.lengths.tolist(), strict=True):
-        for i, j in ((i, j) for i in range(length) for j in range(length) if 0 < abs(i - j) <= 2):
-            weight = (3 - abs(i - j)) / 2
-            total = total - weight * logsigmoid(inward[row[i]] @ outward[row[j]])
-            for negative in drawn:
-                total = total - weight * 3 / len(drawn) * logsigmoid(-inward[row[i]] @ outward[negative])
-    return total
+def test_a_least_rate_above_the_first_is_no_rise() -> None:
+    assert {made(RAGGED, COUNTS, learning_rate=1e-5).rate(progress) for progress in (0.0, 0.5, 1.0)} == {1e-5}
 
 
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """The negatives of every step."""
-    steps: list[list[int]] = []
-    draw = negatives.Unigram.draw
-
-    def recording(self: negatives.Unigram, seed: int, step: int, count: int) -> np.ndarray:
-        rows = draw(self, seed, step, count)
-        steps.append(rows.tolist())
-        return rows
-
-    monkeypatch.setattr(negatives.Unigram, "draw", recording)
-    return steps
-
-
-@pytest.mark.parametrize(("progress", "rate"), [(0.0, 0.004), (0.5, 0.002), (0.9, 0.0015)])
-def test_a_step_goes_down_the_gradient_of_the_loops(drawn: list[list[int]], progress: float, rate: float) -> None:
-    skipgram = made(RAGGED, COUNTS, batch_walks=4, shared_negatives=7, learning_rate=0.004, min_learning_rate=0.0015)
-    batch = next(skipgram.batches(0))
-    inward, outward = started(skipgram)
-    found, weight = skipgram.step(batch, progress)
-    loss = looped(batch, drawn[0], inward, outward)
-    assert found == pytest.approx(loss.item(), rel=1e-5)
-    assert weight == pytest.approx(sum(3 * n - 4 if n > 1 else 0 for n in (5, 1, 3, 4)))
-    down = torch.autograd.grad(loss, (inward, outward))
-    for table, start, slope in zip(skipgram.vectors(), (inward, outward), down, strict=True):
-        torch.testing.assert_close(table.double(), start.detach() - rate * slope, rtol=0, atol=1e-5)
-
-
-def test_every_step_draws_other_negatives_of_the_walks_nodes(drawn: list[list[int]]) -> None:
-    skipgram = made(RAGGED, np.array([2, 2, 0, 3, 3]), shared_negatives=64)
-    for batch in [*skipgram.batches(0), *skipgram.batches(0), *skipgram.batches(1)]:
-        skipgram.step(batch, 0.0)
-    assert len({tuple(rows) for rows in drawn}) == 3
-    assert {row for rows in drawn for row in rows} == {0, 1, 3, 4}
-
-
-def test_tables_start_small_and_by_the_seed_alone() -> None:
-    first, again = made(RAGGED, COUNTS), made(RAGGED, COUNTS)
+def test_tables_start_with_the_length_asked_for_and_by_the_seed_alone() -> None:
+    counts = np.full(500, 2)
+    config = Train(dim=48, seed=3, skipgram=Options(start_norm=0.7))
+    first, again = (Skipgram(Walks([MemoryShard([])], np.arange(500)), counts, config) for _ in range(2))
     assert torch.equal(first.vector, again.vector)
-    assert float(first.vector.abs().max()) <= 0.5 / 6
-    assert first.vector.unique().numel() == 30
+    assert float(first.vector.norm(dim=1).square().mean() ** 0.5) == pytest.approx(0.7, rel=0.01)
+    assert first.vector.unique().numel() > 23_000
     assert not first.context.any()
+    fewer = Skipgram(Walks([MemoryShard([])], np.arange(9)), np.full(9, 2), config)
+    assert torch.equal(fewer.vector, first.vector[:9])
 
 
-def test_a_walk_of_one_node_changes_nothing_and_weighs_nothing() -> None:
-    skipgram = made([(0, [3])], COUNTS, batch_walks=1)
-    before = skipgram.vector.clone()
-    assert skipgram.step(next(skipgram.batches(0)), 0.0) == (0.0, 0.0)
-    assert torch.equal(skipgram.vector, before)
-    assert not skipgram.context.any()
+def test_a_batch_says_its_tokens_and_two_epochs_draw_other_negatives() -> None:
+    one, other = made(RAGGED, COUNTS), made(RAGGED, COUNTS)
+    found = one.step(next(one.batches(0)), 0.0, 0.5)
+    assert found.tokens == one.tokens == 13
+    assert not found.wrong
+    other.step((1, next(other.batches(0))[1]), 0.0, 0.5)
+    assert not torch.equal(one.vector, other.vector)
 
 
 def test_walks_of_one_node_each_train_to_a_loss_of_zero() -> None:
-    nowhere = loop.Checkpoints("memory:", lambda: None, lambda _: None, {})
-    assert [epoch.loss for epoch in loop.train(made([(0, [3]), (1, [0])], COUNTS), 2, nowhere)] == [0.0, 0.0]
+    lonely = made([(0, [3]), (1, [0])], COUNTS)
+    before = lonely.vector.clone()
+    assert [epoch.loss for epoch in loop.train(lonely, loop.Plan(2), NOWHERE)] == [0.0, 0.0]
+    assert torch.equal(lonely.vector, before)
 
 
-def test_without_negatives_only_the_contexts_pull() -> None:
-    config = Train(dim=4, window=1, negatives=0)
-    skipgram = Skipgram(Walks([MemoryShard([RAGGED])], np.arange(5)), COUNTS, config)
-    skipgram.step(next(skipgram.batches(0)), 0.0)
-    assert torch.isfinite(skipgram.context).all()
-    assert skipgram.context.any()
+@pytest.mark.parametrize("rate", [0.01, 0.1, 1.0])
+@pytest.mark.parametrize(
+    "walk", [[0, 1] * 40, [0, *[x for leaf in range(1, 40) for x in (leaf, 0)]], [0] * 80], ids=["two", "star", "one"]
+)
+def test_no_usual_rate_diverges(rate: float, walk: list[int]) -> None:
+    counts = np.bincount(walk, minlength=40) + 1
+    trained = made([(i, walk) for i in range(64)], counts, learning_rate=rate, batch_walks=8)
+    epochs = loop.train(trained, loop.Plan(6), NOWHERE)
+    assert all(np.isfinite(epoch.loss) for epoch in epochs)
+    assert epochs[-1].loss <= epochs[0].loss * 1.05
+    assert all(float(table.norm(dim=1).max()) < 30 for table in (trained.vector, trained.context))
+
+
+def test_the_mean_of_both_tables_may_be_written_alone() -> None:
+    both, mean = made(RAGGED, COUNTS), made(RAGGED, COUNTS, average=True)
+    for objective in (both, mean):
+        loop.train(objective, loop.Plan(2), NOWHERE)
+    vector, context = both.vectors()
+    assert context is not None
+    assert torch.equal(mean.vectors()[0], (vector + context) / 2)
+    assert mean.vectors()[1] is None
+    assert torch.equal(mean.vector, vector)
+
+
+def test_the_chance_to_stay_is_that_of_word2vec() -> None:
+    counts = np.array([900, 90, 10])
+    kept = skipgram.keep_of(counts, 1e-3)
+    assert kept.tolist() == pytest.approx([(1e-3 / f) ** 0.5 + 1e-3 / f for f in (0.9, 0.09, 0.01)], rel=1e-6)
+    assert skipgram.keep_of(counts, 0.0).tolist() == [1, 1, 1]
+
+
+def test_the_held_out_loss_repeats_itself_and_falls() -> None:
+    rows = [(i, [i % 5, (i + 1) % 5, (i + 2) % 5, i % 5]) for i in range(400)]
+    walks = Walks([MemoryShard([rows[:150], rows[150:]])], np.arange(5), held_out=100, seed=7)
+    trained = Skipgram(walks, np.full(5, 320), Train(dim=8, window=1, held_out=100, skipgram=Options(batch_walks=16)))
+    before = trained.measure()
+    assert trained.measure() == before
+    epochs = loop.train(trained, loop.Plan(3), NOWHERE)
+    losses = [epoch.held_out for epoch in epochs]
+    assert before is not None
+    assert all(loss is not None and loss < before for loss in losses)
+    assert losses[-1] == trained.measure()
 
 
 def planted(groups: int, size: int, seed: int) -> dict[int, dict[int, float]]:
@@ -120,7 +116,8 @@ def planted(groups: int, size: int, seed: int) -> dict[int, dict[int, float]]:
     return undirected([*((int(a), int(b), float(rng.integers(1, 4))) for a, b in both), *ring])
 
 
-def test_planted_communities_are_found_from_walks() -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_planted_communities_are_found_from_walks(workers: int) -> None:
     groups, size, length = 5, 16, 20
     graph, n = planted(groups, size, 3), groups * size
     edges = np.array([(v, x, w) for v, row in graph.items() for x, w in row.items()])
@@ -131,9 +128,9 @@ def test_planted_communities_are_found_from_walks() -> None:
     assert (lengths == length).all()
     rows = list(zip(ids.tolist(), nodes.tolist(), strict=True))
     shards = [MemoryShard([rows[:400]]), MemoryShard([rows[400:]])]
-    config = Train(dim=16, window=5, epochs=3, negatives=5, skipgram=Options(learning_rate=0.05))
+    config = Train(dim=16, window=5, epochs=3, negatives=5, skipgram=Options(learning_rate=0.05, batch_walks=16))
     skipgram = Skipgram(Walks(shards, np.arange(n)), np.bincount(nodes.ravel(), minlength=n), config)
-    losses = [e.loss for e in loop.train(skipgram, 3, loop.Checkpoints("memory:", lambda: None, lambda _: None, {}))]
+    losses = [e.loss for e in loop.train(skipgram, loop.Plan(3, workers), NOWHERE)]
     unit = normalize(skipgram.vectors()[0], dim=1)
     nearest = (unit @ unit.T).fill_diagonal_(-2).topk(10).indices
     assert float(((nearest // size) == torch.arange(n)[:, None] // size).float().mean()) > 0.9
