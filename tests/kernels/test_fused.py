@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from walkgram import hashing
-from walkgram.kernels import fused, lanes, negatives, windows
+from walkgram.kernels import fused, fused_tile, lanes, negatives, windows
 
 N = 9
 RAGGED = [
@@ -29,7 +29,7 @@ def sigmoid(x: float) -> float:
 def drawn(law: fused.Law, walk_id: int, tile: int) -> list[int]:
     """The negatives of a tile, by the kernel's own draw."""
     places = np.zeros(law.shared, np.int64)
-    fused.draw(places, 0, law.shared, law.slots, np.uint64(hashing.stream(KEYS[0], walk_id)), tile)
+    fused_tile.draw(places, 0, law.shared, law.slots, np.uint64(hashing.stream(KEYS[0], walk_id)), tile)
     return places.tolist()
 
 
@@ -173,7 +173,7 @@ def test_subsampling_keeps_tokens_by_their_probability_and_a_walk_is_what_is_lef
 
 def test_the_sigmoid_is_exact_enough_and_safe_at_any_size() -> None:
     x = np.concatenate([np.linspace(-25, 25, 20_001), [-1e30, 1e30]]).astype(np.float32)
-    found = np.array([fused.sigmoid.py_func(value) for value in x], np.float64)
+    found = np.array([fused_tile.sigmoid.py_func(value) for value in x], np.float64)
     with np.errstate(over="ignore"):
         exact = 1 / (1 + np.exp(-x.astype(np.float64)))
     near = np.abs(x) < 10

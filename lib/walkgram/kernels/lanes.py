@@ -15,10 +15,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-__all__ = ["LANES", "add_rows", "aligned", "dots", "padded"]
+__all__ = ["LANES", "add_rows", "aligned", "dot1", "dots", "padded"]
 
 LANES = 16
-FAST = ("contract", "reassoc", "nsz")  # fused where there is such an instruction; infinities and NaN stay what they are
+FAST = ("contract",)  # fused where there is such an instruction; no sum in another order than it is written in
 FLOAT, INT32, INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, LANES)
 

@@ -1,0 +1,150 @@
+"""One tile of the fused skip-gram kernel: its rows copied to a worker's room, scores, directions, and the bounded step.
+
+A tile's rows lie in the room as centres, contexts, negatives; their directions in the same order behind them.
+"""
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+from walkgram import hashing
+from walkgram.kernels import lanes
+from walkgram.kernels.prefetch import prefetch
+
+__all__ = ["ahead", "centre", "climb", "draw", "load", "lost", "sigmoid"]
+
+# Products may fuse into sums, but no sum may be reordered: what LLVM makes of a function differs between a process that
+# compiles it and one that loads it from numba's cache, and the vectors of a seed must not.
+jit = numba.njit(cache=True, fastmath={"contract"}, nogil=True, error_model="numpy")
+ONE, HALF, QUARTER = np.float32(1), np.float32(0.5), np.float32(0.25)
+
+
+@numba.njit(inline="always")
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)) to a relative 1e-4 (1e-5 within 10): exp is the 64th power of a Taylor series, all vector code."""
+    t = min(max(x, np.float32(-30)), np.float32(30)) * np.float32(-1 / 64)
+    e = np.float32(1 / 120) + t * np.float32(1 / 720)
+    e = ONE + t * (ONE + t * (HALF + t * (np.float32(1 / 6) + t * (np.float32(1 / 24) + t * e))))
+    e = e * e
+    e = e * e
+    e = e * e
+    e = e * e
+    e = e * e
+    e = e * e
+    return ONE / (ONE + e)
+
+
+@jit
+def gather(table: Any, row: Any, rows: Any, at: Any, squares: Any) -> Any:
+    """rows[at] = table[row], and zeros for its direction; its square, also in squares[at]."""
+    for k in range(table.shape[1]):
+        rows[at, k] = table[row, k]
+    direction = at + rows.shape[0] // 2
+    for k in range(rows.shape[1]):
+        rows[direction, k] = 0
+    lanes.dot1(rows, at, rows, at, squares, at)
+    return squares[at]
+
+
+@jit
+def ahead(table: Any, row: Any) -> None:
+    """Ask for a row that is read soon."""
+    line = table[row]
+    for k in range(0, len(line), lanes.LANES):
+        prefetch(line, np.uint64(k))
+
+
+@jit
+def draw(places: Any, at: Any, count: Any, slots: Any, of: Any, tile: Any) -> None:
+    """The negatives of a tile: a function of (seed, epoch, walk, tile)."""
+    n = np.uint64(len(slots))
+    for k in range(count):
+        word = hashing.bits(of, tile, k, 0)
+        slot = np.int64(hashing.scale(word, n))
+        kept = np.uint32((word * n) >> np.uint64(32)) <= slots[slot, 0]
+        places[at + k] = slot if kept else np.int64(slots[slot, 1])
+
+
+@jit
+def load(
+    vector: Any, context: Any, walk: Any, a: Any, b: Any, first: Any, last: Any, contexts: Any, negatives: Any, shared: Any,
+    rows: Any, squares: Any, places: Any,
+) -> Any:  # fmt: skip
+    """Copy a tile's rows: centres [a, b), contexts [first, last), negatives; sums of squares of all, and of the negatives."""
+    everything, beyond = np.float32(0), np.float32(0)
+    for i in range(a, b):
+        row = np.int64(walk[i])
+        places[i - a] = row
+        everything += gather(vector, row, rows, i - a, squares)
+    for j in range(first, last):
+        at = contexts + j - first
+        places[at] = np.int64(walk[j])
+        everything += gather(context, places[at], rows, at, squares)
+    for at in range(negatives, negatives + shared):
+        beyond += gather(context, places[at], rows, at, squares)
+    return everything + beyond, beyond
+
+
+@jit
+def centre(
+    i: Any, at: Any, first: Any, length: Any, rows: Any, by: Any, scores: Any, squares: Any, curves: Any, beyond: Any, law: Any
+) -> Any:
+    """Coefficients and direction of centre `at` (position i); the weight of its contexts.
+
+    squares (m,): |row|^2 of the tile's rows; `beyond`: their sum over the negatives; curves (m,) gains what the centre adds
+    to the curvature of its contexts.
+    """
+    weights, sums, tile, shared, share = law
+    width, half = len(weights), rows.shape[0] // 2
+    window, negatives = width // 2, 2 * tile + width - 1
+    low, high = max(0, i - window), min(length, i + window + 1)
+    shift, from_row, base = low - i + window, tile + low - first, at * len(scores)
+    lanes.dots(rows, at, rows, from_row, from_row + high - low, scores, shift)
+    lanes.dots(rows, at, rows, negatives, negatives + shared, scores, width)
+    for s in range(shift, shift + high - low):
+        by[base + s] = weights[s] * sigmoid(-scores[s])
+    weight = sums[shift + high - low] - sums[shift]
+    each, own, curvature = weight * share, QUARTER * squares[at], np.float32(0)
+    for k in range(width, len(scores)):
+        by[base + k] = -each * sigmoid(scores[k])
+    for s in range(high - low):
+        curves[from_row + s] += weights[shift + s] * own
+    for s in range(high - low):  # apart: a sum keeps a loop from becoming vector code
+        curvature += weights[shift + s] * squares[from_row + s]
+    lanes.add_rows(rows, half + at, rows, from_row, from_row + high - low, by, base + shift, 1)
+    lanes.add_rows(rows, half + at, rows, negatives, negatives + shared, by, base + width, 1)
+    curves[at] = QUARTER * (curvature + each * beyond)
+    return weight
+
+
+@jit
+def lost(i: Any, length: Any, scores: Any, weights: Any, each: Any) -> Any:
+    """The loss of the centre at position i, from its scores."""
+    window, loss = len(weights) // 2, 0.0
+    for s in range(max(0, window - i), min(len(weights), length - i + window)):
+        loss += weights[s] * softplus(-scores[s])
+    for k in range(len(weights), len(scores)):
+        loss += each * softplus(scores[k])
+    return loss
+
+
+@jit
+def softplus(x: Any) -> Any:
+    """log(1 + exp(x)), finite at any x."""
+    return max(float(x), 0.0) + math.log1p(math.exp(-abs(float(x))))
+
+
+@jit
+def climb(table: Any, low: Any, high: Any, rate: Any, rows: Any, places: Any, curves: Any, curved: Any) -> None:
+    """table += rate * directions of the tile's rows [low, high), no row further than is stable (`sgns.climb`)."""
+    half = rows.shape[0] // 2
+    for r in range(low, high):
+        curved[places[r]] += curves[r]
+    for r in range(low, high):
+        to, by = places[r], rate / max(ONE, curved[places[r]] * rate * HALF)
+        for k in range(table.shape[1]):
+            table[to, k] += by * rows[half + r, k]
+    for r in range(low, high):
+        curved[places[r]] = 0

@@ -1,0 +1,187 @@
+"""The job train as a process: stopped, killed and gone on with; bad shards; a warm start; the log."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import lakes_of_tests
+
+ROOT = Path(__file__).parent.parent.parent
+KEYS = ("train.dim=16", "train.epochs=40", "train.window=3", "train.skipgram.batch_walks=16", "train.checkpoint_minutes=0.0001")
+N = 60
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with a graph and its walks."""
+    folder = tmp_path_factory.mktemp("train")
+    edges = folder / "edges.csv"
+    rng = np.random.default_rng(4)
+    both = {(i, (i + 1) % N) for i in range(N)} | {(int(a), int(b)) for a, b in rng.integers(0, N, (150, 2)) if a != b}
+    edges.write_text("src,dst\n" + "".join(f"i{a:02},i{b:02}\n" for a, b in sorted(both)))
+    lake = folder / "lake"
+    for name in ("load_edges", "graph", "walks"):
+        keys = ("input.kind=edges", f"input.path={edges}", "walks.num_walks=20", "walks.walk_length=40", "walks.shards=3")
+        assert lakes_of_tests.run(name, lake, *keys) == 0
+    return lake
+
+
+@pytest.fixture
+def lake(walked: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(walked, tmp_path / "lake"))
+
+
+def vectors(lake: Path) -> dict[str, tuple[Any, Any]]:
+    return {row["item_id"]: (row["vector"], row["context_vector"]) for row in pq.read_table(lake / "embeddings").to_pylist()}
+
+
+def log(lake: Path) -> list[dict[str, Any]]:
+    place = lake / "_logs" / "train.jsonl"
+    return [json.loads(line) for line in place.read_text().splitlines()] if place.exists() else []
+
+
+def begun(lake: Path, *keys: str) -> subprocess.Popen[str]:
+    """The job as a process, when its first batch is done and a checkpoint is there."""
+    command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes_of_tests.arguments(lake, *KEYS, *keys)]
+    started = subprocess.Popen(
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    until = time.monotonic() + 120
+    while not (lake / "_checkpoints" / "train.pt").exists():
+        assert started.poll() is None, started.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return started
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stopped_run_says_where_it_stands_and_goes_on_to_the_same_vectors(
+    walked: Path, lake: Path, tmp_path: Path, number: int, status: int
+) -> None:
+    whole = Path(shutil.copytree(walked, tmp_path / "whole"))
+    assert lakes_of_tests.run("train", whole, *KEYS) == 0
+    stopped = begun(lake)
+    stopped.send_signal(number)
+    _, said = stopped.communicate(timeout=60)
+    assert stopped.returncode == status
+    assert f"stopped by {signal.Signals(number).name} in epoch" in said.splitlines()[-1]
+    assert "a rerun goes on from it" in said
+    assert log(lake)[-1]["event"] == "stopped"
+    assert not (lake / "embeddings").exists()
+    assert lakes_of_tests.run("train", lake, *KEYS) == 0
+    assert vectors(lake) == vectors(whole)
+    assert not (lake / "_checkpoints").exists()
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(walked: Path, lake: Path, tmp_path: Path) -> None:
+    whole = Path(shutil.copytree(walked, tmp_path / "whole"))
+    assert lakes_of_tests.run("train", whole, *KEYS) == 0
+    killed = begun(lake)
+    time.sleep(0.3)
+    killed.kill()
+    killed.communicate(timeout=60)
+    assert lakes_of_tests.run("train", lake, *KEYS) == 0
+    assert vectors(lake) == vectors(whole)
+
+
+def test_the_log_names_the_run_and_counts_tokens(lake: Path) -> None:
+    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=2", "train.held_out=100") == 0
+    lines = log(lake)
+    assert [line["event"] for line in lines] == ["start", "epoch", "epoch", "end"]
+    assert lines[0]["to_first_batch"] > 0
+    losses = pq.read_table(lake / "losses").to_pylist()
+    assert [row["held_out"] for row in losses] == [line["held_out"] for line in lines[1:3]]
+    assert lines[-1]["tokens"] < 2 * 20 * N * 40
+
+
+def shards(lake: Path) -> list[Path]:
+    return sorted((lake / "walks").glob("*.parquet"))
+
+
+def test_a_truncated_shard_is_named_and_the_former_embeddings_stay(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=1") == 0
+    before, place = vectors(lake), shards(lake)[1]
+    place.write_bytes(place.read_bytes()[:-200])
+    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=2") == 2
+    assert f"{place}: truncated or damaged" in capsys.readouterr().err
+    assert vectors(lake) == before
+
+
+@pytest.mark.parametrize("node", [10_000, -1])
+def test_a_node_beyond_the_vocabulary_is_one_clear_line(lake: Path, capsys: pytest.CaptureFixture[str], node: int) -> None:
+    place = shards(lake)[0]
+    table = pq.read_table(place)
+    rows = table["walk"].to_pylist()
+    rows[5][7] = node
+    pq.write_table(table.set_column(1, table.schema.field("walk"), pa.array(rows, table.schema.field("walk").type)), place)
+    assert lakes_of_tests.run("train", lake, *KEYS) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("jobs/train.py: error: ")
+    assert f"{place.name}: node {node} is not among the tokens of these walks: run jobs/walks.py again with --force" in error
+    assert not (lake / "embeddings").exists()
+
+
+def test_an_empty_shard_is_passed_over(lake: Path) -> None:
+    place = shards(lake)[2]
+    pq.write_table(pq.read_table(place).slice(0, 0), place)
+    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=1") == 0
+    assert len(vectors(lake)) == N
+
+
+def test_a_warm_start_from_the_lakes_own_embeddings_needs_less(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=10", "train.warm_start=lake") == 0
+    assert "60 cold rows" not in capsys.readouterr().out
+    cold = pq.read_table(lake / "losses")["loss"].to_pylist()
+    first = vectors(lake)
+    table = pq.read_table(lake / "embeddings")
+    place = next((lake / "embeddings").glob("*.parquet"))
+    pq.write_table(table.slice(1), place)
+    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=1", "train.seed=8", "train.warm_start=lake") == 0
+    assert "59 warm rows, 1 rows from neighbours, 0 cold rows" in capsys.readouterr().out
+    assert pq.read_table(lake / "losses")["loss"].to_pylist()[0] < cold[0]
+    assert vectors(lake) != first
+    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=1", "train.seed=8", "train.warm_start=lake") == 0
+    assert "up to date" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (("train.workers=2",), "train.workers = 2 needs train.deterministic = false"),
+        (("train.patience=2",), "train.patience needs train.held_out"),
+        (("train.warm_start=/nowhere/embeddings",), "/nowhere/embeddings: no such embeddings table"),
+        (("train.objective=examples", "train.held_out=5"), "train.held_out is for train.objective"),
+    ],
+)
+def test_keys_that_contradict_each_other_are_named(
+    lake: Path, capsys: pytest.CaptureFixture[str], keys: tuple[str, ...], message: str
+) -> None:
+    assert lakes_of_tests.run("train", lake, *KEYS, *keys) == 2
+    assert message in capsys.readouterr().err
+    assert not (lake / "embeddings").exists()
+
+
+def test_several_workers_share_the_tables(lake: Path) -> None:
+    keys = ("train.deterministic=false", "train.workers=2", "train.epochs=3", "train.skipgram.average=true")
+    assert lakes_of_tests.run("train", lake, *KEYS, *keys) == 0
+    assert log(lake)[0]["workers"] == 2
+    assert all(context is None for _, context in vectors(lake).values())
+    losses = pq.read_table(lake / "losses")["loss"].to_pylist()
+    assert losses[-1] < losses[0]
+
+
+def test_the_job_is_importable_without_spark() -> None:
+    code = "import sys; sys.path.insert(0, 'jobs'); import train; sys.exit('pyspark' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
