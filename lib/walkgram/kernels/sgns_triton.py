@@ -1,12 +1,12 @@
-"""`sgns.step` as fused Triton kernels: one program a walk, which takes its tiles in turn; nothing but the tables is stored.
+"""`sgns.step` as fused Triton kernels: no scores and no gradients of places reach memory, only their sums by row.
 
-Three launches a batch. The first adds every place's curvature to its row's; the second adds each place's direction, at the
-rate that its row's curvature allows; the third clears the curvatures. Reads are (G + T + K) * dim values a tile and pass,
-writes as many by atomics; no scores, gradients or pairs reach memory.
+Each place of the batch (of a walk, of a negative) may be the slot of its row: `slots[row]` names one of them, which needs no
+sort. The first kernel, a walk a program, adds every tile's directions and curvatures to their rows' slots by atomics; the
+second moves each row by its sum, at the rate that its curvature allows. So all gradients of a batch are of one point of the
+tables, exactly those of `sgns.gradients`, and a row of bfloat16 is rounded once a batch.
 
-Additions in place meet the reads of other walks ("Hogwild", Recht et al. 2011): a walk may see the tables with some of the
-batch's additions already made. The rates do not: they are of the tables before the batch. With `out` the tables are only
-read, and every gradient is of one point, exactly that of `sgns.gradients`.
+Additions straight to the tables would save the sums, but then a walk meets the additions of others, made at rates that the
+tables before the batch allowed: where a hub's row grows within the batch the steps grow without end.
 """
 
 from typing import Any, NamedTuple
@@ -24,14 +24,14 @@ except ImportError as error:
         "or train on the plain path (walkgram.kernels.sgns)"
     ) from error
 
-from walkgram.kernels.sgns_launched import clear_kernel, climb_kernel, curvature_kernel
+from walkgram.kernels.sgns_launched import apply_kernel, gradients_kernel
 
 __all__ = ["Batch", "step"]
 
 
 class Batch(NamedTuple):
-    """Walks on the tables' device: walks (m, longest) int32 rows, valid up to lengths (m,) int32 or int64; negative
-    (m, tiles, K) int32 rows, those of tile t of a walk at [walk, t], with tiles at least ceil(longest / tile).
+    """Walks on the tables' device: walks (m, longest) int32 rows, with any row, such as 0, behind their lengths (m,) int32
+    or int64; negative (m, tiles, K) int32 rows, those of tile t of a walk at [walk, t], tiles >= ceil(longest / tile).
     """
 
     walks: Tensor
@@ -46,7 +46,7 @@ def step(
     tile: int,
     negatives: float,
     rate: float,
-    scratch: tuple[Tensor, Tensor],
+    slots: Tensor,
     *,
     seed: int = 0,
     out: tuple[Tensor, Tensor] | None = None,
@@ -54,9 +54,10 @@ def step(
 ) -> Tensor:
     """One bounded step of the in and out tables, each (n, dim) float32 or bfloat16: (2,) float32, the loss and its weight.
 
-    window_weights: (window + 1,) float32 (`tiles.window_weights`); scratch: two (n,) float32 of zeros, before and after;
-    out: two (n, dim) float32 to which the additions go instead; seed: of the dither of bfloat16 tables, anew for each
-    batch; precision: of the products of float32, "tf32" or "ieee". All tensors contiguous; nothing waits for the device.
+    window_weights: (window + 1,) float32 (`tiles.window_weights`); slots: (n,) int32 of any content, which is lost; seed: of
+    the rounding of bfloat16 tables, anew for each batch; out: two (n, dim) float32 that take the additions in the tables'
+    stead; precision: of the products of float32, "tf32" or "ieee". All contiguous; nothing waits for the device.
+    Memory: 2 * places * dim float32, for the m * (longest + tiles * K) places of the batch, fewer than 2^31.
     """
     vector, context = tables
     (walks, longest), (most, shared), dim = batch.walks.shape, batch.negative.shape[1:], vector.shape[1]
@@ -65,24 +66,40 @@ def step(
         raise ValueError(f"negatives for {most} tiles of {tile}, walks of up to {longest}")
     if not walks:
         return totals
-    reach = tile + 2 * window
-    sizes: dict[str, Any] = {
+    rows = torch.cat([batch.walks.flatten(), batch.negative.flatten()])
+    places = torch.arange(len(rows), dtype=torch.int32, device=rows.device)
+    slot = slots.scatter_(0, rows.long(), places)[rows.long()]  # of a row's places any one
+    sums = torch.zeros(2, len(rows), dim, device=rows.device)
+    curvatures = torch.zeros(2, len(rows), device=rows.device)
+    given = (batch.walks, slot, batch.lengths, batch.negative, slot[walks * longest :])
+    weighed = (window_weights, window, negatives / max(1, shared))
+    sizes = blocks(dim, tile, window, shared)
+    with torch.cuda.device_of(vector):
+        gradients_kernel[(walks,)](
+            vector, context, *sums, *curvatures, *given, longest, most, *weighed, totals, **sizes, PRECISION=precision
+        )
+        for kind, table in enumerate(tables if out is None else out):
+            apply_kernel[(triton.cdiv(len(rows), 16),)](
+                *(table, sums[kind], curvatures[kind], rows, slot, len(rows), rate, seed, kind),
+                DIM=dim,
+                WIDE=sizes["WIDE"],
+                BLOCK=16,
+                DITHER=table.dtype == torch.bfloat16,
+            )
+    return totals
+
+
+def blocks(dim: int, tile: int, window: int, shared: int) -> dict[str, Any]:
+    """The sizes that the kernel of gradients is compiled for."""
+    wide = max(16, triton.next_power_of_2(dim))
+    most = max(16, min(64, 4096 // wide))  # rows of a block: more spill out of the registers
+    return {
         "DIM": dim,
-        "WIDE": max(16, triton.next_power_of_2(dim)),
+        "WIDE": wide,
         "TILE": tile,
         "ROWS": max(16, triton.next_power_of_2(tile)),
-        "BLOCK": 16 if reach <= 16 else 32 if reach <= 64 else 64,
+        "BLOCK": min(most, max(16, triton.next_power_of_2(tile + 2 * window) // 2)),
         "SHARED": shared,
-        "SHARES": min(64, max(16, triton.next_power_of_2(shared))),
+        "SHARES": min(most, max(16, triton.next_power_of_2(shared))),
+        "num_warps": 4 if wide <= 128 else 8,
     }
-    places = (batch.walks, batch.lengths, batch.negative, longest, most)
-    weighed = (window_weights, window, negatives / max(1, shared))
-    into = tables if out is None else out
-    dither = out is None and vector.dtype == torch.bfloat16
-    with torch.cuda.device_of(vector):
-        curvature_kernel[(walks,)](vector, context, *scratch, *places, *weighed, **sizes)
-        climb_kernel[(walks,)](
-            vector, context, *into, *scratch, *places, *weighed, rate, totals, seed, **sizes, DITHER=dither, PRECISION=precision
-        )
-        clear_kernel[(walks,)](*scratch, *places, SHARED=shared, TILE=tile, BLOCK=128)
-    return totals
