@@ -112,7 +112,7 @@ def copies(count: int) -> given.Made:
 
 def test_bfloat16_rounds_within_a_unit_and_is_right_on_average() -> None:
     """Copies of the same walk and rows: as many draws of the same additions."""
-    count, one = 40, on_device(9, 16, torch.bfloat16)
+    count, one = 25, on_device(9, 16, torch.bfloat16)
     exact = fused(copies(1), one, 1e-4)[1]
     tables = (one[0].repeat(count, 1), one[1].repeat(count, 1))
     fused(copies(count), tables, 1e-4, out=None, seed=7)
