@@ -16,7 +16,7 @@ ALLOWED = {
     "walkgram.hashing": set(),
     "walkgram.sample": set(),
     "walkgram.config": {"walkgram.errors"},
-    "walkgram.kernels": {"walkgram.hashing"},
+    "walkgram.kernels": {"walkgram.hashing", "walkgram.errors"},
     "walkgram.stages": {"walkgram.tables", "walkgram.config", "walkgram.kernels", "walkgram.errors"},
     "walkgram.train": {"walkgram.tables", "walkgram.config", "walkgram.kernels", "walkgram.hashing", "walkgram.errors"},
     "walkgram.lake": {"walkgram", "walkgram.tables", "walkgram.config", "walkgram.errors"},

@@ -1,9 +1,9 @@
-"""Skip-gram with negative sampling over a batch of whole walks, as dense products with closed-form gradients.
+"""Skip-gram with negative sampling over tiles of walks (`tiles`), as dense products with closed-form gradients.
 
 Mikolov et al. 2013b, equation 4, summed over the batch: for a centre x and context c weight * log sigmoid(x.c), for a
-negative n weight * log sigmoid(-x.n). The contexts of a walk are the walk itself, masked to the window's band; the
-negatives are shared by the batch, each weighted so that a centre's negatives weigh `negatives` times its contexts.
-No autograd and no list of pairs: the gradients are four more products.
+negative n weight * log sigmoid(-x.n). A tile's centres share its contexts, masked to their windows, and its negatives, each
+weighted so that a centre's negatives weigh `negatives` times its contexts. No autograd and no list of pairs: the gradients
+are four more products. This is the plain path, for any device, and what `sgns_triton` is tested against.
 """
 
 from typing import NamedTuple
@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-__all__ = ["Gradients", "climb", "gradients", "pair_weights"]
+__all__ = ["Gradients", "Places", "climb", "gradients", "pair_weights", "step"]
 
 
 class Gradients(NamedTuple):
-    """Ascent directions of the objective by position (not yet summed by row), and the loss: a sum, and its weight.
+    """Ascent directions of the objective by place (not yet summed by row), and the loss: a sum, and its weight.
 
-    centre, context: (walks, length, dim); negative: (shared, dim). The curvatures, without the last axis, bound the
-    objective's second derivative along that row: sigmoid' is at most 1/4.
+    centre: (tiles, G, dim); context: (tiles, T, dim); negative: (tiles, K, dim). The curvatures, without the last axis,
+    bound the objective's second derivative along that row: sigmoid' is at most 1/4.
     """
 
     centre: Tensor
@@ -32,6 +32,17 @@ class Gradients(NamedTuple):
     weight: Tensor
 
 
+class Places(NamedTuple):
+    """A batch of tiles on the tables' device: rows centre (tiles, G), context (tiles, T), negative (tiles, K), all int64;
+    weights (tiles, G, T) of each (centre, context), 0 where either is none: its row is read but not moved.
+    """
+
+    centre: Tensor
+    context: Tensor
+    negative: Tensor
+    weights: Tensor
+
+
 def pair_weights(band: Tensor, lengths: Tensor) -> Tensor:
     """(walks, length, length): the band of each walk, 0 where either position lies behind the walk's end."""
     valid = torch.arange(band.shape[0])[None, :] < lengths[:, None]
@@ -39,25 +50,25 @@ def pair_weights(band: Tensor, lengths: Tensor) -> Tensor:
 
 
 def gradients(centre: Tensor, context: Tensor, negative: Tensor, weights: Tensor, negatives: float) -> Gradients:
-    """The gradients of a batch.
+    """The gradients of a batch of tiles; O(tiles * G * (T + K) * dim).
 
-    centre, context: (walks, length, dim) rows of the in and out tables at the walks' nodes; negative: (shared, dim) rows
-    of the out table; weights: (walks, length, length) of each (centre, context); negatives: their weight a context.
+    centre: (tiles, G, dim) rows of the in table; context: (tiles, T, dim) and negative: (tiles, K, dim) rows of the out
+    table; weights: (tiles, G, T); negatives: their weight a context. All of one floating type.
     """
-    scores = centre @ context.transpose(1, 2)  # (walks, length, length)
-    against = centre @ negative.T  # (walks, length, shared)
-    each = weights.sum(2, keepdim=True) * (negatives / max(1, negative.shape[0]))  # (walks, length, 1)
+    scores = torch.bmm(centre, context.transpose(1, 2))  # (tiles, G, T)
+    against = torch.bmm(centre, negative.transpose(1, 2))  # (tiles, G, K)
+    each = weights.sum(2, keepdim=True) * (negatives / max(1, negative.shape[1]))  # (tiles, G, 1)
     pull = weights * torch.sigmoid(-scores)
     push = each * torch.sigmoid(against)
-    own, theirs, shared = (x.square().sum(-1) / 4 for x in (centre, context, negative))
+    own, theirs, shared = (x.square().sum(-1, keepdim=True) / 4 for x in (centre, context, negative))
     loss = -(weights * logsigmoid(scores)).sum() - (each * logsigmoid(-against)).sum()
     return Gradients(
-        centre=pull @ context - push @ negative,
-        context=pull.transpose(1, 2) @ centre,
-        negative=-(push.flatten(0, 1).T @ centre.flatten(0, 1)),
-        centre_curvature=(weights @ theirs[:, :, None])[:, :, 0] + each[:, :, 0] * shared.sum(),
-        context_curvature=(weights.transpose(1, 2) @ own[:, :, None])[:, :, 0],
-        negative_curvature=(each[:, :, 0] * own).sum().expand(negative.shape[0]),
+        centre=torch.bmm(pull, context) - torch.bmm(push, negative),
+        context=torch.bmm(pull.transpose(1, 2), centre),
+        negative=-torch.bmm(push.transpose(1, 2), centre),
+        centre_curvature=(torch.bmm(weights, theirs) + each * shared.sum(1, keepdim=True)).squeeze(2),
+        context_curvature=torch.bmm(weights.transpose(1, 2), own).squeeze(2),
+        negative_curvature=(each * own).sum(1).expand(-1, negative.shape[1]),
         loss=loss,
         weight=weights.sum(),
     )
@@ -75,3 +86,23 @@ def climb(table: Tensor, rows: Tensor, directions: Tensor, curvatures: Tensor, r
     rates = rate / torch.clamp(scratch[rows] * (rate / 2), min=1.0)
     scratch[rows] = 0.0
     table.index_add_(0, rows, directions * rates[:, None])
+
+
+@torch.no_grad()
+def step(
+    vector: Tensor, context: Tensor, places: Places, negatives: float, rate: float, scratch: Tensor
+) -> tuple[Tensor, Tensor]:
+    """One bounded step of both tables (n, dim), float32 or float64, all gradients at one point: (loss, weight), each a sum.
+
+    scratch (n,) of zeros, of the tables' type, before and after. O(tiles * (G + T + K) * dim) memory.
+    """
+    weights = places.weights.to(vector.dtype)
+    found = gradients(vector[places.centre], context[places.context], context[places.negative], weights, negatives)
+    climb(
+        vector, places.centre.flatten(), found.centre.flatten(0, 1), found.centre_curvature.flatten(), rate, scratch
+    )  # the in table moves first: its gradients, like the out table's, are already taken
+    rows = torch.cat([places.context.flatten(), places.negative.flatten()])
+    directions = torch.cat([found.context.flatten(0, 1), found.negative.flatten(0, 1)])
+    curvatures = torch.cat([found.context_curvature.flatten(), found.negative_curvature.flatten()])
+    climb(context, rows, directions, curvatures, rate, scratch)
+    return found.loss, found.weight
