@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(VENV)/bin/python
 export PYSPARK_DRIVER_PYTHON := $(PYSPARK_PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help java setup run test test-slow check bench-walks bench-pairs format lock zip clean
+.PHONY: help java setup run test test-slow check bench-walks bench-pairs bench-train format lock zip clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ bench-walks: java $(READY) .tools/peers/.ready  ## walk kernels and jobs against
 
 bench-pairs: java $(READY)  ## from interactions to edges, against a self-join and scipy: make bench-pairs [SCALE=small]
 	cd tests/benchmarks && $(PYSPARK_PYTHON) bench_pairs.py $(SCALE)
+
+bench-train: java $(READY) .tools/peers/.ready  ## the trainer against gensim, torch, MLlib: make bench-train [SCALE=small] [CASES="gensim gpu"]
+	cd tests/benchmarks && $(PYSPARK_PYTHON) bench_train.py $(CURDIR)/.tools/peers/bin/python $(SCALE) $(CASES)
 
 .tools/peers/.ready: tests/benchmarks/requirements.txt
 	$(PYTHON) -m venv .tools/peers && .tools/peers/bin/python -m pip install -q -r tests/benchmarks/requirements.txt && touch $@

@@ -31,10 +31,10 @@ def lines(command: list[str], **environment: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def submitted(script: str, *arguments: object) -> list[dict[str, Any]]:
-    """What a script prints that is submitted as the jobs are, on two cores."""
+def submitted(script: str, *arguments: object, cores: int = 2) -> list[dict[str, Any]]:
+    """What a script prints that is submitted as the jobs are, on so many cores."""
     submit = [str(Path(sys.executable).with_name("spark-submit")), "--properties-file", "conf/spark/local.conf"]
-    quiet = ["--master", "local[2]", "--conf", "spark.ui.showConsoleProgress=false"]
+    quiet = ["--master", f"local[{cores}]", "--conf", "spark.ui.showConsoleProgress=false"]
     return lines([*submit, *quiet, str(HERE / script), *map(str, arguments)])
 
 
