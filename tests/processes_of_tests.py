@@ -18,7 +18,7 @@ from walkgram.train.parallel import Peers, joined
 N, DIM, ROUNDS = 41, 5, 3
 COUNTS = np.arange(1, N + 1)
 CHUNKS = {2: [3, 2], 3: [1, 3, 0]}  # at each rank of a world
-KEYS, RATES, POOL = (5, 6), (0.5, 0.3), 16
+KEYS, RATES, POOL, DAMPING = (5, 6), (0.5, 0.3), 16, 0.5
 
 
 def free_port() -> int:
@@ -73,15 +73,15 @@ def moved(rank: int, turn: int, which: int) -> tuple[np.ndarray, np.ndarray]:
     return rows, generator.standard_normal((N, DIM)).astype(np.float32) * rows[:, None]
 
 
-def combined(peers: Peers, summed: bool) -> list[list[np.ndarray]]:
+def combined(peers: Peers, damping: float) -> list[list[np.ndarray]]:
     """Two tables after each turn."""
     tables, found = [table(), table() * 2], []
-    base = [peers.base(each) for each in tables] if summed else None
+    base = [peers.base(each) for each in tables] if damping < 1 else None
     for turn in range(ROUNDS):
         moves = [moved(peers.rank, turn, which) for which in range(2)]
         for each, (_, change) in zip(tables, moves, strict=True):
             each += torch.from_numpy(change)
-        peers.combine(tables, [torch.from_numpy(rows) for rows, _ in moves], base)
+        peers.combine(tables, [torch.from_numpy(rows) for rows, _ in moves], base, damping)
         found.append([each.numpy().copy() for each in tables])
     return found
 
@@ -93,13 +93,13 @@ def asked(rank: int, turn: int) -> tuple[np.ndarray, np.ndarray]:
     return rows, generator.standard_normal((len(rows), DIM)).astype(np.float32)
 
 
-def borrowed(peers: Peers) -> tuple[list[np.ndarray], np.ndarray]:
+def borrowed(peers: Peers, damping: float) -> tuple[list[np.ndarray], np.ndarray]:
     """(what each turn fetched, the rows owned at the end)."""
     shares, found = sharded.Sharded(N, DIM, peers, lambda rows: table()[rows]), []
     for turn in range(ROUNDS):
         rows, changes = asked(peers.rank, turn)
         found.append(shares.fetch(torch.from_numpy(rows)).numpy())
-        shares.push(torch.from_numpy(rows), torch.from_numpy(changes))
+        shares.push(torch.from_numpy(rows), torch.from_numpy(changes), damping)
     return found, shares.local.numpy()
 
 
@@ -126,7 +126,7 @@ def trained(peers: Peers) -> tuple[list[Any], list[np.ndarray]]:
     chunks, found = [chunk(peers.rank, peers.world, turn) for turn in range(CHUNKS.get(peers.world, [3])[peers.rank])], []
     for one in peers.together(chunks):
         drawn = pool_of(one.number) if one else np.empty(0, np.int64)
-        found.append(sharded.step(tables[0], tables[1], one, drawn, law(np.empty((0, 2), np.uint32)), KEYS, RATES, 1))
+        found.append(sharded.step(tables[0], tables[1], one, drawn, law(np.empty((0, 2), np.uint32)), KEYS, RATES, 1, DAMPING))
     return found, [each.local.numpy() for each in tables]
 
 
@@ -137,9 +137,8 @@ def everything(peers: Peers) -> dict[str, Any]:
         "sum": peers.sum([1.5, peers.rank, 2.0**40 * peers.rank]),
         "any": [peers.any(False), peers.any(peers.rank == 1), peers.any(True)],
         "turns": turns,
-        "mean": combined(peers, False),
-        "summed": combined(peers, True),
-        "borrowed": borrowed(peers),
+        "combined": {damping: combined(peers, damping) for damping in (1, 0.5, 0)},
+        "borrowed": {damping: borrowed(peers, damping) for damping in (0.5, 0)},
         "trained": trained(peers),
     }
 
@@ -152,5 +151,5 @@ def failing(peers: Peers) -> list[float]:
 
 def late(peers: Peers) -> list[float]:
     if peers.rank == 1:
-        time.sleep(6)
+        time.sleep(7)
     return peers.sum([1.0])

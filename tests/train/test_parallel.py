@@ -12,7 +12,7 @@ from processes_of_tests import DIM, KEYS, POOL, RATES, ROUNDS, N
 from walkgram.errors import TrainError
 from walkgram.kernels import fused
 from walkgram.train import sharded
-from walkgram.train.parallel import Peers, joined
+from walkgram.train.parallel import Peers, joined, walks_between
 
 ALONE = Peers(0, 1, torch.device("cpu"), 1)
 
@@ -39,35 +39,36 @@ def test_every_rank_takes_as_many_turns_as_the_longest(found: list[dict[str, Any
         assert each["turns"] == [*range(2 * rank + 1), *[None] * (longest - 2 * rank - 1)]
 
 
-@pytest.mark.parametrize("rule", ["mean", "summed"])
-def test_combined_tables_follow_the_rule_and_are_equal_everywhere(found: list[dict[str, Any]], rule: str) -> None:
+@pytest.mark.parametrize("damping", [1, 0.5, 0])
+def test_combined_tables_follow_the_rule_and_are_equal_everywhere(found: list[dict[str, Any]], damping: float) -> None:
     base = [processes.table().numpy(), 2 * processes.table().numpy()]
     for turn in range(ROUNDS):
         for which in range(2):
             moves = [processes.moved(rank, turn, which) for rank in range(len(found))]
             changes, count = sum(change for _, change in moves), sum(rows.astype(int) for rows, _ in moves)
-            by = np.maximum(count, 1)[:, None] if rule == "mean" else 1
-            got = found[0][rule][turn][which]
+            by = np.maximum(count, 1)[:, None] ** damping
+            got = found[0]["combined"][damping][turn][which]
             np.testing.assert_allclose(got, base[which] + changes / by, atol=2e-6)
             one = count == 1
             np.testing.assert_array_equal(got[one], (base[which] + changes)[one])
             np.testing.assert_array_equal(got[count == 0], base[which][count == 0])
             assert {0, 1, 2} <= set(count)
             for other in found[1:]:
-                np.testing.assert_array_equal(other[rule][turn][which], got)
+                np.testing.assert_array_equal(other["combined"][damping][turn][which], got)
             base[which] = got
 
 
-def test_borrowed_rows_are_those_of_a_dense_table(found: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize("damping", [0.5, 0])
+def test_borrowed_rows_are_those_of_a_dense_table(found: list[dict[str, Any]], damping: float) -> None:
     dense = processes.table().numpy()
     for turn in range(ROUNDS):
-        before = dense.copy()
-        for rank, each in enumerate(found):
-            rows, changes = processes.asked(rank, turn)
-            np.testing.assert_array_equal(each["borrowed"][0][turn], before[rows])
-            dense[rows] += changes
+        before, moves = dense.copy(), [processes.asked(rank, turn) for rank in range(len(found))]
+        count = np.bincount(np.concatenate([rows for rows, _ in moves]), minlength=N).astype(np.float32)
+        for each, (rows, changes) in zip(found, moves, strict=True):
+            np.testing.assert_allclose(each["borrowed"][damping][0][turn], before[rows], atol=2e-6)
+            dense[rows] += changes / count[rows, None] ** damping
     for rank, each in enumerate(found):
-        np.testing.assert_array_equal(each["borrowed"][1], dense[rank :: len(found)])
+        np.testing.assert_allclose(each["borrowed"][damping][1], dense[rank :: len(found)], atol=2e-6)
 
 
 def directly(tables: list[np.ndarray], chunk: sharded.Chunk) -> tuple[list[np.ndarray], Any]:
@@ -87,18 +88,23 @@ def simulated(world: int, chunks: list[int]) -> tuple[list[np.ndarray], list[lis
     told: list[list[Any]] = [[] for _ in range(world)]
     for turn in range(max(chunks)):
         changes = [np.zeros_like(each) for each in tables]
+        count = np.zeros((2, N), int)
         for rank in range(world):
             if turn >= chunks[rank]:
                 told[rank].append((0.0, 0.0, 0, -1))
                 continue
-            after, result = directly(tables, processes.chunk(rank, world, turn))
+            chunk = processes.chunk(rank, world, turn)
+            count[0, np.unique(chunk.values)] += 1
+            count[1, np.union1d(chunk.values, processes.pool_of(chunk.number))] += 1
+            after, result = directly(tables, chunk)
             told[rank].append(result)
             changes = [sums + new - old for sums, new, old in zip(changes, after, tables, strict=True)]
-        tables = [old + change for old, change in zip(tables, changes, strict=True)]
+        by = (np.maximum(count, 1) ** processes.DAMPING)[:, :, None].astype(np.float32)
+        tables = [old + change / share for old, change, share in zip(tables, changes, by, strict=True)]
     return tables, told
 
 
-def test_borrowing_processes_train_as_one_that_adds_their_changes(found: list[dict[str, Any]]) -> None:
+def test_borrowing_processes_train_as_one_that_combines_their_changes(found: list[dict[str, Any]]) -> None:
     world = len(found)
     tables, told = simulated(world, processes.CHUNKS[world])
     for rank, each in enumerate(found):
@@ -126,6 +132,17 @@ def test_rows_outside_the_table_are_an_error() -> None:
         sharded.Sharded(N, DIM, ALONE).fetch(torch.tensor([2, N]))
 
 
+def test_tables_that_are_not_averaged_need_their_base() -> None:
+    with pytest.raises(ValueError, match="needs base"):
+        ALONE.combine([processes.table()], [torch.ones(N, dtype=torch.bool)], None)
+
+
+def test_the_interval_follows_the_tables() -> None:
+    assert walks_between(10, 80, 2) == 1
+    assert walks_between(2_708, 80, 2) == 67
+    assert walks_between(1_000_000, 80, 8) == 6_250
+
+
 def test_one_process_exchanges_nothing() -> None:
     table = processes.table()
     with joined() as peers:
@@ -138,9 +155,9 @@ def test_one_process_exchanges_nothing() -> None:
 
 @pytest.mark.parametrize("work", [processes.failing, processes.late])
 def test_a_process_that_fails_or_is_late_ends_the_others(work: Callable[..., Any]) -> None:
-    first, second = processes.at_all(work, 2, seconds=3)
+    first, second = processes.at_all(work, 2, seconds=4)
     assert isinstance(first, TrainError)
-    assert "process 0 of 2: another process has failed, or did not answer within 3 s" in str(first)
+    assert "process 0 of 2: another process has failed, or did not answer within 4 s" in str(first)
     assert isinstance(second, ValueError if work is processes.failing else TrainError)
 
 

@@ -18,9 +18,11 @@ from torch import Tensor
 
 from walkgram.errors import TrainError
 
-__all__ = ["Peers", "joined"]
+__all__ = ["DAMPING", "Peers", "joined", "walks_between"]
 
 BLOCK = 8 << 20  # bytes of rows, or of counts, in one exchange
+DAMPING = 0.5  # between the sum, which diverges with 4 processes, and the mean, which falls behind with 8
+TOKENS = 4  # a row of the tables, by all processes between two exchanges: 15 cost some quality, 60 much of it
 NAMES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 Batch = TypeVar("Batch")
 
@@ -56,7 +58,14 @@ def joined(device: str | torch.device = "cpu", seconds: float = 1800) -> "Peers"
             f"process {rank} of {world} could not join the others at {place} within {seconds:g} s ({first_line(error)}): "
             "check that all were started, and that they reach that address"
         ) from None
-    return Peers(rank, world, device, seconds)
+    peers = Peers(rank, world, device, seconds)
+    peers.sum([0.0])  # nobody goes on, or fails, while another is still joining
+    return peers
+
+
+def walks_between(n: int, length: float, world: int) -> int:
+    """Walks, of `length` nodes, that each of `world` processes trains between two exchanges of tables of n rows; 1 or more."""
+    return max(1, int(TOKENS * n / (length * world)))
 
 
 def number(environment: Mapping[str, str], name: str, default: int) -> int:
@@ -132,38 +141,40 @@ class Peers:
         """What `combine` keeps of a table (n, dim): a copy of rows rank, rank + world, ...; 1 / world of its bytes."""
         return table[self.rank :: self.world].clone() if self.world > 1 else table[:0]
 
-    def combine(self, tables: Sequence[Tensor], touched: Sequence[Tensor], base: Sequence[Tensor] | None = None) -> None:
+    def combine(
+        self, tables: Sequence[Tensor], touched: Sequence[Tensor], base: Sequence[Tensor] | None, damping: float = DAMPING
+    ) -> None:
         """Make tables equal again that were equal after the last call, and were trained by each process since.
 
         tables: each (n, dim) float32, moved in place; touched: each (n,) bool, the rows that this process may have moved.
-        A row that one process touched is taken from it. A row that several touched becomes the mean of theirs; with `base`
-        (as from `self.base` before training, moved along with the tables) it becomes what it was plus the sum of their
-        changes, and then a row flagged but not moved does no harm. Rows of no process stay. The result is the same at all
-        processes, bit for bit. Memory: a few BLOCKs. Bytes sent: about 8 dim a row that any process touched, and 8 n.
+        A row that k processes touched moves by the sum of their changes over k^damping: 1 makes it the mean of theirs, 0
+        adds them up. Below 1 it takes `base` (of `self.base` before training), which moves along. Rows of one process are
+        taken from it, those of none stay. A row flagged but not moved counts in k. The result is the same at all processes,
+        bit for bit. Memory: a few BLOCKs. Bytes sent by each: about 8 dim a row that any process touched, and 8 n.
         """
+        if base is None and damping != 1:
+            raise ValueError("a damping below 1 needs base")
         if self.world == 1:
             return
         for which, (table, flags) in enumerate(zip(tables, touched, strict=True)):
-            kept, step = None if base is None else base[which], BLOCK // 4
+            kept, step = None if base is None or damping == 1 else base[which], BLOCK // 4
             for low in range(0, len(table), step):
                 mine = flags[low : low + step].to(self.device, torch.bool)
                 counts = mine.to(torch.int32)
                 self.call(dist.all_reduce, counts)
-                places = counts.nonzero()[:, 0]
-                for part in places.split(max(1, BLOCK // (4 * table.shape[1]))):
-                    self.merge(table, low + part, mine[part], counts[part], kept)
+                for part in counts.nonzero()[:, 0].split(max(1, BLOCK // (4 * table.shape[1]))):
+                    self.merge(table, low + part, mine[part], counts[part], kept, damping)
 
-    def merge(self, table: Tensor, rows: Tensor, mine: Tensor, counts: Tensor, base: Tensor | None) -> None:
+    def merge(self, table: Tensor, rows: Tensor, mine: Tensor, counts: Tensor, base: Tensor | None, damping: float) -> None:
         """`combine` for a few rows (k,); mine (k,) bool; counts (k,) int32 of the processes that touched each, 1 or more."""
-        values = table[rows]
+        share = counts.to(table.dtype).pow(-damping)
+        values = table[rows] * share[:, None]
         values[~mine] = 0
-        if base is None:
-            self.call(dist.all_reduce, values)
-            values /= counts[:, None]
-        else:  # what it was + sum of (x - what it was) = sum of x - (count - 1) * what it was: one process needs to know
+        if base is not None:  # b + share * sum of (x - b) = sum of share * x + (1 - count * share) * b: one process needs b
             own = rows % self.world == self.rank
             at = rows[own] // self.world
-            values[own] -= (counts[own, None] - 1) * base[at]
-            self.call(dist.all_reduce, values)
+            values[own] += (1 - counts[own] * share[own])[:, None] * base[at]
+        self.call(dist.all_reduce, values)
+        if base is not None:
             base[at] = values[own]
         table[rows] = values

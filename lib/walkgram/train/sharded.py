@@ -16,7 +16,7 @@ from torch import Tensor
 from walkgram.errors import TrainError
 from walkgram.kernels import fused
 from walkgram.kernels.negatives import Unigram
-from walkgram.train.parallel import Peers
+from walkgram.train.parallel import DAMPING, Peers
 
 __all__ = ["Chunk", "Sharded", "pool", "step"]
 
@@ -51,11 +51,18 @@ class Sharded:
         out[order] = self.exchange(self.local[wanted // self.peers.world], asked, sizes)
         return out
 
-    def push(self, rows: Tensor, changes: Tensor) -> None:
-        """Add changes (k, dim) to rows (k,) int64, distinct here; of several processes' changes the sum, in their order."""
+    def push(self, rows: Tensor, changes: Tensor, damping: float = DAMPING) -> None:
+        """Add changes (k, dim) to rows (k,) int64, distinct here.
+
+        Of a row that several processes change it is the sum, in their order, over their number^damping.
+        """
         order, wanted, sizes, asked = self.ask(rows)
         came = self.exchange(changes.to(self.local)[order], sizes, asked)
-        for to, change in zip((wanted // self.peers.world).split(asked), came.split(asked), strict=True):
+        places = wanted // self.peers.world
+        if damping:
+            _, back, count = places.unique(return_inverse=True, return_counts=True)
+            came = came * count.to(came.dtype).pow(-damping)[back, None]
+        for to, change in zip(places.split(asked), came.split(asked), strict=True):
             self.local[to] += change  # distinct within a process: no two of these meet
 
     def ask(self, rows: Tensor) -> tuple[Tensor, Tensor, list[int], list[int]]:
@@ -89,11 +96,12 @@ def pool(uniform: Unigram, seed: int, epoch: int, number: int, size: int) -> NDA
 
 def step(
     vector: Sharded, context: Sharded, chunk: Chunk | None, drawn: NDArray[np.int64], law: fused.Law,
-    keys: tuple[int, int], rates: tuple[float, float], every: int,
+    keys: tuple[int, int], rates: tuple[float, float], every: int, damping: float = DAMPING,
 ) -> tuple[float, float, int, int]:  # fmt: skip
     """Train on a chunk (None: nothing of one's own, while others have some); returns and arguments are `fused.train`'s.
 
     drawn (m,) int64: the chunk's `pool`, from which every tile takes its negatives with equal chances; law.slots is not used.
+    damping: of the changes of a row that several processes train at once (`Sharded.push`).
     Collective. The last number of the result tells of a row that is not finite: `peers.any` of it, and stop together.
     """
     values = np.empty(0, np.int32) if chunk is None else chunk.values
@@ -116,6 +124,6 @@ def step(
             tables[0].numpy(), tables[1].numpy(), np.searchsorted(rows, values).astype(np.int32), chunk.starts, chunk.lengths,
             chunk.ids, compact, keys, rates, every, fused.room(compact, height, vector.dim),
         )  # fmt: skip
-    vector.push(mine, tables[0][places].to(old_vector) - old_vector)
-    context.push(all_of, tables[1][: len(rows)].to(old_context) - old_context)
+    vector.push(mine, tables[0][places].to(old_vector) - old_vector, damping)
+    context.push(all_of, tables[1][: len(rows)].to(old_context) - old_context, damping)
     return found
