@@ -104,6 +104,8 @@ def step(
     damping: of the changes of a row that several processes train at once (`Sharded.push`).
     Collective. The last number of the result tells of a row that is not finite: `peers.any` of it, and stop together.
     """
+    if chunk is not None and law.shared and not len(drawn):
+        raise ValueError("a chunk needs a pool of negatives")
     values = np.empty(0, np.int32) if chunk is None else chunk.values
     drawn = drawn[:0] if chunk is None else drawn
     tokens = np.unique(values).astype(np.int64)
