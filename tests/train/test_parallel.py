@@ -1,0 +1,178 @@
+"""Several processes: tables made equal against numpy, borrowed rows against a dense table, failures that end everyone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import processes_of_tests as processes
+from processes_of_tests import DIM, KEYS, POOL, RATES, ROUNDS, N
+from walkgram.errors import TrainError
+from walkgram.kernels import fused
+from walkgram.train import sharded
+from walkgram.train.parallel import Peers, joined, walks_between
+
+ALONE = Peers(0, 1, torch.device("cpu"), 1)
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def found(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    """What each rank of a world came to."""
+    results = processes.at_all(processes.everything, request.param)
+    assert all(isinstance(result, dict) for result in results), results
+    return results
+
+
+def test_sums_and_flags_are_those_of_all(found: list[dict[str, Any]]) -> None:
+    world = len(found)
+    ranks = world * (world - 1) / 2
+    for each in found:
+        assert each["sum"] == [1.5 * world, ranks, 2.0**40 * ranks]
+        assert each["any"] == [False, True, True]
+
+
+def test_every_rank_takes_as_many_turns_as_the_longest(found: list[dict[str, Any]]) -> None:
+    longest = 2 * len(found) - 1
+    for rank, each in enumerate(found):
+        assert each["turns"] == [*range(2 * rank + 1), *[None] * (longest - 2 * rank - 1)]
+
+
+@pytest.mark.parametrize("damping", [1, 0.5, 0])
+def test_combined_tables_follow_the_rule_and_are_equal_everywhere(found: list[dict[str, Any]], damping: float) -> None:
+    base = [processes.table().numpy(), 2 * processes.table().numpy()]
+    for turn in range(ROUNDS):
+        for which in range(2):
+            moves = [processes.moved(rank, turn, which) for rank in range(len(found))]
+            changes, count = sum(change for _, change in moves), sum(rows.astype(int) for rows, _ in moves)
+            by = np.maximum(count, 1)[:, None] ** damping
+            got = found[0]["combined"][damping][turn][which]
+            np.testing.assert_allclose(got, base[which] + changes / by, atol=2e-6)
+            one = count == 1
+            np.testing.assert_array_equal(got[one], (base[which] + changes)[one])
+            np.testing.assert_array_equal(got[count == 0], base[which][count == 0])
+            assert {0, 1, 2} <= set(count)
+            for other in found[1:]:
+                np.testing.assert_array_equal(other["combined"][damping][turn][which], got)
+            base[which] = got
+
+
+@pytest.mark.parametrize("damping", [0.5, 0])
+def test_borrowed_rows_are_those_of_a_dense_table(found: list[dict[str, Any]], damping: float) -> None:
+    dense = processes.table().numpy()
+    for turn in range(ROUNDS):
+        before, moves = dense.copy(), [processes.asked(rank, turn) for rank in range(len(found))]
+        count = np.bincount(np.concatenate([rows for rows, _ in moves]), minlength=N).astype(np.float32)
+        for each, (rows, changes) in zip(found, moves, strict=True):
+            np.testing.assert_allclose(each["borrowed"][damping][0][turn], before[rows], atol=2e-6)
+            dense[rows] += changes / count[rows, None] ** damping
+    for rank, each in enumerate(found):
+        np.testing.assert_allclose(each["borrowed"][damping][1], dense[rank :: len(found)], atol=2e-6)
+
+
+def directly(tables: list[np.ndarray], chunk: sharded.Chunk) -> tuple[list[np.ndarray], Any]:
+    """The kernel on whole tables, its negatives taken from the chunk's pool."""
+    slots = np.zeros((POOL, 2), np.uint32)
+    slots[:, 1] = processes.pool_of(chunk.number)
+    law, after = processes.law(slots), [each.copy() for each in tables]
+    room = fused.room(law, N, DIM)
+    return after, fused.train(
+        *after, chunk.values, chunk.starts, chunk.lengths, chunk.ids, law, KEYS, RATES, 1, room
+    )  # fmt: skip
+
+
+def simulated(world: int, chunks: list[int]) -> tuple[list[np.ndarray], list[list[Any]]]:
+    """Both tables after all turns in one process, and what each rank's steps return."""
+    tables = [processes.table().numpy(), 2 * processes.table().numpy()]
+    told: list[list[Any]] = [[] for _ in range(world)]
+    for turn in range(max(chunks)):
+        changes = [np.zeros_like(each) for each in tables]
+        count = np.zeros((2, N), int)
+        for rank in range(world):
+            if turn >= chunks[rank]:
+                told[rank].append((0.0, 0.0, 0, -1))
+                continue
+            chunk = processes.chunk(rank, world, turn)
+            count[0, np.unique(chunk.values)] += 1
+            count[1, np.union1d(chunk.values, processes.pool_of(chunk.number))] += 1
+            after, result = directly(tables, chunk)
+            told[rank].append(result)
+            changes = [sums + new - old for sums, new, old in zip(changes, after, tables, strict=True)]
+        by = (np.maximum(count, 1) ** processes.DAMPING)[:, :, None].astype(np.float32)
+        tables = [old + change / share for old, change, share in zip(tables, changes, by, strict=True)]
+    return tables, told
+
+
+def test_borrowing_processes_train_as_one_that_combines_their_changes(found: list[dict[str, Any]]) -> None:
+    world = len(found)
+    tables, told = simulated(world, processes.CHUNKS[world])
+    for rank, each in enumerate(found):
+        np.testing.assert_allclose(np.array(each["trained"][0], float), np.array(told[rank], float), rtol=1e-5)
+        for local, table in zip(each["trained"][1], tables, strict=True):
+            np.testing.assert_allclose(local, table[rank::world], atol=1e-5)
+
+
+def test_one_process_that_borrows_trains_as_the_kernel_does() -> None:
+    told, locals_of = processes.trained(ALONE)
+    tables, expected = simulated(1, [3])
+    assert np.abs(tables[1] - 2 * processes.table().numpy()).max() > 0.1
+    np.testing.assert_allclose(np.array(told, float), np.array(expected[0], float), rtol=1e-5)
+    for local, table in zip(locals_of, tables, strict=True):
+        np.testing.assert_allclose(local, table, atol=1e-5)
+
+
+def test_a_pool_is_a_function_of_its_chunk() -> None:
+    assert np.array_equal(processes.pool_of(7), processes.pool_of(7))
+    assert not np.array_equal(processes.pool_of(7), processes.pool_of(8))
+
+
+def test_rows_outside_the_table_are_an_error() -> None:
+    with pytest.raises(TrainError, match="rows 2 to 41 of a table of 41"):
+        sharded.Sharded(N, DIM, ALONE).fetch(torch.tensor([2, N]))
+
+
+def test_tables_that_are_not_averaged_need_their_base() -> None:
+    with pytest.raises(ValueError, match="needs base"):
+        ALONE.combine([processes.table()], [torch.ones(N, dtype=torch.bool)], None)
+
+
+def test_the_interval_follows_the_tables() -> None:
+    assert walks_between(10, 80, 2) == 1
+    assert walks_between(2_708, 80, 2) == 67
+    assert walks_between(1_000_000, 80, 8) == 6_250
+
+
+def test_one_process_exchanges_nothing() -> None:
+    table = processes.table()
+    with joined() as peers:
+        assert (peers.rank, peers.world) == (0, 1)
+        peers.combine([table], [torch.ones(N, dtype=torch.bool)], [peers.base(table)])
+        assert peers.sum([2]) == [2.0]
+        assert list(peers.together("ab")) == ["a", "b"]
+    assert torch.equal(table, processes.table())
+
+
+@pytest.mark.parametrize("work", [processes.failing, processes.late])
+def test_a_process_that_fails_or_is_late_ends_the_others(work: Callable[..., Any]) -> None:
+    first, second = processes.at_all(work, 2, seconds=4)
+    assert isinstance(first, TrainError)
+    assert "process 0 of 2: another process has failed, or did not answer within 4 s" in str(first)
+    assert isinstance(second, ValueError if work is processes.failing else TrainError)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"MASTER_ADDR": ""}, "MASTER_ADDR is not set: start the trainer with torchrun"),
+        ({"RANK": ""}, "RANK is not set"),
+        ({"RANK": "2"}, "RANK is 2, and must be below WORLD_SIZE"),
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE is 'two' in the environment"),
+        ({"RANK": "1"}, "process 1 of 2 could not join the others at 127.0.0.1:"),
+    ],
+)
+def test_who_cannot_join_says_why(monkeypatch: pytest.MonkeyPatch, change: dict[str, str], message: str) -> None:
+    for name, value in {**processes.place(0, 2, processes.free_port()), **change}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(TrainError, match=message):
+        joined("cpu", seconds=1)
