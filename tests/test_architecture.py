@@ -25,6 +25,14 @@ ALLOWED = {
     "walkgram.report": {"walkgram.stages", "walkgram.config", "walkgram.errors"},
     "walkgram.evaluate": {"walkgram.errors"},
     "walkgram.run": {"walkgram.config", "walkgram.lake", "walkgram.progress", "walkgram.session"},
+    "walkgram.training": {
+        "walkgram.tables",
+        "walkgram.config",
+        "walkgram.errors",
+        "walkgram.lake",
+        "walkgram.run",
+        "walkgram.train",
+    },
     "walkgram.job": {
         "walkgram",
         "walkgram.config",

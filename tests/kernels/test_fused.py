@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from walkgram import hashing
-from walkgram.kernels import fused, fused_tile, lanes, negatives, windows
+from walkgram.kernels import fused, fused_tile, lanes, negatives, tiles
 
 N = 9
 RAGGED = [
@@ -63,7 +63,7 @@ def looped(
 
 def law_of(window: int, tile: int, shared: int, times: float = 5.0, dynamic: bool = True) -> fused.Law:
     slots = negatives.unigram(np.arange(1, N + 1), 0.75).slots
-    return fused.law(windows.weights(window, dynamic), tile, shared, times, slots, np.ones(N, np.float32))
+    return fused.law(tiles.window_weights(window, dynamic), tile, shared, times, slots, np.ones(N, np.float32))
 
 
 def run(

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import oracles
-from walkgram.kernels import negatives, windows
+from walkgram.kernels import negatives, tiles, windows
 
 RAGGED = [[3, 1, 4, 1, 5], [9], [2, 6, 5], [7, 7]]
 
@@ -37,14 +37,14 @@ def test_walks_of_one_node_have_no_pairs(walks: list[list[int]]) -> None:
 
 
 @pytest.mark.parametrize(("length", "window"), [(1, 3), (2, 1), (6, 1), (6, 3), (6, 50)])
-def test_the_band_is_the_mean_of_windows_drawn_from_one_to_the_widest(length: int, window: int) -> None:
+def test_window_weights_are_the_mean_of_windows_drawn_from_one_to_the_widest(length: int, window: int) -> None:
     drawn = np.zeros((length, length))
     for width in range(1, window + 1):
         for i, j in oracles.skip_grams(range(length), width):
             drawn[i, j] += 1 / window
-    band = windows.band(length, window)
-    assert band.dtype == np.float32
-    np.testing.assert_allclose(band, drawn, atol=1e-6)
+    apart = np.abs(np.arange(length)[:, None] - np.arange(length))
+    weights = np.append(tiles.window_weights(window, True), np.zeros(length, np.float32))
+    np.testing.assert_allclose(weights[np.where(apart > window, window + 1, apart)], drawn, atol=1e-6)
 
 
 @pytest.mark.parametrize("exponent", [1.0, 0.75, 0.0])

@@ -50,7 +50,9 @@ class Train(Section):
         0, "skipgram on a CPU: threads that share the tables; 0: one where deterministic, else one a core", "threads", ge=0
     )
     threads: int = key(1, "torch's threads (objective examples)", ge=1)
-    device: Literal["auto", "cpu", "cuda"] = key("auto", "skipgram: where the tables lie; auto: cuda where there is one")
+    device: Literal["auto", "cpu", "cuda"] = key(
+        "auto", "skipgram: where the tables lie; auto: the CPU where deterministic, else cuda where there is one"
+    )
     dtype: Literal["float32", "bfloat16"] = key("float32", "skipgram on cuda: numbers of the tables")
     warm_start: str = key(
         "", '"lake": start at this lake\'s last embeddings, where there are any; or the folder of an embeddings table'
@@ -70,6 +72,8 @@ class Train(Section):
             raise ValueError(
                 f"train.workers = {self.workers} needs train.deterministic = false: threads that share have no order"
             )
+        if self.deterministic and self.device == "cuda":
+            raise ValueError("train.device = cuda needs train.deterministic = false: its additions have no order")
         if self.patience and not self.held_out:
             raise ValueError("train.patience needs train.held_out: the walks whose loss is to fall")
         return self

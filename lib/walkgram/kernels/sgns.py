@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-__all__ = ["Gradients", "Places", "climb", "gradients", "pair_weights", "step"]
+__all__ = ["Gradients", "Places", "climb", "gradients", "step"]
 
 
 class Gradients(NamedTuple):
@@ -41,12 +41,6 @@ class Places(NamedTuple):
     context: Tensor
     negative: Tensor
     weights: Tensor
-
-
-def pair_weights(band: Tensor, lengths: Tensor) -> Tensor:
-    """(walks, length, length): the band of each walk, 0 where either position lies behind the walk's end."""
-    valid = torch.arange(band.shape[0])[None, :] < lengths[:, None]
-    return band[None] * (valid[:, :, None] & valid[:, None, :])
 
 
 def gradients(centre: Tensor, context: Tensor, negative: Tensor, weights: Tensor, negatives: float) -> Gradients:

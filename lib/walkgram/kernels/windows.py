@@ -4,7 +4,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["band", "pairs", "weights"]
+__all__ = ["pairs"]
 
 
 def pairs(nodes: NDArray[np.int64], lengths: NDArray[np.int64], window: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -39,22 +39,3 @@ def fill(
                     target[at], context[at] = nodes[row, i], nodes[row, j]
                     at += 1
     return target, context
-
-
-def band(length: int, window: int) -> NDArray[np.float32]:
-    """(length, length) float32: (window - |i - j| + 1) / window within the window, else 0, and 0 on the diagonal.
-
-    That is the expectation of word2vec's window, drawn anew for each position from 1..window.
-    """
-    apart = np.abs(np.arange(length)[:, None] - np.arange(length)[None, :])
-    inside = (apart > 0) & (apart <= window)
-    return np.where(inside, (window - apart + 1) / window, 0.0).astype(np.float32)
-
-
-def weights(window: int, dynamic: bool) -> NDArray[np.float32]:
-    """(window + 1,) float32 by distance, 0 at 0: (window - distance + 1) / window, or 1 each where it is not dynamic.
-
-    The first is the expectation of word2vec's window, drawn anew for each centre from 1..window.
-    """
-    apart = np.arange(window + 1)
-    return np.where(apart == 0, 0.0, (window - apart + 1) / window if dynamic else 1.0).astype(np.float32)

@@ -15,7 +15,9 @@ from torch import Tensor
 
 from walkgram import hashing
 from walkgram.config.training import Train
-from walkgram.kernels import fused, negatives, windows
+from walkgram.errors import TrainError
+from walkgram.kernels import fused, negatives, tiles
+from walkgram.train.accelerated import Accelerated
 from walkgram.train.loop import Step
 from walkgram.train.shards import Chunk, Walks
 
@@ -40,10 +42,14 @@ class Skipgram:
         self.every = 1 if walks.total <= MEASURED_WALKS else LOSS_EVERY
         slots = negatives.unigram(counts, self.options.exponent).slots
         keep = keep_of(counts, self.options.subsample)
-        weights = windows.weights(config.window, self.options.dynamic_window)
+        weights = tiles.window_weights(config.window, self.options.dynamic_window)
         self.law = fused.law(weights, self.options.tile, self.options.shared_negatives, config.negatives, slots, keep)
         self.own = threading.local()
         self.tokens = int(counts.sum())
+        self.device = device_of(config)
+        self.accelerated = (
+            None if self.device == "cpu" else Accelerated(self.vector, self.context, self.law, config, self.device)
+        )
 
     def steps(self) -> int:
         """Batches of an epoch."""
@@ -63,6 +69,8 @@ class Skipgram:
         """Train on some walks; safe to call from several threads, each with its own batch."""
         epoch, chunk = batch
         rates = self.rate(progress), self.rate(following)
+        if self.accelerated is not None:
+            return self.accelerated.step(chunk, self.keys(epoch), rates[0])
         return self.run(chunk, epoch, rates, self.vector.numpy(), self.context.numpy(), self.every)
 
     def run(
@@ -98,6 +106,7 @@ class Skipgram:
 
     def measure(self) -> float | None:
         """Mean loss of the walks that are kept back, always with the same negatives; None where there are none."""
+        self.fetch()
         total = weight = 0.0
         for chunk in self.walks.kept_back() if self.walks.share else ():
             found = self.run(chunk, -1, (0.0, 0.0), self.vector.numpy(), self.context.numpy(), 1)
@@ -106,12 +115,20 @@ class Skipgram:
 
     def state(self) -> dict[str, Any]:
         """Both tables."""
+        self.fetch()
         return {"vector": self.vector, "context": self.context}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over a state."""
         self.vector.copy_(state["vector"])
         self.context.copy_(state["context"])
+        if self.accelerated is not None:
+            self.accelerated.load(self.vector, self.context)
+
+    def fetch(self) -> None:
+        """Bring the tables from the device, where they are there."""
+        if self.accelerated is not None:
+            self.accelerated.fetch(self.vector, self.context)
 
     def counts(self) -> dict[str, int]:
         """Nothing beyond the loop's."""
@@ -119,9 +136,18 @@ class Skipgram:
 
     def vectors(self) -> tuple[Tensor, Tensor | None]:
         """The in table and the out table, or their mean alone."""
+        self.fetch()
         if self.options.average:
             return self.vector.add(self.context).div_(2), None
         return self.vector, self.context
+
+
+def device_of(config: Train) -> str:
+    """Where the tables lie: "cpu" or "cuda". Raises `TrainError` where there is no such device."""
+    there = torch.cuda.is_available()
+    if config.device == "cuda" and not there:
+        raise TrainError("train.device = cuda: torch finds no CUDA device here; train.device = cpu trains on the CPU")
+    return "cuda" if there and not config.deterministic and config.device != "cpu" else "cpu"
 
 
 def start(vector: NDArray[np.float32], seed: int, norm: float) -> None:

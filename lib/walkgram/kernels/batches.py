@@ -1,0 +1,43 @@
+"""What a batch of walks needs beside the walks where no kernel draws it: the negatives of every tile, and subsampling.
+
+The same draws as in `walkgram.kernels.fused`.
+"""
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from walkgram import hashing
+from walkgram.kernels.fused_tile import draw
+
+__all__ = ["noise", "thinned"]
+
+
+@numba.njit(cache=True, nogil=True)
+def noise(ids: Any, most: Any, shared: Any, slots: Any, seed: Any) -> Any:
+    """(walks, most, shared) int32: the negatives of the first `most` tiles of every walk; ids (walks,) int64."""
+    out = np.empty((len(ids), most, shared), np.int32)
+    places = np.empty(shared, np.int64)
+    for w in range(len(ids)):
+        of = hashing.stream(seed, ids[w])
+        for tile in range(most):
+            draw(places, 0, shared, slots, of, tile)
+            out[w, tile] = places
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def thinned(values: Any, starts: Any, lengths: Any, ids: Any, keep: Any, seed: Any) -> Any:
+    """(values, starts, lengths) of the walks without the tokens that subsampling takes; keep (n,) float32 by row."""
+    out, begins, counts = np.empty(lengths.sum(), np.int32), np.empty(len(ids), np.int64), np.empty(len(ids), np.int64)
+    at = 0
+    for w in range(len(ids)):
+        of, begins[w] = hashing.stream(seed, ids[w]), at
+        for i in range(lengths[w]):
+            row = values[starts[w] + i]
+            if keep[row] >= 1 or hashing.unit(hashing.bits(of, i, 0, 0)) < keep[row]:
+                out[at] = row
+                at += 1
+        counts[w] = at - begins[w]
+    return out[:at], begins, counts

@@ -1,0 +1,83 @@
+"""Skip-gram in batches of walks whose gradients are taken together: on a GPU by fused Triton kernels, elsewhere in plain torch.
+
+The draws are those of the fused kernel on the CPU; what differs is that a batch of walks moves the tables at once.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from walkgram.config.training import Train
+from walkgram.kernels import batches, sgns, tiles
+from walkgram.kernels.fused import Law
+from walkgram.train.loop import Step
+from walkgram.train.shards import Chunk
+
+__all__ = ["Accelerated"]
+
+
+class Accelerated:
+    """The tables on a device. Memory there: the tables, 4 or 8 bytes a row, and what a batch needs (`sgns_triton.step`)."""
+
+    def __init__(self, vector: Tensor, context: Tensor, law: Law, config: Train, device: str) -> None:
+        self.law, self.config, self.device = law, config, torch.device(device)
+        kind = getattr(torch, config.dtype) if device == "cuda" else torch.float32
+        self.vector, self.context = (table.to(self.device, kind, copy=True) for table in (vector, context))
+        self.weights = tiles.window_weights(config.window, config.skipgram.dynamic_window)
+        self.on_device = torch.from_numpy(self.weights).to(self.device)
+        self.spare = torch.zeros(len(vector), dtype=torch.int32 if device == "cuda" else torch.float32, device=self.device)
+        self.taken = 0
+
+    def step(self, chunk: Chunk, keys: tuple[int, int], rate: float) -> Step:
+        """One step of all walks of a chunk; keys: seeds of negatives and of subsampling."""
+        tokens = int(chunk.lengths.sum())
+        if bool((self.law.keep < 1).any()):
+            values, starts, lengths = batches.thinned(
+                chunk.values, chunk.starts, chunk.lengths, chunk.walk_ids, self.law.keep, keys[1]
+            )
+            chunk = Chunk(chunk.walk_ids, starts, lengths, values)
+        chunk = chunk.take(chunk.lengths > 1)
+        if not len(chunk.walk_ids):
+            return Step(0.0, 0.0, tokens)
+        padded = chunk.padded()
+        most = -(-padded.rows.shape[1] // self.law.tile)
+        noise = batches.noise(chunk.walk_ids, most, self.law.shared, self.law.slots, keys[0])
+        self.taken += 1
+        loss, weight = (self.fused if self.device.type == "cuda" else self.plain)(padded.rows, padded.lengths, noise, rate)
+        return Step(loss, weight, tokens)
+
+    def fused(self, rows: Any, lengths: Any, noise: Any, rate: float) -> tuple[float, float]:
+        """By the Triton kernels."""
+        from walkgram.kernels import sgns_triton
+
+        on = (torch.from_numpy(a).to(self.device) for a in (rows.astype(np.int32), lengths.astype(np.int32), noise))
+        found = sgns_triton.step(
+            (self.vector, self.context), sgns_triton.Batch(*on), self.on_device, self.law.tile, self.negatives, rate, self.spare,
+            seed=self.taken,
+        ).tolist()  # fmt: skip
+        return float(found[0]), float(found[1])
+
+    def plain(self, rows: Any, lengths: Any, noise: Any, rate: float) -> tuple[float, float]:
+        """By products of torch."""
+        cut = tiles.tiles(rows, lengths, self.law.tile, self.weights)
+        drawn = noise[cut.walk, cut.number].astype(np.int64)
+        places = sgns.Places(*(torch.from_numpy(a).to(self.device) for a in (cut.centre, cut.context, drawn, cut.weights)))
+        loss, weight = sgns.step(self.vector, self.context, places, self.negatives, rate, self.spare)
+        return float(loss), float(weight)
+
+    @property
+    def negatives(self) -> float:
+        """Their weight a context."""
+        return float(self.config.negatives)
+
+    def fetch(self, vector: Tensor, context: Tensor) -> None:
+        """Copy the tables into these, float32 on the CPU."""
+        vector.copy_(self.vector)
+        context.copy_(self.context)
+
+    def load(self, vector: Tensor, context: Tensor) -> None:
+        """Take over the tables."""
+        self.vector.copy_(vector)
+        self.context.copy_(context)
