@@ -2,6 +2,8 @@
 
 import json
 import signal
+import sys
+import types
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from objectives_of_tests import WALKS, Make, Memory, examples, same, skipgram
 from walkgram.errors import Stopped, TrainError
 from walkgram.train import loop
 from walkgram.train.loop import Plan, Step
-from walkgram.train.watch import Watch
+from walkgram.train.watch import Watch, tensorboard
 
 
 class Asked:
@@ -105,3 +107,24 @@ def test_what_a_run_shows_is_lines_of_json(capsys: pytest.CaptureFixture[str]) -
     assert all(line["tokens_per_second"] > 0 and line["cpu_seconds"] >= 0 for line in found[1:])
     assert ("train/loss", found[1]["loss"], tokens) in scalars
     assert "epoch 2/2" in capsys.readouterr().err
+
+
+def test_tensorboard_gets_the_scalars_and_its_absence_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(TrainError, match=r"train\.tensorboard needs TensorBoard: pip install .*walkgram\[tensorboard\]"):
+        tensorboard("folder")
+    seen: list[tuple[Any, ...]] = []
+
+    class Writer:
+        def __init__(self, folder: str) -> None:
+            seen.append((folder,))
+
+        def add_scalar(self, *scalar: Any) -> None:
+            seen.append(scalar)
+
+        def flush(self) -> None:
+            pass
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=Writer))
+    tensorboard("folder")("train/loss", 1.5, 7)
+    assert seen == [("folder",), ("train/loss", 1.5, 7)]

@@ -53,10 +53,9 @@ class Accelerated:
         from walkgram.kernels import sgns_triton
 
         on = (torch.from_numpy(a).to(self.device) for a in (rows.astype(np.int32), lengths.astype(np.int32), noise))
-        found = sgns_triton.step(
-            (self.vector, self.context), sgns_triton.Batch(*on), self.on_device, self.law.tile, self.negatives, rate, self.spare,
-            seed=self.taken,
-        ).tolist()  # fmt: skip
+        both, batch, tile = (self.vector, self.context), sgns_triton.Batch(*on), self.law.tile
+        step = sgns_triton.step(both, batch, self.on_device, tile, self.negatives, rate, self.spare, seed=self.taken)
+        found = step.tolist()
         return float(found[0]), float(found[1])
 
     def plain(self, rows: Any, lengths: Any, noise: Any, rate: float) -> tuple[float, float]:
