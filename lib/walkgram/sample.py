@@ -4,10 +4,12 @@ Items belong to groups; a user likes a few groups, mostly rates items of those, 
 as a power of an item's rank. As in real tables some ids are null, some rows are there twice, some items are rated again.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd  # every job loads the configuration below, few make a sample
 
 __all__ = ["CONFIG", "generate"]
 
@@ -59,11 +61,13 @@ START = 946_684_800  # 2000-01-01 UTC, in seconds
 YEAR = 365 * 86_400
 
 
-def generate(users: int, items: int, ratings: int, groups: int, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def generate(users: int, items: int, ratings: int, groups: int, seed: int) -> "tuple[pd.DataFrame, pd.DataFrame]":
     """(ratings, items): about `ratings` rows of user_id, item_id, rating, timestamp, and one row an item.
 
     The ratings hold about 1% re-ratings, 0.5% exact duplicates and 0.2% null ids besides. Deterministic in `seed`.
     """
+    import pandas as pd
+
     rng = np.random.default_rng(seed)
     group = np.arange(items) % groups
     popularity = 1.0 / (1.0 + rng.permutation(items)) ** 0.6
@@ -87,8 +91,10 @@ def activity(rng: np.random.Generator, users: int, ratings: int, items: int) -> 
     return np.asarray(counts, np.int64)
 
 
-def dirty(rng: np.random.Generator, clean: pd.DataFrame) -> pd.DataFrame:
+def dirty(rng: np.random.Generator, clean: "pd.DataFrame") -> "pd.DataFrame":
     """Add re-ratings at a later time, exact duplicates, and null ids, then shuffle."""
+    import pandas as pd
+
     again = clean.sample(frac=0.01, random_state=rng)
     again = again.assign(rating=np.clip(again["rating"] - 0.5, 0.5, 5.0), timestamp=again["timestamp"] + YEAR)
     twice = clean.sample(frac=0.005, random_state=rng)
@@ -100,8 +106,10 @@ def dirty(rng: np.random.Generator, clean: pd.DataFrame) -> pd.DataFrame:
     return table.sample(frac=1.0, random_state=rng).reset_index(drop=True)
 
 
-def describe_items(rng: np.random.Generator, group: np.ndarray) -> pd.DataFrame:
+def describe_items(rng: np.random.Generator, group: np.ndarray) -> "pd.DataFrame":
     """Titles, genres (one of the group's, one at random), tags and the planted group of each item."""
+    import pandas as pd
+
     items = len(group)
     titles = [
         f"{ADJECTIVES[a]} {NOUNS[b]} {number + 1}"

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
 from walkgram.errors import LakeError
 from walkgram.lake import files
+
+if TYPE_CHECKING:
+    import pandas as pd  # 58 MiB that the trainer has no use for
 
 __all__ = ["Shard", "count_rows", "read_table", "shards", "stream", "write_csv", "write_table"]
 
@@ -93,7 +96,7 @@ def write_table(folder: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch
     return rows
 
 
-def write_csv(folder: str, name: str, frame: pd.DataFrame) -> str:
+def write_csv(folder: str, name: str, frame: "pd.DataFrame") -> str:
     """Write a small frame as a CSV file with header; its place."""
     place = files.join(folder, name)
     files.open_output(place, frame.to_csv(index=False).encode())
