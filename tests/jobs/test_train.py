@@ -185,3 +185,15 @@ def test_several_workers_share_the_tables(lake: Path) -> None:
 def test_the_job_is_importable_without_spark() -> None:
     code = "import sys; sys.path.insert(0, 'jobs'); import train; sys.exit('pyspark' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_vectors_are_the_same_where_the_kernel_is_compiled_and_where_it_is_loaded(walked: Path, tmp_path: Path) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    found = []
+    for name in ("compiles", "loads"):
+        lake = Path(shutil.copytree(walked, tmp_path / name))
+        command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes_of_tests.arguments(lake, *KEYS, "train.epochs=3")]
+        subprocess.run(command, check=True, capture_output=True, env=environment)
+        found.append(vectors(lake))
+    assert found[0] == found[1]
