@@ -23,6 +23,8 @@ from walkgram.train.skipgram import Skipgram
 __all__ = ["Trained", "earlier", "train", "write"]
 
 LAKE = "lake"
+# A run may go on with other values of these than it began with.
+FREE = {"checkpoint_minutes", "tensorboard", "run_id", "threads", "patience"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ def train(run: Run, since: float) -> Trained:
         kept.remove()
     warmed = warm_start(run, made, nodes) if isinstance(made, Skipgram) else {}
     made_of = {"walks": run.inputs["walks"].run, "code": run.out.manifest.code} | {name: str(n) for name, n in warmed.items()}
-    saved = Checkpoints(kept.place, kept.load, kept.save, run.out.manifest.config["train"], made_of)
+    free = FREE if config.deterministic else {*FREE, "workers"}
+    mark = {key: value for key, value in run.out.manifest.config["train"].items() if key not in free}
+    saved = Checkpoints(kept.place, kept.load, kept.save, mark, made_of)
     plan = loop.Plan(config.epochs, workers(config), config.checkpoint_minutes * 60, config.patience)
     scalars = watch.tensorboard(config.tensorboard) if config.tensorboard else None
     with logs.Lines(run.config.lake.path, "train") as log:
@@ -84,6 +88,8 @@ def warm_start(run: Run, made: Skipgram, nodes: NDArray[np.int64]) -> dict[str, 
     found = warm.take(vector, context, ids, arrow.stream(place, columns), place)
     edges = arrow.stream(run.folder("edges"), ["src", "dst", "weight"])
     means = warm.from_neighbours(vector, context, found, nodes, edges)
+    if made.accelerated is not None:
+        made.accelerated.load(made.vector, made.context)
     return {"warm rows": int(found.sum()), "rows from neighbours": means, "cold rows": len(found) - int(found.sum()) - means}
 
 

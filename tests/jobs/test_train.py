@@ -143,6 +143,8 @@ def test_an_empty_shard_is_passed_over(lake: Path) -> None:
 def test_a_warm_start_from_the_lakes_own_embeddings_needs_less(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=10", "train.warm_start=lake") == 0
     assert "60 cold rows" not in capsys.readouterr().out
+    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=10", "train.warm_start=lake") == 0
+    assert "up to date" in capsys.readouterr().out
     cold = pq.read_table(lake / "losses")["loss"].to_pylist()
     first = vectors(lake)
     table = pq.read_table(lake / "embeddings")
@@ -161,6 +163,12 @@ def test_a_warm_start_from_the_lakes_own_embeddings_needs_less(lake: Path, capsy
     [
         (("train.workers=2",), "train.workers = 2 needs train.deterministic = false"),
         (("train.patience=2",), "train.patience needs train.held_out"),
+        (("train.held_out=601",), "train.held_out = 601 of 1,200 walks leaves too few to train on: lower it"),
+        (("train.dtype=bfloat16",), "train.dtype = bfloat16 needs train.device = cuda"),
+        (
+            ("train.objective=examples", "train.device=cuda", "train.deterministic=false"),
+            "train.device = cuda is for train.objective",
+        ),
         (("train.warm_start=/nowhere/embeddings",), "/nowhere/embeddings: no such embeddings table"),
         (("train.objective=examples", "train.held_out=5"), "train.held_out is for train.objective"),
     ],

@@ -47,6 +47,24 @@ def test_a_signal_writes_a_checkpoint_inside_the_epoch_and_a_rerun_equals_no_int
     assert [epoch.loss for epoch in done] == pytest.approx(losses, rel=1e-12)
 
 
+def test_a_signal_after_the_last_batch_is_heard_and_what_is_left_is_done_by_a_rerun() -> None:
+    whole, broken, resumed, memory = skipgram(), skipgram(), skipgram(), Memory()
+    loop.train(whole, Plan(2), Memory().checkpoints())
+    measure, left = broken.measure, [2]
+
+    def measured() -> float | None:
+        left[0] -= 1
+        if left[0] == 0:
+            signal.raise_signal(signal.SIGTERM)
+        return measure()
+
+    broken.measure = measured  # type: ignore[method-assign]
+    with pytest.raises(Stopped, match="stopped by SIGTERM after epoch 2;"):
+        loop.train(broken, Plan(2), memory.checkpoints())
+    assert len(loop.train(resumed, Plan(2), memory.checkpoints())) == 2
+    assert same(resumed, whole)
+
+
 def test_checkpoints_are_written_as_often_as_the_plan_says_and_change_nothing() -> None:
     whole, often, memory = skipgram(), skipgram(), Memory()
     loop.train(whole, Plan(2), Memory().checkpoints())

@@ -68,3 +68,26 @@ def test_new_rows_start_at_the_mean_of_their_known_neighbours_by_weight() -> Non
     assert vector[:, 0].tolist() == [1, 4, 3, -1, -1]
     assert context[:, 0].tolist() == [10, 40, 30, -2, -2]
     assert warm.from_neighbours(vector, context, np.ones(5, bool), nodes, edges) == 0
+
+
+def test_a_row_without_a_vector_is_not_found_and_others_of_its_part_are() -> None:
+    vector, context = blank(3)
+    part = pa.table({
+        "item_id": ["a", "b", "c"],
+        "vector": pa.array([[1.0] * DIM, None, [3.0] * DIM], F32),
+        "context_vector": pa.array([[10.0] * DIM, [20.0] * DIM, None], F32),
+    })  # fmt: skip
+    assert warm.take(vector, context, pa.array(["a", "b", "c"]), [part], "place").tolist() == [True, False, True]
+    assert vector[:, 0].tolist() == [1, -1, 3]
+    assert context[:, 0].tolist() == [10, 20, -2]
+
+
+def test_ids_that_have_become_longs_are_still_found() -> None:
+    vector, context = blank(2)
+    parts = [table({"7": 1.0, "x": 5.0})]
+    assert warm.take(vector, context, pa.array([7, 8]), parts, "place").tolist() == [True, False]
+
+
+def test_where_nothing_was_found_no_row_has_a_neighbour() -> None:
+    edges = [pa.table({"src": [0], "dst": [1], "weight": [1.0]})]
+    assert warm.from_neighbours(*blank(2), np.zeros(2, bool), np.arange(2), edges) == 0

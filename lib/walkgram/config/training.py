@@ -74,6 +74,10 @@ class Train(Section):
             )
         if self.deterministic and self.device == "cuda":
             raise ValueError("train.device = cuda needs train.deterministic = false: its additions have no order")
+        if self.device == "cuda" and self.workers > 1:
+            raise ValueError(f"train.workers = {self.workers} is for the CPU: with train.device = cuda leave it out")
+        if self.dtype != "float32" and self.device != "cuda":
+            raise ValueError(f"train.dtype = {self.dtype} needs train.device = cuda: on the CPU the tables are float32")
         if self.patience and not self.held_out:
             raise ValueError("train.patience needs train.held_out: the walks whose loss is to fall")
         return self

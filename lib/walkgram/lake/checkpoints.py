@@ -34,7 +34,7 @@ class Store:
     def save(self, write: Callable[[IO[bytes]], None]) -> None:
         """Replace it by what `write` writes: the former one stays until the new one is whole."""
         with (
-            files.whole(self.place, files.join(self.root, FOLDER)) as (system, path),
+            files.whole(self.place, files.join(self.root, FOLDER), replace=True) as (system, path),
             system.open_output_stream(path, buffer_size=1 << 20) as stream,
         ):
             write(stream)

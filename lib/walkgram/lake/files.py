@@ -92,11 +92,11 @@ def open_output(uri: str, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def whole(final: str, aside: str) -> Iterator[tuple[fs.FileSystem, str]]:
+def whole(final: str, aside: str, replace: bool = False) -> Iterator[tuple[fs.FileSystem, str]]:
     """(file system, path) to write a file at, which is then at `final`, whole or not at all, however many attempts write it.
 
     It is written in the folder `aside` and renamed. An object store shows an object when its writing is finished, and not
-    before: there it is written in its place.
+    before: there it is written in its place. `replace`: what is there already is of an earlier time, not of another attempt.
     """
     system, path = resolve(final)
     local = isinstance(system, fs.LocalFileSystem)
@@ -111,9 +111,11 @@ def whole(final: str, aside: str) -> Iterator[tuple[fs.FileSystem, str]]:
         raise
     if local:
         Path(place).replace(path)
-    elif place != path and exists(final):
+    elif place != path and exists(final) and not replace:
         system.delete_file(place)  # another attempt, with the same bytes, was first
     elif place != path:
+        if exists(final):
+            system.delete_file(path)
         system.move(place, path)
 
 

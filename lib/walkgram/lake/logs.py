@@ -1,5 +1,6 @@
 """Logs of lines beside the tables: one file a job, added to by every run."""
 
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -18,18 +19,27 @@ class Lines:
         self.place = files.join(root, "_logs", f"{job}.jsonl")
         self.local = files.local_path(self.place)
         self.text = "" if self.local or not files.exists(self.place) else files.open_input(self.place).decode()
-        self.written = time.monotonic()
+        self.written, self.said = time.monotonic(), False
 
     def add(self, line: str) -> None:
-        """Add a line."""
-        if self.local:
-            self.local.parent.mkdir(parents=True, exist_ok=True)
-            with Path(self.local).open("a") as file:
-                file.write(f"{line}\n")
-            return
-        self.text += f"{line}\n"
-        if time.monotonic() - self.written > REWRITE_EVERY:
-            self.write()
+        """Add a line; what cannot be written is said once, and ends no run."""
+        try:
+            if self.local:
+                self.local.parent.mkdir(parents=True, exist_ok=True)
+                with Path(self.local).open("a") as file:
+                    file.write(f"{line}\n")
+                return
+            self.text += f"{line}\n"
+            if time.monotonic() - self.written > REWRITE_EVERY:
+                self.write()
+        except OSError as error:
+            self.complain(error)
+
+    def complain(self, error: OSError) -> None:
+        """Say once that the log is not whole."""
+        if not self.said:
+            print(f"{self.place}: the log cannot be written ({error}); the run goes on", file=sys.stderr)
+        self.said = True
 
     def write(self) -> None:
         """Write what an object store has not got yet."""
@@ -41,4 +51,7 @@ class Lines:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.write()
+        try:
+            self.write()
+        except OSError as failure:
+            self.complain(failure)

@@ -106,13 +106,17 @@ def train(objective: Objective, plan: Plan, checkpoints: Checkpoints, watch: Wat
     place = place_of(resume(objective, checkpoints))
     steps = objective.steps()
     if steps == 0:
-        raise TrainError("no batch of walks to train on: lower train.examples.batch_size, or make more walks")
+        raise TrainError(
+            "no batch of walks to train on: make more walks (for train.objective = examples: lower train.examples.batch_size)"
+        )
     watch = watch or Watch()
     with Stop() as stop, ThreadPoolExecutor(plan.workers, thread_name_prefix="trainer") as pool:
         watch.start(objective.tokens * plan.epochs, place.tokens)
         while len(place.epochs) < plan.epochs and not given_up(place.epochs, plan.patience):
             run_epoch(objective, plan, place, checkpoints, watch, stop, pool)
             save(objective, vars(place) | {"epochs": [vars(e) for e in place.epochs]}, checkpoints)
+            if stop.asked:
+                raise halted(place, steps, stop, checkpoints)
         check_finite(objective)
         watch.tell("end", place.tokens, place.epochs[-1].loss, objective.rate(1.0), epoch=len(place.epochs))
     return place.epochs
@@ -150,11 +154,7 @@ def run_epoch(
             saved = time.monotonic()
             if stop.asked:
                 watch.tell("stopped", place.tokens, place.mean(), objective.rate(at / whole), epoch=epoch + 1)
-                raise Stopped(
-                    f"stopped by {stop.name} in epoch {epoch + 1}, {place.batches:,} of {steps:,} batches done; "
-                    f"the checkpoint is {checkpoints.place}, and a rerun goes on from it",
-                    stop.status,
-                )
+                raise halted(place, steps, stop, checkpoints)
     while under_way:
         take()
     held_out = objective.measure()
@@ -164,6 +164,15 @@ def run_epoch(
     watch.tell("epoch", place.tokens, done.loss, rate, epoch=epoch + 1, **more)
     place.epochs.append(done)
     place.batches, place.loss, place.weight, place.seconds = 0, 0.0, 0.0, 0.0
+
+
+def halted(place: Place, steps: int, stop: Stop, checkpoints: Checkpoints) -> Stopped:
+    """What is said when a signal has come."""
+    where = f"in epoch {len(place.epochs) + 1}, {place.batches:,} of {steps:,} batches done"
+    if not place.batches and place.epochs:
+        where = f"after epoch {len(place.epochs)}"
+    kept = f"the checkpoint is {checkpoints.place}, and a rerun goes on from it (one with --force begins anew)"
+    return Stopped(f"stopped by {stop.name} {where}; {kept}", stop.status)
 
 
 def account(found: Step, epoch: int, place: Place) -> None:

@@ -10,7 +10,7 @@ from walkgram.errors import ConfigError
 from walkgram.train.examples import Examples
 from walkgram.train.loop import Objective
 from walkgram.train.shards import Walks
-from walkgram.train.skipgram import Skipgram
+from walkgram.train.skipgram import Skipgram, device_of
 
 __all__ = ["objective", "workers"]
 
@@ -22,11 +22,13 @@ def objective(config: Train, walks: Walks, counts: NDArray[np.int64]) -> Objecti
     for name in ("held_out", "warm_start", "patience"):
         if getattr(config, name):
             raise ConfigError(f'train.{name} is for train.objective = "skipgram"; leave it out for {config.objective!r}')
+    if config.device == "cuda":
+        raise ConfigError(f'train.device = cuda is for train.objective = "skipgram"; leave it out for {config.objective!r}')
     return Examples(walks, config)
 
 
 def workers(config: Train) -> int:
     """Threads that train."""
-    if config.objective != "skipgram" or config.deterministic:
-        return 1
+    if config.objective != "skipgram" or config.deterministic or device_of(config) != "cpu":
+        return 1  # a device has one thread that drives it
     return config.workers or os.cpu_count() or 1

@@ -49,8 +49,8 @@ def resume(objective: "Objective", checkpoints: Checkpoints) -> Mapping[str, Any
     try:
         with file:
             saved = torch.load(file, weights_only=True)
-        place, state, version = saved["place"], saved["state"], saved["version"]
-        mark, inputs = saved["mark"], saved["inputs"]
+        mark, state, version = saved["mark"], saved["state"], saved.get("version", 1)
+        place, inputs = saved.get("place", {}), saved.get("inputs", {})
     except Exception as error:
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         raise TrainError(f"{checkpoints.place}: damaged checkpoint ({reason}): {ANEW}") from None

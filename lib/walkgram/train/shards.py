@@ -77,7 +77,9 @@ class Walks:
         self.lookup = np.full(int(nodes[-1]) + 1 if len(nodes) else 0, -1, np.int32)
         self.lookup[nodes] = np.arange(len(nodes), dtype=np.int32)
         self.total = sum(sum(shard.row_groups) for shard in self.shards)
-        self.share = min(1.0, held_out / max(1, self.total))
+        if 2 * held_out > self.total > 0:
+            raise TrainError(f"train.held_out = {held_out:,} of {self.total:,} walks leaves too few to train on: lower it")
+        self.share = held_out / max(1, self.total)
         self.held_seed = hashing.purpose(seed, "held out")
 
     def count(self, size: int) -> int:
@@ -87,7 +89,7 @@ class Walks:
     def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Chunk]:
         """Row groups in the order of (seed, epoch), the walks of each likewise, the first `skip` batches left out.
 
-        The next row group is read while the last one is worked on; no others are in memory.
+        The next two row groups are read while one is worked on; no others are in memory.
         """
         todo: list[tuple[int, int]] = []
         for group in hashing.permutation(seed, epoch, len(self.groups)).tolist():

@@ -21,7 +21,7 @@ from walkgram.train.accelerated import Accelerated
 from walkgram.train.loop import Step
 from walkgram.train.shards import Chunk, Walks
 
-__all__ = ["Skipgram", "keep_of"]
+__all__ = ["Skipgram", "device_of", "keep_of"]
 
 MEASURED_WALKS = 10_000  # up to so many walks the loss is measured on a tile of each, beyond on one walk in LOSS_EVERY
 LOSS_EVERY = 8
@@ -45,7 +45,7 @@ class Skipgram:
         weights = tiles.window_weights(config.window, self.options.dynamic_window)
         self.law = fused.law(weights, self.options.tile, self.options.shared_negatives, config.negatives, slots, keep)
         self.own = threading.local()
-        self.tokens = int(counts.sum())
+        self.tokens = round(int(counts.sum()) * (1 - walks.share))
         self.device = device_of(config)
         self.accelerated = (
             None if self.device == "cpu" else Accelerated(self.vector, self.context, self.law, config, self.device)

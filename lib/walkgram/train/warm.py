@@ -12,6 +12,8 @@ from walkgram.train import table
 
 __all__ = ["from_neighbours", "take"]
 
+EDGES = 1 << 16  # at a time
+
 
 def take(
     vector: NDArray[np.float32], context: NDArray[np.float32], ids: pa.Array, earlier: Iterable[pa.Table], place: str
@@ -22,19 +24,15 @@ def take(
     Rows without a context vector keep theirs. Raises `TrainError` for vectors of another length, or that are not finite.
     """
     found = np.zeros(len(vector), bool)
+    known_ids = ids.cast(pa.string())  # a source whose ids have become longs, or text, is still the same
     for part in earlier:
         if not len(part):
             continue
-        keys = part["item_id"].cast(ids.type) if part["item_id"].type != ids.type else part["item_id"]
-        rows = pc.index_in(keys, value_set=ids)
-        known = rows.is_valid()
-        at = rows.filter(known).to_numpy().astype(np.int64)
-        for name, to in (("vector", vector), ("context_vector", context)):
-            lists = part[name].filter(known)
-            if lists.null_count:
-                continue
-            values = fitting(lists, vector.shape[1], place)
-            to[at] = values
+        rows = pc.index_in(part["item_id"].cast(known_ids.type), value_set=known_ids)
+        for name, to in (("context_vector", context), ("vector", vector)):
+            known = pc.and_(rows.is_valid(), part[name].is_valid())
+            at = rows.filter(known).to_numpy().astype(np.int64)
+            to[at] = fitting(part[name].filter(known), vector.shape[1], place)
         found[at] = True
     return found
 
@@ -61,12 +59,12 @@ def from_neighbours(
     nodes (n,) int64, rising: the vocabulary index of each row; edges: parts of the table (src, dst, weight), either way.
     """
     new = np.flatnonzero(~found)
-    if not len(new):
+    if not len(new) or not found.any():
         return 0
     place = np.full(len(found), -1, np.int64)
     place[new] = np.arange(len(new))
-    sums, weights = np.zeros((2, len(new), vector.shape[1])), np.zeros(len(new))
-    for part in edges:
+    sums, weights = np.zeros((2, len(new), vector.shape[1]), np.float32), np.zeros(len(new))
+    for part in (whole.slice(low, EDGES) for whole in edges for low in range(0, len(whole), EDGES)):
         ends = [part[name].to_numpy() for name in ("src", "dst")]
         weight = part["weight"].to_numpy()
         rows = [np.minimum(np.searchsorted(nodes, end), len(nodes) - 1) for end in ends]
