@@ -80,4 +80,7 @@ class Train(Section):
             raise ValueError(f"train.dtype = {self.dtype} needs train.device = cuda: on the CPU the tables are float32")
         if self.patience and not self.held_out:
             raise ValueError("train.patience needs train.held_out: the walks whose loss is to fall")
+        given = {"held_out": self.held_out, "warm_start": self.warm_start, "device = cuda": self.device == "cuda"}
+        for name in (name for name, set_ in given.items() if set_ and self.objective != "skipgram"):
+            raise ValueError(f'train.{name} is for train.objective = "skipgram"; leave it out for {self.objective!r}')
         return self

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 from walkgram import hashing
-from walkgram.kernels.fused_tile import draw
+from walkgram.kernels.fused_tile import draw, thin
 
 __all__ = ["noise", "thinned"]
 
@@ -33,11 +33,7 @@ def thinned(values: Any, starts: Any, lengths: Any, ids: Any, keep: Any, seed: A
     out, begins, counts = np.empty(lengths.sum(), np.int32), np.empty(len(ids), np.int64), np.empty(len(ids), np.int64)
     at = 0
     for w in range(len(ids)):
-        of, begins[w] = hashing.stream(seed, ids[w]), at
-        for i in range(lengths[w]):
-            row = values[starts[w] + i]
-            if keep[row] >= 1 or hashing.unit(hashing.bits(of, i, 0, 0)) < keep[row]:
-                out[at] = row
-                at += 1
-        counts[w] = at - begins[w]
+        begins[w] = at
+        counts[w] = thin(values, starts[w], lengths[w], keep, hashing.stream(seed, ids[w]), out, at)
+        at += counts[w]
     return out[:at], begins, counts

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from walkgram import hashing
 from walkgram.kernels import lanes
-from walkgram.kernels.fused_tile import ONE, QUARTER, ahead, centre, climb, draw, jit, load, lost
+from walkgram.kernels.fused_tile import QUARTER, ahead, centre, climb, draw, jit, load, lost, thin
 
 __all__ = ["Law", "Room", "law", "room", "train"]
 
@@ -55,10 +55,8 @@ def law(weights: NDArray[np.float32], tile: int, shared: int, negatives: float, 
 
 def room(law: Law, n: int, dim: int) -> Room:
     """Scratch for tables (n, dim): 4 n bytes, and the tile's."""
-    contexts = law.tile + len(law.weights) - 1
-    rows = lanes.aligned(2 * (law.tile + contexts + law.shared), lanes.padded(dim))
-    width = len(law.weights) + law.shared
-    sizes = law.tile + contexts + law.shared
+    sizes, width = 2 * law.tile + len(law.weights) - 1 + law.shared, len(law.weights) + law.shared
+    rows = lanes.aligned(2 * sizes, lanes.padded(dim))
     by, scores = np.zeros(law.tile * width, np.float32), np.zeros(width, np.float32)
     squares, curves = np.zeros(sizes, np.float32), np.zeros(sizes, np.float32)
     return Room(rows, by, scores, squares, curves, np.zeros(n, np.float32), np.zeros(sizes, np.int64))
@@ -131,12 +129,7 @@ def train(
     for w in range(len(ids)):
         rate = np.float32(rates[0] + (rates[1] - rates[0]) * w / len(ids))
         of, coins = hashing.stream(keys[0], ids[w]), hashing.stream(keys[1], ids[w])
-        length = 0
-        for i in range(lengths[w]):
-            row = values[starts[w] + i]
-            if law.keep[row] >= ONE or hashing.unit(hashing.bits(coins, i, 0, 0)) < law.keep[row]:
-                kept[length] = row
-                length += 1
+        length = thin(values, starts[w], lengths[w], law.keep, coins, kept, 0)
         tokens += lengths[w]
         if length < 2:
             continue

@@ -13,7 +13,7 @@ from walkgram import hashing
 from walkgram.kernels import lanes
 from walkgram.kernels.prefetch import prefetch
 
-__all__ = ["ahead", "centre", "climb", "draw", "load", "lost", "sigmoid"]
+__all__ = ["ahead", "centre", "climb", "draw", "load", "lost", "sigmoid", "thin"]
 
 # Products may fuse into sums, but no sum may be reordered: what LLVM makes of a function differs between a process that
 # compiles it and one that loads it from numba's cache, and the vectors of a seed must not.
@@ -65,6 +65,18 @@ def draw(places: Any, at: Any, count: Any, slots: Any, of: Any, tile: Any) -> No
         slot = np.int64(hashing.scale(word, n))
         kept = np.uint32((word * n) >> np.uint64(32)) <= slots[slot, 0]
         places[at + k] = slot if kept else np.int64(slots[slot, 1])
+
+
+@jit
+def thin(values: Any, start: Any, length: Any, keep: Any, coins: Any, out: Any, at: Any) -> Any:
+    """Copy a walk's tokens, values[start : start + length], to out[at:] but those that subsampling takes; how many stay."""
+    left = at
+    for i in range(length):
+        row = values[start + i]
+        if keep[row] >= ONE or hashing.unit(hashing.bits(coins, i, 0, 0)) < keep[row]:
+            out[left] = row
+            left += 1
+    return left - at
 
 
 @jit

@@ -25,7 +25,8 @@ class Accelerated:
         self.law, self.config, self.device = law, config, torch.device(device)
         kind = getattr(torch, config.dtype) if device == "cuda" else torch.float32
         self.vector, self.context = (table.to(self.device, kind, copy=True) for table in (vector, context))
-        self.weights = tiles.window_weights(config.window, config.skipgram.dynamic_window)
+        self.weights = law.weights[config.window :]  # by distance from 0
+        self.thinned = bool((law.keep < 1).any())
         self.on_device = torch.from_numpy(self.weights).to(self.device)
         self.spare = torch.zeros(len(vector), dtype=torch.int32 if device == "cuda" else torch.float32, device=self.device)
         self.taken = 0
@@ -33,7 +34,7 @@ class Accelerated:
     def step(self, chunk: Chunk, keys: tuple[int, int], rate: float) -> Step:
         """One step of all walks of a chunk; keys: seeds of negatives and of subsampling."""
         tokens = int(chunk.lengths.sum())
-        if bool((self.law.keep < 1).any()):
+        if self.thinned:
             values, starts, lengths = batches.thinned(
                 chunk.values, chunk.starts, chunk.lengths, chunk.walk_ids, self.law.keep, keys[1]
             )

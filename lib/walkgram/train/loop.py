@@ -96,6 +96,10 @@ class Place:
         """The mean loss of the current epoch so far."""
         return self.loss / max(self.weight, 1e-30)
 
+    def saved(self) -> dict[str, Any]:
+        """It, for a checkpoint; `place_of` reads it."""
+        return vars(self) | {"epochs": [vars(e) for e in self.epochs]}
+
 
 def train(objective: Objective, plan: Plan, checkpoints: Checkpoints, watch: Watch | None = None) -> list[Epoch]:
     """Train to the end, from the last checkpoint where there is one; by one worker the result equals an uninterrupted run's.
@@ -114,7 +118,7 @@ def train(objective: Objective, plan: Plan, checkpoints: Checkpoints, watch: Wat
         watch.start(objective.tokens * plan.epochs, place.tokens)
         while len(place.epochs) < plan.epochs and not given_up(place.epochs, plan.patience):
             run_epoch(objective, plan, place, checkpoints, watch, stop, pool)
-            save(objective, vars(place) | {"epochs": [vars(e) for e in place.epochs]}, checkpoints)
+            save(objective, place.saved(), checkpoints)
             if stop.asked:
                 raise halted(place, steps, stop, checkpoints)
         check_finite(objective)
@@ -150,7 +154,7 @@ def run_epoch(
             while under_way:
                 take()
             place.seconds = time.monotonic() - started
-            save(objective, vars(place) | {"epochs": [vars(e) for e in place.epochs]}, checkpoints)
+            save(objective, place.saved(), checkpoints)
             saved = time.monotonic()
             if stop.asked:
                 watch.tell("stopped", place.tokens, place.mean(), objective.rate(at / whole), epoch=epoch + 1)

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from walkgram.config.training import Train
-from walkgram.errors import ConfigError
 from walkgram.train.examples import Examples
 from walkgram.train.loop import Objective
 from walkgram.train.shards import Walks
@@ -19,11 +18,6 @@ def objective(config: Train, walks: Walks, counts: NDArray[np.int64]) -> Objecti
     """The objective that the configuration names; counts (n,) int64: visits of each node in the walks."""
     if config.objective == "skipgram":
         return Skipgram(walks, counts, config)
-    for name in ("held_out", "warm_start", "patience"):
-        if getattr(config, name):
-            raise ConfigError(f'train.{name} is for train.objective = "skipgram"; leave it out for {config.objective!r}')
-    if config.device == "cuda":
-        raise ConfigError(f'train.device = cuda is for train.objective = "skipgram"; leave it out for {config.objective!r}')
     return Examples(walks, config)
 
 
