@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from walkgram import job, training
+from walkgram import job, processes
 from walkgram.config import Config
 
 IMPORTED = time.monotonic()
@@ -13,11 +13,7 @@ IMPORTED = time.monotonic()
 
 def run(run: job.Run) -> Mapping[str, Any]:
     """Train on the walks' shards; write the vectors of every node, and the loss of every epoch."""
-    trained = training.train(run, IMPORTED)
-    training.write(run, trained)
-    losses = [epoch.loss for epoch in trained.epochs]
-    loss = {"first loss": f"{losses[0]:.4f}", "last loss": f"{losses[-1]:.4f}"}
-    return {"nodes": len(trained.nodes), "epochs": len(losses), **loss, **trained.counts}
+    return processes.train(run, IMPORTED)
 
 
 def reads(config: Config) -> tuple[str, ...]:
@@ -28,4 +24,4 @@ def reads(config: Config) -> tuple[str, ...]:
 JOB = job.Job("train", __doc__, run, ("train",), reads, lambda _: ("embeddings", "losses"))
 
 if __name__ == "__main__":
-    sys.exit(job.main(JOB))
+    sys.exit(processes.main(JOB, IMPORTED))

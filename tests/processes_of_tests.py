@@ -18,7 +18,7 @@ from walkgram.train.parallel import Peers, joined
 N, DIM, ROUNDS = 41, 5, 3
 COUNTS = np.arange(1, N + 1)
 CHUNKS = {2: [3, 2], 3: [1, 3, 0]}  # at each rank of a world
-KEYS, RATES, POOL, DAMPING = (5, 6), (0.5, 0.3), 16, 0.5
+KEYS, RATES, POOL = (5, 6), (0.5, 0.3), 16
 
 
 def free_port() -> int:
@@ -36,7 +36,7 @@ def at_one(work: Callable[..., Any], rank: int, world: int, port: int, seconds: 
     os.environ.update(place(rank, world, port))
     torch.set_num_threads(1)
     try:
-        with joined("cpu", seconds) as peers:
+        with joined(seconds) as peers:
             result = work(peers)
         to.send(result)
     except Exception as error:
@@ -66,40 +66,42 @@ def table() -> torch.Tensor:
 
 
 def moved(rank: int, turn: int, which: int) -> tuple[np.ndarray, np.ndarray]:
-    """(rows touched (N,) bool, change (N, DIM), 0 elsewhere) of a process; in the last turn rank 0 does nothing."""
+    """(pace (N,), change (N, DIM), both 0 in rows not moved) of a process; in the last turn rank 0 does nothing."""
     generator = np.random.default_rng((rank, turn, which))
     rows = generator.random(N) < (0.5 if rank or turn < ROUNDS - 1 else 0)
     rows[:2] = [False, True]
-    return rows, generator.standard_normal((N, DIM)).astype(np.float32) * rows[:, None]
+    pace = (10 ** generator.uniform(-3, 3, N) * rows).astype(np.float32)
+    return pace, generator.standard_normal((N, DIM)).astype(np.float32) * rows[:, None]
 
 
-def combined(peers: Peers, damping: float) -> list[list[np.ndarray]]:
+def combined(peers: Peers) -> list[list[np.ndarray]]:
     """Two tables after each turn."""
     tables, found = [table(), table() * 2], []
-    base = [peers.base(each) for each in tables] if damping < 1 else None
+    base = [peers.base(each) for each in tables]
     for turn in range(ROUNDS):
         moves = [moved(peers.rank, turn, which) for which in range(2)]
         for each, (_, change) in zip(tables, moves, strict=True):
             each += torch.from_numpy(change)
-        peers.combine(tables, [torch.from_numpy(rows) for rows, _ in moves], base, damping)
+        peers.combine(tables, [torch.from_numpy(pace) for pace, _ in moves], base)
         found.append([each.numpy().copy() for each in tables])
     return found
 
 
-def asked(rank: int, turn: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct rows that a process asks for, and the changes that it pushes; none at rank 0 in the last turn."""
+def asked(rank: int, turn: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distinct rows that a process asks for, the changes and paces that it pushes; none at rank 0 in the last turn."""
     generator = np.random.default_rng((rank, turn, 9))
     rows = np.sort(generator.choice(N, N // 2 if rank or turn < ROUNDS - 1 else 0, replace=False))
-    return rows, generator.standard_normal((len(rows), DIM)).astype(np.float32)
+    changes = generator.standard_normal((len(rows), DIM)).astype(np.float32)
+    return rows, changes, (10 ** generator.uniform(-3, 3, len(rows))).astype(np.float32)
 
 
-def borrowed(peers: Peers, damping: float) -> tuple[list[np.ndarray], np.ndarray]:
+def borrowed(peers: Peers) -> tuple[list[np.ndarray], np.ndarray]:
     """(what each turn fetched, the rows owned at the end)."""
     shares, found = sharded.Sharded(N, DIM, peers, lambda rows: table()[rows]), []
     for turn in range(ROUNDS):
-        rows, changes = asked(peers.rank, turn)
+        rows, *pushed = asked(peers.rank, turn)
         found.append(shares.fetch(torch.from_numpy(rows)).numpy())
-        shares.push(torch.from_numpy(rows), torch.from_numpy(changes), damping)
+        shares.push(torch.from_numpy(rows), *(torch.from_numpy(each) for each in pushed))
     return found, shares.local.numpy()
 
 
@@ -121,24 +123,24 @@ def pool_of(number: int) -> np.ndarray:
 
 
 def trained(peers: Peers) -> tuple[list[Any], list[np.ndarray]]:
-    """(what each step returned, the rows owned of both tables); as many turns as the rank with most chunks needs."""
+    """(what each step returned, the rows owned of both tables); as many turns as the rank with most chunks has."""
     tables = [sharded.Sharded(N, DIM, peers, lambda rows, by=by: by * table()[rows]) for by in (1, 2)]
-    chunks, found = [chunk(peers.rank, peers.world, turn) for turn in range(CHUNKS.get(peers.world, [3])[peers.rank])], []
-    for one in peers.together(chunks):
+    chunks, found = CHUNKS.get(peers.world, [3]), []
+    for turn in range(max(chunks)):
+        one = chunk(peers.rank, peers.world, turn) if turn < chunks[peers.rank] else None
         drawn = pool_of(one.number) if one else np.empty(0, np.int64)
-        found.append(sharded.step(tables[0], tables[1], one, drawn, law(np.empty((0, 2), np.uint32)), KEYS, RATES, 1, DAMPING))
+        found.append(sharded.step(tables[0], tables[1], one, drawn, law(np.empty((0, 2), np.uint32)), KEYS, RATES, 1))
     return found, [each.local.numpy() for each in tables]
 
 
 def everything(peers: Peers) -> dict[str, Any]:
     parallel.BLOCK = 128  # bytes: many blocks, the last one short
-    turns = list(peers.together(range(2 * peers.rank + 1)))
     return {
         "sum": peers.sum([1.5, peers.rank, 2.0**40 * peers.rank]),
         "any": [peers.any(False), peers.any(peers.rank == 1), peers.any(True)],
-        "turns": turns,
-        "combined": {damping: combined(peers, damping) for damping in (1, 0.5, 0)},
-        "borrowed": {damping: borrowed(peers, damping) for damping in (0.5, 0)},
+        "told": peers.told({"from": peers.rank}),
+        "combined": combined(peers),
+        "borrowed": borrowed(peers),
         "trained": trained(peers),
     }
 

@@ -33,6 +33,7 @@ ALLOWED = {
         "walkgram.run",
         "walkgram.train",
     },
+    "walkgram.processes": {"walkgram.errors", "walkgram.job", "walkgram.run", "walkgram.train", "walkgram.training"},
     "walkgram.job": {
         "walkgram",
         "walkgram.config",

@@ -16,51 +16,79 @@ from walkgram.lake import arrow, checkpoints, files, logs
 from walkgram.run import Run
 from walkgram.train import loop, table, warm, watch
 from walkgram.train.objectives import objective, workers
+from walkgram.train.parallel import Peers
+from walkgram.train.place import Epoch
 from walkgram.train.saved import Checkpoints
 from walkgram.train.shards import Walks
 from walkgram.train.skipgram import Skipgram
 
-__all__ = ["Trained", "earlier", "train", "write"]
+__all__ = ["Task", "task", "work"]
 
 LAKE = "lake"
 # A run may go on with other values of these than it began with.
-FREE = {"checkpoint_minutes", "tensorboard", "run_id", "threads", "patience"}
+FREE = {"checkpoint_minutes", "tensorboard", "run_id", "threads", "patience", "processes"}
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What came out: the vocabulary index of each row, the objective, its epochs, and what is to be counted."""
+class Task:
+    """What every process of a training is told: where the tables lie and are to lie, and what a checkpoint must agree with."""
 
-    nodes: NDArray[np.int64]
-    made: loop.Objective
-    epochs: list[loop.Epoch]
-    counts: Mapping[str, Any]
+    config: Config
+    folders: Mapping[str, str]
+    id: str
+    mark: Mapping[str, Any]
+    made_of: Mapping[str, str]
+
+    @property
+    def kept(self) -> checkpoints.Store:
+        """The checkpoint."""
+        return checkpoints.Store(self.config.lake.path, "train")
 
 
-def train(run: Run, since: float) -> Trained:
-    """Train on the walks of the lake. `since`: when imports were done, on time.monotonic's clock."""
-    config = run.config.train
-    torch.set_num_threads(config.threads)
-    tokens = arrow.read_table(run.folder("tokens")).sort_by("index")
-    nodes, counts = tokens["index"].to_numpy(), tokens["count"].to_numpy()
-    del tokens
-    walks = Walks(arrow.shards(run.folder("walks")), nodes, config.held_out, config.seed)
-    made = objective(config, walks, counts)
-    kept = checkpoints.Store(run.config.lake.path, "train")
-    if run.force:
-        kept.remove()
-    warmed = warm_start(run, made, nodes) if isinstance(made, Skipgram) else {}
-    made_of = {"walks": run.inputs["walks"].run, "code": run.out.manifest.code} | {name: str(n) for name, n in warmed.items()}
+def task(run: Run) -> Task:
+    """The task of a run of the job."""
+    config, manifest = run.config.train, run.out.manifest
     free = FREE if config.deterministic else {*FREE, "workers"}
-    mark = {key: value for key, value in run.out.manifest.config["train"].items() if key not in free}
-    saved = Checkpoints(kept.place, kept.load, kept.save, mark, made_of)
+    mark = {key: value for key, value in manifest.config["train"].items() if key not in free}
+    folders = {name: run.folder(name) for name in (*run.inputs, *run.out.tables)}
+    made_of = {"walks": run.inputs["walks"].run, "code": manifest.code}
+    return Task(run.config, folders, manifest.id, mark, made_of)
+
+
+def work(task: Task, peers: Peers, since: float) -> tuple[dict[str, int], dict[str, Any]]:
+    """Train with `peers`, leave them, and at the first write the tables; rows of each table, and what was counted.
+
+    since: when imports were done, on time.monotonic's clock.
+    """
+    config = task.config.train
+    torch.set_num_threads(config.threads)
+    with peers:
+        tokens = arrow.read_table(task.folders["tokens"]).sort_by("index")
+        nodes, counts = tokens["index"].to_numpy(), tokens["count"].to_numpy()
+        del tokens
+        walks = Walks(arrow.shards(task.folders["walks"]), nodes, config.held_out, config.seed)
+        made = objective(config, walks, counts)
+        warmed = warm_start(task, made, nodes) if isinstance(made, Skipgram) else {}
+        epochs = trained(task, made, peers, warmed, since)
+    together = {"processes": peers.world} if peers.world > 1 else {}
+    rows = write(task, made, nodes, epochs) if peers.rank == 0 else {}
+    loss = {"first loss": f"{epochs[0].loss:.4f}", "last loss": f"{epochs[-1].loss:.4f}"}
+    return rows, {"nodes": len(nodes), "epochs": len(epochs), **loss, **together, **warmed, **made.counts()}
+
+
+def trained(task: Task, made: loop.Objective, peers: Peers, warmed: Mapping[str, int], since: float) -> list[Epoch]:
+    """Train to the end; the first process alone keeps the checkpoints and tells of it."""
+    config, first = task.config.train, peers.rank == 0
+    inputs = dict(task.made_of) | {name: str(n) for name, n in warmed.items()}
+    mark = {**task.mark, "processes": peers.world}
+    saved = Checkpoints(task.kept.place, task.kept.load, task.kept.save if first else lambda _: None, mark, inputs)
     plan = loop.Plan(config.epochs, workers(config), config.checkpoint_minutes * 60, config.patience)
+    if not first:
+        return loop.train(made, plan, saved, watch.Watch(quiet=True), peers)
     scalars = watch.tensorboard(config.tensorboard) if config.tensorboard else None
-    with logs.Lines(run.config.lake.path, "train") as log:
-        shown = watch.Watch(log.add, scalars, since, run=run.out.manifest.id[:12], workers=plan.workers)
-        epochs = loop.train(made, plan, saved, shown)
-    run.finally_do(kept.remove)
-    return Trained(nodes, made, epochs, {**warmed, **made.counts()})
+    about: dict[str, Any] = {"run": task.id[:12], "workers": plan.workers, "processes": peers.world}
+    with logs.Lines(task.config.lake.path, "train") as log:
+        return loop.train(made, plan, saved, watch.Watch(log.add, scalars, since, **about), peers)
 
 
 def earlier(config: Config) -> str:
@@ -76,30 +104,32 @@ def earlier(config: Config) -> str:
     return place
 
 
-def warm_start(run: Run, made: Skipgram, nodes: NDArray[np.int64]) -> dict[str, int]:
+def warm_start(task: Task, made: Skipgram, nodes: NDArray[np.int64]) -> dict[str, int]:
     """Fill the tables from earlier embeddings, where the configuration asks for it; how many rows from what."""
-    place = earlier(run.config)
+    place = earlier(task.config)
     if not place:
         return {}
-    words = arrow.read_table(run.folder("vocabulary"), ["index", "item_id"]).sort_by("index").take(pa.array(nodes))
+    words = arrow.read_table(task.folders["vocabulary"], ["index", "item_id"]).sort_by("index").take(pa.array(nodes))
     vector, context = made.vector.numpy(), made.context.numpy()
     ids = words["item_id"].combine_chunks()
     columns = ["item_id", "vector", "context_vector"]
     found = warm.take(vector, context, ids, arrow.stream(place, columns), place)
-    edges = arrow.stream(run.folder("edges"), ["src", "dst", "weight"])
+    edges = arrow.stream(task.folders["edges"], ["src", "dst", "weight"])
     means = warm.from_neighbours(vector, context, found, nodes, edges)
     if made.accelerated is not None:
         made.accelerated.load(made.vector, made.context)
     return {"warm rows": int(found.sum()), "rows from neighbours": means, "cold rows": len(found) - int(found.sum()) - means}
 
 
-def write(run: Run, trained: Trained) -> None:
-    """The embeddings table, one row a node, in the vocabulary's order; the losses."""
-    words = arrow.read_table(run.folder("vocabulary")).sort_by("index").take(pa.array(trained.nodes))
+def write(task: Task, made: loop.Objective, nodes: NDArray[np.int64], epochs: list[Epoch]) -> dict[str, int]:
+    """The embeddings table, one row a node, in the vocabulary's order; the losses. Rows of each."""
+    words = arrow.read_table(task.folders["vocabulary"]).sort_by("index").take(pa.array(nodes))
     schema = tables.schema("embeddings", words.schema.field("item_id").type)
-    run_id = run.config.train.run_id or run.out.manifest.id[:12]
-    vectors, contexts = trained.made.vectors()
+    vectors, contexts = made.vectors()
+    run_id = task.config.train.run_id or task.id[:12]
     rows = table.batches(schema, words, vectors.numpy(), None if contexts is None else contexts.numpy(), run_id)
-    run.out.rows["embeddings"] = arrow.write_table(run.folder("embeddings"), schema, rows)
-    losses = pa.Table.from_pylist([vars(e) for e in trained.epochs], tables.schema("losses"))
-    run.out.rows["losses"] = arrow.write_table(run.folder("losses"), losses.schema, losses.to_batches())
+    losses = pa.Table.from_pylist([vars(e) for e in epochs], tables.schema("losses"))
+    return {
+        "embeddings": arrow.write_table(task.folders["embeddings"], schema, rows),
+        "losses": arrow.write_table(task.folders["losses"], losses.schema, losses.to_batches()),
+    }

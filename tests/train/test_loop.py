@@ -11,7 +11,8 @@ import torch
 from objectives_of_tests import Make, Memory, examples, same, skipgram
 from walkgram.errors import TrainError
 from walkgram.train import loop
-from walkgram.train.loop import Plan, Step
+from walkgram.train.loop import Plan
+from walkgram.train.place import Step
 
 
 @pytest.mark.parametrize("make", [examples, skipgram])

@@ -11,7 +11,8 @@ import pytest
 from objectives_of_tests import WALKS, Make, Memory, examples, same, skipgram
 from walkgram.errors import Stopped, TrainError
 from walkgram.train import loop
-from walkgram.train.loop import Plan, Step
+from walkgram.train.loop import Plan
+from walkgram.train.place import Step
 from walkgram.train.watch import Watch, tensorboard
 
 

@@ -11,10 +11,10 @@ import processes_of_tests as processes
 from processes_of_tests import DIM, KEYS, POOL, RATES, ROUNDS, N
 from walkgram.errors import TrainError
 from walkgram.kernels import fused
-from walkgram.train import sharded
+from walkgram.train import parallel, sharded
 from walkgram.train.parallel import Peers, joined, walks_between
 
-ALONE = Peers(0, 1, torch.device("cpu"), 1)
+ALONE = Peers()
 
 
 @pytest.fixture(scope="module", params=[2, 3])
@@ -33,53 +33,63 @@ def test_sums_and_flags_are_those_of_all(found: list[dict[str, Any]]) -> None:
         assert each["any"] == [False, True, True]
 
 
-def test_every_rank_takes_as_many_turns_as_the_longest(found: list[dict[str, Any]]) -> None:
-    longest = 2 * len(found) - 1
-    for rank, each in enumerate(found):
-        assert each["turns"] == [*range(2 * rank + 1), *[None] * (longest - 2 * rank - 1)]
+def test_what_the_first_says_all_hear(found: list[dict[str, Any]]) -> None:
+    assert [each["told"] for each in found] == [{"from": 0}] * len(found)
 
 
-@pytest.mark.parametrize("damping", [1, 0.5, 0])
-def test_combined_tables_follow_the_rule_and_are_equal_everywhere(found: list[dict[str, Any]], damping: float) -> None:
+def shares(paces: list[np.ndarray]) -> np.ndarray:
+    """Of the changes of each row, the part that is taken; as one process would have gone, over what they went apart."""
+    felt = parallel.FELT * np.array(paces, float)
+    apart = (1 - np.exp(-felt)).sum(0)
+    return np.where(apart > 0, (1 - np.exp(-felt.sum(0))) / np.where(apart > 0, apart, 1), 1.0)
+
+
+def test_combined_tables_follow_the_rule_and_are_equal_everywhere(found: list[dict[str, Any]]) -> None:
     base = [processes.table().numpy(), 2 * processes.table().numpy()]
     for turn in range(ROUNDS):
         for which in range(2):
-            moves = [processes.moved(rank, turn, which) for rank in range(len(found))]
-            changes, count = sum(change for _, change in moves), sum(rows.astype(int) for rows, _ in moves)
-            by = np.maximum(count, 1)[:, None] ** damping
-            got = found[0]["combined"][damping][turn][which]
-            np.testing.assert_allclose(got, base[which] + changes / by, atol=2e-6)
+            paces, moves = zip(*(processes.moved(rank, turn, which) for rank in range(len(found))), strict=True)
+            got = found[0]["combined"][turn][which]
+            np.testing.assert_allclose(got, base[which] + sum(moves) * shares(list(paces))[:, None], atol=4e-6)
+            count = (np.array(paces) > 0).sum(0)
             one = count == 1
-            np.testing.assert_array_equal(got[one], (base[which] + changes)[one])
+            np.testing.assert_array_equal(got[one], (base[which] + sum(moves))[one])
             np.testing.assert_array_equal(got[count == 0], base[which][count == 0])
             assert {0, 1, 2} <= set(count)
             for other in found[1:]:
-                np.testing.assert_array_equal(other["combined"][damping][turn][which], got)
+                np.testing.assert_array_equal(other["combined"][turn][which], got)
             base[which] = got
 
 
-@pytest.mark.parametrize("damping", [0.5, 0])
-def test_borrowed_rows_are_those_of_a_dense_table(found: list[dict[str, Any]], damping: float) -> None:
+def test_rows_that_moved_little_get_the_sum_and_hubs_the_mean() -> None:
+    little, much = torch.tensor([1e-4, 1e-4]), torch.tensor([1e4, 1e4])
+    for paces, expected in ((little, 1.0), (much, 0.5)):
+        assert float(parallel.share(paces.sum(), parallel.relaxed(paces).sum())) == pytest.approx(expected, rel=1e-4)
+
+
+def test_borrowed_rows_are_those_of_a_dense_table(found: list[dict[str, Any]]) -> None:
     dense = processes.table().numpy()
     for turn in range(ROUNDS):
         before, moves = dense.copy(), [processes.asked(rank, turn) for rank in range(len(found))]
-        count = np.bincount(np.concatenate([rows for rows, _ in moves]), minlength=N).astype(np.float32)
-        for each, (rows, changes) in zip(found, moves, strict=True):
-            np.testing.assert_allclose(each["borrowed"][damping][0][turn], before[rows], atol=2e-6)
-            dense[rows] += changes / count[rows, None] ** damping
+        paces = np.zeros((len(found), N))
+        for pace, (rows, _, own) in zip(paces, moves, strict=True):
+            pace[rows] = own
+        by = shares(list(paces))
+        for each, (rows, changes, _) in zip(found, moves, strict=True):
+            np.testing.assert_allclose(each["borrowed"][0][turn], before[rows], atol=2e-6)
+            dense[rows] += changes * by[rows, None]
     for rank, each in enumerate(found):
-        np.testing.assert_allclose(each["borrowed"][damping][1], dense[rank :: len(found)], atol=2e-6)
+        np.testing.assert_allclose(each["borrowed"][1], dense[rank :: len(found)], atol=4e-6)
 
 
-def directly(tables: list[np.ndarray], chunk: sharded.Chunk) -> tuple[list[np.ndarray], Any]:
-    """The kernel on whole tables, its negatives taken from the chunk's pool."""
+def directly(tables: list[np.ndarray], chunk: sharded.Chunk) -> tuple[list[np.ndarray], np.ndarray, Any]:
+    """The kernel on whole tables, its negatives taken from the chunk's pool; the tables, paces, and what it returns."""
     slots = np.zeros((POOL, 2), np.uint32)
     slots[:, 1] = processes.pool_of(chunk.number)
     law, after = processes.law(slots), [each.copy() for each in tables]
-    room = fused.room(law, N, DIM)
-    return after, fused.train(
-        *after, chunk.values, chunk.starts, chunk.lengths, chunk.ids, law, KEYS, RATES, 1, room
-    )  # fmt: skip
+    room = fused.room(law, N, DIM, paced=True)
+    told = fused.train(*after, chunk.values, chunk.starts, chunk.lengths, chunk.ids, law, KEYS, RATES, 1, room)
+    return after, room.pace, told
 
 
 def simulated(world: int, chunks: list[int]) -> tuple[list[np.ndarray], list[list[Any]]]:
@@ -88,19 +98,17 @@ def simulated(world: int, chunks: list[int]) -> tuple[list[np.ndarray], list[lis
     told: list[list[Any]] = [[] for _ in range(world)]
     for turn in range(max(chunks)):
         changes = [np.zeros_like(each) for each in tables]
-        count = np.zeros((2, N), int)
+        paces = np.zeros((2, world, N), np.float32)
         for rank in range(world):
             if turn >= chunks[rank]:
                 told[rank].append((0.0, 0.0, 0, -1))
                 continue
             chunk = processes.chunk(rank, world, turn)
-            count[0, np.unique(chunk.values)] += 1
-            count[1, np.union1d(chunk.values, processes.pool_of(chunk.number))] += 1
-            after, result = directly(tables, chunk)
+            after, paces[:, rank], result = directly(tables, chunk)
             told[rank].append(result)
             changes = [sums + new - old for sums, new, old in zip(changes, after, tables, strict=True)]
-        by = (np.maximum(count, 1) ** processes.DAMPING)[:, :, None].astype(np.float32)
-        tables = [old + change / share for old, change, share in zip(tables, changes, by, strict=True)]
+        by = [shares(list(each))[:, None].astype(np.float32) for each in paces]
+        tables = [old + change * share for old, change, share in zip(tables, changes, by, strict=True)]
     return tables, told
 
 
@@ -132,24 +140,19 @@ def test_rows_outside_the_table_are_an_error() -> None:
         sharded.Sharded(N, DIM, ALONE).fetch(torch.tensor([2, N]))
 
 
-def test_tables_that_are_not_averaged_need_their_base() -> None:
-    with pytest.raises(ValueError, match="needs base"):
-        ALONE.combine([processes.table()], [torch.ones(N, dtype=torch.bool)], None)
-
-
 def test_the_interval_follows_the_tables() -> None:
-    assert walks_between(10, 80, 2) == 1
-    assert walks_between(2_708, 80, 2) == 67
-    assert walks_between(1_000_000, 80, 8) == 6_250
+    assert walks_between(10, 80, 2, 4) == 1
+    assert walks_between(2_708, 80, 2, 4) == 67
+    assert walks_between(1_000_000, 80, 8, 4) == 6_250
 
 
 def test_one_process_exchanges_nothing() -> None:
     table = processes.table()
     with joined() as peers:
         assert (peers.rank, peers.world) == (0, 1)
-        peers.combine([table], [torch.ones(N, dtype=torch.bool)], [peers.base(table)])
+        peers.combine([table], [torch.ones(N)], [peers.base(table)])
         assert peers.sum([2]) == [2.0]
-        assert list(peers.together("ab")) == ["a", "b"]
+        assert peers.told("a") == "a"
     assert torch.equal(table, processes.table())
 
 
@@ -175,4 +178,4 @@ def test_who_cannot_join_says_why(monkeypatch: pytest.MonkeyPatch, change: dict[
     for name, value in {**processes.place(0, 2, processes.free_port()), **change}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(TrainError, match=message):
-        joined("cpu", seconds=1)
+        joined(seconds=1)

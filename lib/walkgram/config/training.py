@@ -50,6 +50,12 @@ class Train(Section):
         0, "skipgram on a CPU: threads that share the tables; 0: one where deterministic, else one a core", "threads", ge=0
     )
     threads: int = key(1, "torch's threads (objective examples)", ge=1)
+    processes: int = key(
+        1, "skipgram: processes that Spark starts as one barrier stage, a task each; torchrun starts its own: leave 1", ge=1
+    )
+    exchange_tokens: float = key(
+        2.0, "several processes: tokens for each row of the tables, by all of them, between two exchanges", "tokens", gt=0
+    )
     device: Literal["auto", "cpu", "cuda"] = key(
         "auto", "skipgram: where the tables lie; auto: the CPU where deterministic, else cuda where there is one"
     )
@@ -80,7 +86,12 @@ class Train(Section):
             raise ValueError(f"train.dtype = {self.dtype} needs train.device = cuda: on the CPU the tables are float32")
         if self.patience and not self.held_out:
             raise ValueError("train.patience needs train.held_out: the walks whose loss is to fall")
-        given = {"held_out": self.held_out, "warm_start": self.warm_start, "device = cuda": self.device == "cuda"}
+        given = {
+            "processes": self.processes > 1,
+            "held_out": self.held_out,
+            "warm_start": self.warm_start,
+            "device = cuda": self.device == "cuda",
+        }
         for name in (name for name, set_ in given.items() if set_ and self.objective != "skipgram"):
             raise ValueError(f'train.{name} is for train.objective = "skipgram"; leave it out for {self.objective!r}')
         return self

@@ -35,7 +35,10 @@ class Law(NamedTuple):
 
 
 class Room(NamedTuple):
-    """One worker's scratch: the tile's rows and directions, its coefficients, and curvatures by table row (zeros between)."""
+    """One worker's scratch: the tile's rows and directions, its coefficients, and curvatures by table row (zeros between).
+
+    pace (2, n) float32, or (2, 0) where nobody asks: of both tables' rows, the sum of their steps times their curvatures.
+    """
 
     rows: NDArray[np.float32]
     by: NDArray[np.float32]
@@ -44,6 +47,7 @@ class Room(NamedTuple):
     curves: NDArray[np.float32]
     curved: NDArray[np.float32]
     places: NDArray[np.int64]
+    pace: NDArray[np.float32]
 
 
 def law(weights: NDArray[np.float32], tile: int, shared: int, negatives: float, slots: Any, keep: Any) -> Law:
@@ -53,20 +57,21 @@ def law(weights: NDArray[np.float32], tile: int, shared: int, negatives: float, 
     return Law(both, sums, tile, shared if negatives else 0, np.float32(negatives / max(1, shared)), slots, keep)
 
 
-def room(law: Law, n: int, dim: int) -> Room:
-    """Scratch for tables (n, dim): 4 n bytes, and the tile's."""
+def room(law: Law, n: int, dim: int, paced: bool = False) -> Room:
+    """Scratch for tables (n, dim): 4 n bytes (12 n where it is `paced`), and the tile's."""
     sizes, width = 2 * law.tile + len(law.weights) - 1 + law.shared, len(law.weights) + law.shared
     rows = lanes.aligned(2 * sizes, lanes.padded(dim))
     by, scores = np.zeros(law.tile * width, np.float32), np.zeros(width, np.float32)
     squares, curves = np.zeros(sizes, np.float32), np.zeros(sizes, np.float32)
-    return Room(rows, by, scores, squares, curves, np.zeros(n, np.float32), np.zeros(sizes, np.int64))
+    pace = np.zeros((2, n if paced else 0), np.float32)
+    return Room(rows, by, scores, squares, curves, np.zeros(n, np.float32), np.zeros(sizes, np.int64), pace)
 
 
 @jit
 def step(vector: Any, context: Any, walk: Any, length: Any, a: Any, law: Any, of: Any, rate: Any, room: Any, told: Any) -> Any:
     """One tile: centres from a; (sum of the loss, its weight) where it is told. NaN: a row of the tile is not finite."""
     weights, sums, tile, shared, share, slots, _ = law
-    rows, by, scores, squares, curves, curved, places = room
+    rows, by, scores, squares, curves, curved, places, pace = room
     window, half, width = len(weights) // 2, rows.shape[0] // 2, len(scores)
     contexts, negatives = tile, 2 * tile + 2 * window
     b, first, last = min(length, a + tile), max(0, a - window), min(length, a + tile + window)
@@ -96,11 +101,11 @@ def step(vector: Any, context: Any, walk: Any, length: Any, a: Any, law: Any, of
     for k in range(shared):
         lanes.add_rows(rows, half + negatives + k, rows, 0, b - a, by, len(weights) + k, width)
         curves[negatives + k] = pushed
-    climb(vector, 0, b - a, rate, rows, places, curves, curved)
+    climb(vector, 0, b - a, rate, rows, places, curves, curved, pace[0])
     for r in range(contexts + last - first, negatives):
         places[r] = places[contexts]  # a tile at a walk's end has fewer contexts: the rest moves nothing
         rows[half + r] = 0
-    climb(context, contexts, negatives + shared, rate, rows, places, curves, curved)
+    climb(context, contexts, negatives + shared, rate, rows, places, curves, curved, pace[1])
     return loss, weight
 
 

@@ -149,8 +149,11 @@ def softplus(x: Any) -> Any:
 
 
 @jit
-def climb(table: Any, low: Any, high: Any, rate: Any, rows: Any, places: Any, curves: Any, curved: Any) -> None:
-    """table += rate * directions of the tile's rows [low, high), no row further than is stable (`sgns.climb`)."""
+def climb(table: Any, low: Any, high: Any, rate: Any, rows: Any, places: Any, curves: Any, curved: Any, pace: Any) -> None:
+    """table += rate * directions of the tile's rows [low, high), no row further than is stable (`sgns.climb`).
+
+    pace (n,), or (0,): gains each row's step times its curvature.
+    """
     half = rows.shape[0] // 2
     for r in range(low, high):
         curved[places[r]] += curves[r]
@@ -159,4 +162,6 @@ def climb(table: Any, low: Any, high: Any, rate: Any, rows: Any, places: Any, cu
         for k in range(table.shape[1]):
             table[to, k] += by * rows[half + r, k]
     for r in range(low, high):
+        if len(pace):
+            pace[places[r]] += rate * curved[places[r]] / max(ONE, curved[places[r]] * rate * HALF)
         curved[places[r]] = 0

@@ -12,7 +12,7 @@ from torch import Tensor
 from walkgram.config.training import Train
 from walkgram.kernels import batches, sgns, tiles
 from walkgram.kernels.fused import Law
-from walkgram.train.loop import Step
+from walkgram.train.place import Step
 from walkgram.train.shards import Chunk
 
 __all__ = ["Accelerated"]

@@ -14,8 +14,10 @@ from torch import Tensor
 
 from walkgram import hashing
 from walkgram.config.training import Train
+from walkgram.errors import TrainError
 from walkgram.kernels import losses, negatives, windows
-from walkgram.train.loop import Step
+from walkgram.train.parallel import Peers
+from walkgram.train.place import Step
 from walkgram.train.shards import Walks
 
 __all__ = ["Examples", "Merged", "merge"]
@@ -125,6 +127,15 @@ class Examples:
         self.tokens = self.steps() * self.recipe.batch_size
         # Keras's epsilon, not torch's.
         self.optimiser = torch.optim.Adam([self.table], lr=self.recipe.learning_rate, eps=1e-7)
+
+    def join(self, peers: Peers) -> int:
+        """Raises `TrainError` where there are others: Adam's moments are of one process."""
+        if peers.world > 1:
+            raise TrainError(f"train.objective = examples trains in one process: these are {peers.world}")
+        return 0
+
+    def exchange(self) -> None:
+        """There is nobody to exchange with."""
 
     def steps(self) -> int:
         """Whole batches of an epoch."""

@@ -1,46 +1,45 @@
-"""The only training loop: epochs, workers, checkpoints, resume, stopping, and the check that all values are finite."""
+"""The only training loop: epochs, workers, processes, checkpoints, resume, stopping, and the check that values are finite."""
 
 import math
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from walkgram.errors import Stopped, TrainError
+from walkgram.train.parallel import ALONE, Peers
+from walkgram.train.place import Epoch, Place, Step, given_up, place_of
 from walkgram.train.saved import Checkpoints, resume, save
 from walkgram.train.watch import Stop, Watch
 
-__all__ = ["Epoch", "Objective", "Plan", "Step", "train"]
-
-
-class Step(NamedTuple):
-    """What a batch gave: the sum of the measured loss and its weight, tokens trained, and what is wrong, if anything."""
-
-    loss: float
-    weight: float
-    tokens: int
-    wrong: str = ""
+__all__ = ["Objective", "Plan", "train"]
 
 
 class Objective(Protocol):
     """What is trained: its tables and optimiser, its batches, one step."""
 
     tokens: int
-    """Tokens of an epoch, for the progress bar."""
+    """Tokens of an epoch, at all processes, for the progress bar."""
+
+    def join(self, peers: Peers) -> int:
+        """Train with these from now on, all tables being equal; batches from one exchange to the next, 0 where alone."""
 
     def steps(self) -> int:
-        """Batches of an epoch."""
+        """Batches of an epoch, equal at all processes."""
 
     def batches(self, epoch: int, skip: int = 0) -> Iterator[Any]:
-        """The batches of an epoch but the first `skip`, a function of (seed, epoch)."""
+        """The batches of an epoch but the first `skip`, a function of (seed, epoch, process)."""
 
     def step(self, batch: Any, progress: float, following: float) -> Step:
         """Take one step. All epochs run from 0 to 1; the batch from `progress` to `following`."""
+
+    def exchange(self) -> None:
+        """Make the tables of all processes equal."""
 
     def rate(self, progress: float) -> float:
         """The learning rate there."""
@@ -62,16 +61,6 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One finished epoch: its number from 1, the mean of its measured loss, wall seconds, the held-out loss or None."""
-
-    epoch: int
-    loss: float
-    seconds: float
-    held_out: float | None = None
-
-
-@dataclass(frozen=True)
 class Plan:
     """How long to train, by how many threads, how often to save (seconds), and when to give up early (epochs; 0: never)."""
 
@@ -81,120 +70,119 @@ class Plan:
     patience: int = 0
 
 
-@dataclass
-class Place:
-    """How far a run is: finished epochs; batches, loss, weight and seconds of the current one; tokens of all."""
-
-    epochs: list[Epoch] = field(default_factory=list)
-    batches: int = 0
-    loss: float = 0.0
-    weight: float = 0.0
-    tokens: int = 0
-    seconds: float = 0.0
-
-    def mean(self) -> float:
-        """The mean loss of the current epoch so far."""
-        return self.loss / max(self.weight, 1e-30)
-
-    def saved(self) -> dict[str, Any]:
-        """It, for a checkpoint; `place_of` reads it."""
-        return vars(self) | {"epochs": [vars(e) for e in self.epochs]}
-
-
-def train(objective: Objective, plan: Plan, checkpoints: Checkpoints, watch: Watch | None = None) -> list[Epoch]:
+def train(
+    objective: Objective, plan: Plan, checkpoints: Checkpoints, watch: Watch | None = None, peers: Peers = ALONE
+) -> list[Epoch]:
     """Train to the end, from the last checkpoint where there is one; by one worker the result equals an uninterrupted run's.
 
-    Raises `TrainError` for a checkpoint of another configuration, and where the loss or a vector is not finite; `Stopped`
-    after Ctrl-C or SIGTERM, when a checkpoint is written.
+    Raises `TrainError` for a checkpoint of another configuration, where the loss or a vector is not finite, and where another
+    process has failed; `Stopped` after Ctrl-C or SIGTERM at any of the processes, when a checkpoint is written.
     """
     place = place_of(resume(objective, checkpoints))
-    steps = objective.steps()
+    every, steps = objective.join(peers), objective.steps()
     if steps == 0:
         raise TrainError(
             "no batch of walks to train on: make more walks (for train.objective = examples: lower train.examples.batch_size)"
         )
-    watch = watch or Watch()
     with Stop() as stop, ThreadPoolExecutor(plan.workers, thread_name_prefix="trainer") as pool:
-        watch.start(objective.tokens * plan.epochs, place.tokens)
+        run = Training(objective, plan, checkpoints, watch or Watch(), peers, place, every, steps, stop, pool)
+        run.watch.start(objective.tokens * plan.epochs, place.tokens)
         while len(place.epochs) < plan.epochs and not given_up(place.epochs, plan.patience):
-            run_epoch(objective, plan, place, checkpoints, watch, stop, pool)
+            run.epoch()
             save(objective, place.saved(), checkpoints)
-            if stop.asked:
-                raise halted(place, steps, stop, checkpoints)
+            if peers.any(stop.asked):
+                raise run.halted()
         check_finite(objective)
-        watch.tell("end", place.tokens, place.epochs[-1].loss, objective.rate(1.0), epoch=len(place.epochs))
+        run.watch.tell("end", place.tokens, place.epochs[-1].loss, objective.rate(1.0), epoch=len(place.epochs))
     return place.epochs
 
 
-def place_of(saved: Mapping[str, Any] | None) -> Place:
-    """The place that a checkpoint names; the beginning without one."""
-    return Place() if saved is None else Place(**{**saved, "epochs": [Epoch(**e) for e in saved["epochs"]]})
+@dataclass
+class Training:
+    """One run of the loop. `every`: batches from one exchange between processes to the next; `steps`: batches of an epoch."""
 
+    objective: Objective
+    plan: Plan
+    checkpoints: Checkpoints
+    watch: Watch
+    peers: Peers
+    place: Place
+    every: int
+    steps: int
+    stop: Stop
+    pool: ThreadPoolExecutor
 
-def run_epoch(
-    objective: Objective, plan: Plan, place: Place, checkpoints: Checkpoints, watch: Watch, stop: Stop, pool: ThreadPoolExecutor
-) -> None:
-    """The rest of an epoch: at most two batches a worker under way, their results taken in order."""
-    epoch, steps = len(place.epochs), objective.steps()
-    started, saved = time.monotonic() - place.seconds, time.monotonic()
-    whole = plan.epochs * steps
-    under_way: deque[Future[Step]] = deque()
-
-    def take() -> None:
-        account(under_way.popleft().result(), epoch, place)
-        rate = objective.rate((epoch * steps + place.batches) / whole)
-        watch.progress(epoch + 1, plan.epochs, place.tokens, place.mean(), rate)
-
-    for number, batch in enumerate(objective.batches(epoch, place.batches), place.batches):
-        at = epoch * steps + number
-        under_way.append(pool.submit(objective.step, batch, at / whole, (at + 1) / whole))
-        if len(under_way) >= 2 * plan.workers:
-            take()
-        if stop.asked or time.monotonic() - saved > plan.save_every:
+    def epoch(self) -> None:
+        """The rest of an epoch: at most two batches a worker under way, their results taken in order."""
+        place, number = self.place, len(self.place.epochs)
+        started, saved = time.monotonic() - place.seconds, time.monotonic()
+        whole = self.plan.epochs * self.steps
+        under_way: deque[Future[Step]] = deque()
+        apart = Place()  # what the batches since the last exchange gave, here alone
+        for at, batch in enumerate(self.objective.batches(number, place.batches), number * self.steps + place.batches):
+            under_way.append(self.pool.submit(self.objective.step, batch, at / whole, (at + 1) / whole))
+            while len(under_way) >= 2 * self.plan.workers:
+                self.take(under_way.popleft(), apart)
+            stopping, saving = self.stop.asked, time.monotonic() - saved > self.plan.save_every
+            done = at + 1 - number * self.steps
+            if not (done % self.every == 0 or done == self.steps if self.every else stopping or saving):
+                continue
             while under_way:
-                take()
-            place.seconds = time.monotonic() - started
-            save(objective, place.saved(), checkpoints)
-            saved = time.monotonic()
-            if stop.asked:
-                watch.tell("stopped", place.tokens, place.mean(), objective.rate(at / whole), epoch=epoch + 1)
-                raise halted(place, steps, stop, checkpoints)
-    while under_way:
-        take()
-    held_out = objective.measure()
-    done = Epoch(epoch + 1, place.mean(), time.monotonic() - started, held_out)
-    rate = objective.rate((epoch + 1) / plan.epochs)
-    more = {} if held_out is None else {"held_out": held_out}
-    watch.tell("epoch", place.tokens, done.loss, rate, epoch=epoch + 1, **more)
-    place.epochs.append(done)
-    place.batches, place.loss, place.weight, place.seconds = 0, 0.0, 0.0, 0.0
+                self.take(under_way.popleft(), apart)
+            if self.every:
+                stopping, saving = self.meet(apart, stopping, saving)
+            if stopping or saving:
+                place.seconds = time.monotonic() - started
+                save(self.objective, place.saved(), self.checkpoints)
+                saved = time.monotonic()
+            if stopping:
+                self.watch.tell("stopped", place.tokens, place.mean(), self.objective.rate(at / whole), epoch=number + 1)
+                raise self.halted()
+        while under_way:
+            self.take(under_way.popleft(), apart)
+        self.end(started)
 
+    def take(self, under_way: Future[Step], apart: Place) -> None:
+        """Wait for a batch and count it in; raise `TrainError` where it met a value that is not finite."""
+        place, found, epoch = self.place, under_way.result(), len(self.place.epochs)
+        if found.wrong or not math.isfinite(found.loss):
+            reason = found.wrong or f"the loss is {found.loss}"
+            raise TrainError(
+                f"{reason} at epoch {epoch + 1}, batch {place.batches + 1}: lower the learning rate and train anew with "
+                "--force (the last checkpoint stays until then)"
+            )
+        place.batches += 1
+        (apart if self.every else place).add(found.loss, found.weight, found.tokens)
+        rate = self.objective.rate((epoch * self.steps + place.batches) / (self.plan.epochs * self.steps))
+        self.watch.progress(epoch + 1, self.plan.epochs, place.tokens, place.mean(), rate)
 
-def halted(place: Place, steps: int, stop: Stop, checkpoints: Checkpoints) -> Stopped:
-    """What is said when a signal has come."""
-    where = f"in epoch {len(place.epochs) + 1}, {place.batches:,} of {steps:,} batches done"
-    if not place.batches and place.epochs:
-        where = f"after epoch {len(place.epochs)}"
-    kept = f"the checkpoint is {checkpoints.place}, and a rerun goes on from it (one with --force begins anew)"
-    return Stopped(f"stopped by {stop.name} {where}; {kept}", stop.status)
+    def meet(self, apart: Place, stopping: bool, saving: bool) -> tuple[bool, bool]:
+        """Exchange with the other processes; whether any of them is to stop, and whether the first is to save."""
+        self.objective.exchange()
+        own = float(saving and self.peers.rank == 0)
+        loss, weight, tokens, stops, saves = self.peers.sum([apart.loss, apart.weight, apart.tokens, float(stopping), own])
+        self.place.add(loss, weight, tokens)
+        apart.loss, apart.weight, apart.tokens = 0.0, 0.0, 0
+        return stops > 0, saves > 0
 
+    def end(self, started: float) -> None:
+        """An epoch is over: measure what is held out, and tell of it."""
+        place, number = self.place, len(self.place.epochs) + 1
+        held_out = self.objective.measure()
+        done = Epoch(number, place.mean(), time.monotonic() - started, held_out)
+        more = {} if held_out is None else {"held_out": held_out}
+        rate = self.objective.rate(number / self.plan.epochs)
+        self.watch.tell("epoch", place.tokens, done.loss, rate, epoch=number, **more)
+        place.end(done)
 
-def account(found: Step, epoch: int, place: Place) -> None:
-    """Count one batch in; raise `TrainError` where it met a value that is not finite."""
-    if found.wrong or not math.isfinite(found.loss):
-        reason = found.wrong or f"the loss is {found.loss}"
-        raise TrainError(
-            f"{reason} at epoch {epoch + 1}, batch {place.batches + 1}: lower the learning rate and train anew with --force "
-            "(the last checkpoint stays until then)"
-        )
-    place.batches += 1
-    place.loss, place.weight, place.tokens = place.loss + found.loss, place.weight + found.weight, place.tokens + found.tokens
-
-
-def given_up(epochs: list[Epoch], patience: int) -> bool:
-    """Whether the last `patience` epochs have not bettered the held-out loss before them."""
-    losses = [e.held_out for e in epochs if e.held_out is not None]
-    return 0 < patience < len(losses) and min(losses[-patience:]) >= min(losses[:-patience])
+    def halted(self) -> Stopped:
+        """What is said when a signal has come."""
+        place, stop = self.place, self.stop
+        where = f"in epoch {len(place.epochs) + 1}, {place.batches:,} of {self.steps:,} batches done"
+        if not place.batches and place.epochs:
+            where = f"after epoch {len(place.epochs)}"
+        kept = f"the checkpoint is {self.checkpoints.place}, and a rerun goes on from it (one with --force begins anew)"
+        return Stopped(f"stopped by {stop.name} {where}; {kept}", stop.status)
 
 
 def check_finite(objective: Objective) -> None:

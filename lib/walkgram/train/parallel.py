@@ -8,9 +8,9 @@ the others get a `TrainError` at their next operation. With one process nothing 
 
 import datetime
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self
 
 import torch
 import torch.distributed as dist
@@ -18,54 +18,67 @@ from torch import Tensor
 
 from walkgram.errors import TrainError
 
-__all__ = ["DAMPING", "Peers", "joined", "walks_between"]
+__all__ = ["ALONE", "Peers", "current", "joined", "relaxed", "share", "walks_between", "world_size"]
 
 BLOCK = 8 << 20  # bytes of rows, or of counts, in one exchange
-DAMPING = 0.5  # between the sum, which diverges with 4 processes, and the mean, which falls behind with 8
-TOKENS = 4  # a row of the tables, by all processes between two exchanges: 15 cost some quality, 60 much of it
+# Of the curvature's bound, what the gradients of a row see of it: tried with 2 to 8 processes on graphs with weak communities
+# (more: rows that have just left the origin are held back) and with hubs (less: they diverge).
+FELT = 0.05
+WAIT = 1800.0  # seconds
 NAMES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-Batch = TypeVar("Batch")
 
 
-def joined(device: str | torch.device = "cpu", seconds: float = 1800) -> "Peers":
-    """Join the processes that the environment names; gloo where `device` is a CPU, nccl where it is a GPU.
+def world_size() -> int:
+    """How many processes were started together, as the environment has it; 1 where it says nothing."""
+    return number(os.environ, "WORLD_SIZE", 1)
 
-    A process alone (no WORLD_SIZE, or 1) joins nothing. A GPU without a number becomes that of LOCAL_RANK. `seconds`: how long
-    any operation waits for the others, so more than the longest stretch of training between two. Raises `TrainError` where
-    the environment is incomplete, or where the others do not come in time.
+
+def current() -> "Peers":
+    """Those that this process has joined; itself alone where it has joined none."""
+    return Peers(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else Peers()
+
+
+def joined(seconds: float = WAIT) -> "Peers":
+    """Join the processes that the environment names: gloo between CPUs, nccl between GPUs.
+
+    A process alone (no WORLD_SIZE, or 1) joins nothing. Of a machine's GPUs a process has that of its LOCAL_RANK. `seconds`:
+    how long any operation waits for the others, so more than the longest stretch of training between two. Raises `TrainError`
+    where the environment is incomplete, or where the others do not come in time.
     """
-    device = torch.device(device)
-    world = number(os.environ, "WORLD_SIZE", 1)
+    world = world_size()
     if world == 1:
-        return Peers(0, 1, device, seconds)
+        return Peers(0, 1, seconds)
     missing = [name for name in NAMES if not os.environ.get(name)]
     if missing:
         raise TrainError(f"WORLD_SIZE is {world}, but {', '.join(missing)} is not set: start the trainer with torchrun")
     rank = number(os.environ, "RANK", 0)
     if not 0 <= rank < world:
         raise TrainError(f"RANK is {rank}, and must be below WORLD_SIZE, which is {world}")
-    if device.type == "cuda":
-        device = torch.device("cuda", number(os.environ, "LOCAL_RANK", 0) if device.index is None else device.index)
-        torch.cuda.set_device(device)
     if dist.is_initialized():
         raise TrainError("this process is in a torch.distributed group already: leave it first")
+    backend = "gloo"
+    if torch.cuda.is_available():
+        backend = "cpu:gloo,cuda:nccl"
+        torch.cuda.set_device(number(os.environ, "LOCAL_RANK", 0) % torch.cuda.device_count())
     try:
-        limit = datetime.timedelta(seconds=seconds)
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=limit, rank=rank, world_size=world)
+        dist.init_process_group(backend, timeout=datetime.timedelta(seconds=seconds), rank=rank, world_size=world)
     except (RuntimeError, ValueError) as error:
         place = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise TrainError(
             f"process {rank} of {world} could not join the others at {place} within {seconds:g} s ({first_line(error)}): "
             "check that all were started, and that they reach that address"
         ) from None
-    peers = Peers(rank, world, device, seconds)
+    peers = Peers(rank, world, seconds)
     peers.sum([0.0])  # nobody goes on, or fails, while another is still joining
     return peers
 
 
-def walks_between(n: int, length: float, world: int) -> int:
-    """Walks, of `length` nodes, that each of `world` processes trains between two exchanges of tables of n rows; 1 or more."""
-    return max(1, int(TOKENS * n / (length * world)))
+def walks_between(n: int, length: float, world: int, tokens: float) -> int:
+    """Walks, of `length` nodes, that each of `world` processes trains between two exchanges of tables of n rows; 1 or more.
+
+    tokens: how many all processes take for each row meanwhile.
+    """
+    return max(1, int(tokens * n / (length * world)))
 
 
 def number(environment: Mapping[str, str], name: str, default: int) -> int:
@@ -85,8 +98,8 @@ def first_line(error: BaseException) -> str:
 class Peers:
     """This process among `world` of them, and what they do together; leaves the group at the end of a `with`."""
 
-    def __init__(self, rank: int, world: int, device: torch.device, seconds: float) -> None:
-        self.rank, self.world, self.device, self.seconds = rank, world, device, seconds
+    def __init__(self, rank: int = 0, world: int = 1, seconds: float = WAIT) -> None:
+        self.rank, self.world, self.seconds = rank, world, seconds
 
     def __enter__(self) -> Self:
         return self
@@ -121,60 +134,66 @@ class Peers:
         """The sums over all processes, in double precision and equal at all of them."""
         if self.world == 1:
             return [float(value) for value in values]
-        total = torch.tensor(values, dtype=torch.float64, device=self.device)
+        total = torch.tensor(values, dtype=torch.float64)
         self.call(dist.all_reduce, total)
         return [float(value) for value in total]
 
-    def together(self, batches: Iterable[Batch]) -> Iterator[Batch | None]:
-        """The batches of this process, and None from their end until every process has come to its own.
-
-        All processes take the same number of turns, so each may do collective operations in a turn. One small exchange a turn.
-        """
-        left = iter(batches)
-        while True:
-            batch = next(left, None)
-            if not self.any(batch is not None):
-                return
-            yield batch
+    def told(self, what: Any = None) -> Any:
+        """What process 0 has given, whatever can be pickled, at all of them."""
+        found = [what]
+        if self.world > 1:
+            self.call(dist.broadcast_object_list, found, src=0)
+        return found[0]
 
     def base(self, table: Tensor) -> Tensor:
         """What `combine` keeps of a table (n, dim): a copy of rows rank, rank + world, ...; 1 / world of its bytes."""
         return table[self.rank :: self.world].clone() if self.world > 1 else table[:0]
 
-    def combine(
-        self, tables: Sequence[Tensor], touched: Sequence[Tensor], base: Sequence[Tensor] | None, damping: float = DAMPING
-    ) -> None:
+    def combine(self, tables: Sequence[Tensor], paces: Sequence[Tensor], base: Sequence[Tensor]) -> None:
         """Make tables equal again that were equal after the last call, and were trained by each process since.
 
-        tables: each (n, dim) float32, moved in place; touched: each (n,) bool, the rows that this process may have moved.
-        A row that k processes touched moves by the sum of their changes over k^damping: 1 makes it the mean of theirs, 0
-        adds them up. Below 1 it takes `base` (of `self.base` before training), which moves along. Rows of one process are
-        taken from it, those of none stay. A row flagged but not moved counts in k. The result is the same at all processes,
-        bit for bit. Memory: a few BLOCKs. Bytes sent by each: about 8 dim a row that any process touched, and 8 n.
+        tables: each (n, dim) float32 or bfloat16, moved in place; paces: each (n,) float32, the sum of a row's steps here times
+        their curvatures, 0 where it was not moved; base: `self.base` of each table before training, which moves along.
+        A row moves by the sum of the processes' changes times its `share`. Rows of one process are taken from it, those of
+        none stay. The result is the same at all processes, bit for bit. Memory: a few BLOCKs. Bytes sent by each: about 8 dim
+        a row that any process moved, and 24 n.
         """
-        if base is None and damping != 1:
-            raise ValueError("a damping below 1 needs base")
         if self.world == 1:
             return
-        for which, (table, flags) in enumerate(zip(tables, touched, strict=True)):
-            kept, step = None if base is None or damping == 1 else base[which], BLOCK // 4
+        for table, pace, kept in zip(tables, paces, base, strict=True):
+            step = BLOCK // 12
             for low in range(0, len(table), step):
-                mine = flags[low : low + step].to(self.device, torch.bool)
-                counts = mine.to(torch.int32)
-                self.call(dist.all_reduce, counts)
-                for part in counts.nonzero()[:, 0].split(max(1, BLOCK // (4 * table.shape[1]))):
-                    self.merge(table, low + part, mine[part], counts[part], kept, damping)
+                mine = pace[low : low + step].to(table.device)
+                sums = torch.stack([(mine > 0).to(mine.dtype), mine, relaxed(mine)])
+                self.call(dist.all_reduce, sums)
+                for part in sums[0].nonzero()[:, 0].split(max(1, BLOCK // (4 * table.shape[1]))):
+                    self.merge(table, low + part, mine[part] > 0, sums[0, part], share(*sums[1:, part]), kept)
 
-    def merge(self, table: Tensor, rows: Tensor, mine: Tensor, counts: Tensor, base: Tensor | None, damping: float) -> None:
-        """`combine` for a few rows (k,); mine (k,) bool; counts (k,) int32 of the processes that touched each, 1 or more."""
-        share = counts.to(table.dtype).pow(-damping)
-        values = table[rows] * share[:, None]
+    def merge(self, table: Tensor, rows: Tensor, mine: Tensor, counts: Tensor, share: Tensor, base: Tensor) -> None:
+        """`combine` for a few rows (k,); mine (k,) bool; counts (k,) of the processes that moved each; share (k,)."""
+        values = table[rows].to(torch.float32) * share[:, None]
         values[~mine] = 0
-        if base is not None:  # b + share * sum of (x - b) = sum of share * x + (1 - count * share) * b: one process needs b
-            own = rows % self.world == self.rank
-            at = rows[own] // self.world
-            values[own] += (1 - counts[own] * share[own])[:, None] * base[at]
+        # b + share * sum of (x - b) = sum of share * x + (1 - count * share) * b: one process needs b
+        own = rows % self.world == self.rank
+        at = rows[own] // self.world
+        values[own] += (1 - counts[own] * share[own])[:, None] * base[at]
         self.call(dist.all_reduce, values)
-        if base is not None:
-            base[at] = values[own]
-        table[rows] = values
+        base[at] = values[own].to(base.dtype)
+        table[rows] = values.to(table.dtype)
+
+
+def relaxed(pace: Tensor) -> Tensor:
+    """How much of the way to where it is pulled a row went, for a sum of steps times curvatures: 1 - exp(-pace)."""
+    return -torch.expm1(-FELT * pace)
+
+
+def share(pace: Tensor, relaxed_: Tensor) -> Tensor:
+    """The part of several processes' changes of a row that is taken; pace and relaxed_ (k,), each the sum over them.
+
+    Where the processes' steps had come one after the other, the row had gone 1 - exp(-pace) of its way; each of them alone,
+    from the same start, went some of the same way. Rows that moved little get the sum of the changes, hubs their mean.
+    """
+    return torch.where(relaxed_ > 0, relaxed(pace) / relaxed_, 1.0)
+
+
+ALONE = Peers()

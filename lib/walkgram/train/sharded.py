@@ -16,7 +16,7 @@ from torch import Tensor
 from walkgram.errors import TrainError
 from walkgram.kernels import fused
 from walkgram.kernels.negatives import Unigram
-from walkgram.train.parallel import DAMPING, Peers
+from walkgram.train.parallel import Peers, relaxed, share
 
 __all__ = ["Chunk", "Sharded", "pool", "step"]
 
@@ -40,7 +40,7 @@ class Sharded:
     def __init__(self, n: int, dim: int, peers: Peers, made: Callable[[Tensor], Tensor] | None = None) -> None:
         self.n, self.dim, self.peers = n, dim, peers
         rows = torch.arange(peers.rank, n, peers.world)
-        self.local = torch.zeros(len(rows), dim, device=peers.device)
+        self.local = torch.zeros(len(rows), dim)
         for low in range(0, len(rows) if made else 0, 1 << 16):
             self.local[low : low + (1 << 16)] = made(rows[low : low + (1 << 16)]).to(self.local)  # type: ignore[misc]
 
@@ -51,18 +51,17 @@ class Sharded:
         out[order] = self.exchange(self.local[wanted // self.peers.world], asked, sizes)
         return out
 
-    def push(self, rows: Tensor, changes: Tensor, damping: float = DAMPING) -> None:
-        """Add changes (k, dim) to rows (k,) int64, distinct here.
+    def push(self, rows: Tensor, changes: Tensor, pace: Tensor) -> None:
+        """Add changes (k, dim) to rows (k,) int64, distinct here; pace (k,) float32 as in `Peers.combine`.
 
-        Of a row that several processes change it is the sum, in their order, over their number^damping.
+        Of a row that several processes change it is the sum, in their order, times its `share`.
         """
         order, wanted, sizes, asked = self.ask(rows)
-        came = self.exchange(changes.to(self.local)[order], sizes, asked)
-        places = wanted // self.peers.world
-        if damping:
-            _, back, count = places.unique(return_inverse=True, return_counts=True)
-            came = came * count.to(came.dtype).pow(-damping)[back, None]
-        for to, change in zip(places.split(asked), came.split(asked), strict=True):
+        came, pace = (self.exchange(x.to(self.local)[order], sizes, asked) for x in (changes, pace))
+        distinct, back = wanted.unique(return_inverse=True)
+        sums = torch.zeros(2, len(distinct)).index_add_(1, back, torch.stack([pace, relaxed(pace)]))
+        came *= share(*sums)[back, None]
+        for to, change in zip((wanted // self.peers.world).split(asked), came.split(asked), strict=True):
             self.local[to] += change  # distinct within a process: no two of these meet
 
     def ask(self, rows: Tensor) -> tuple[Tensor, Tensor, list[int], list[int]]:
@@ -96,12 +95,11 @@ def pool(uniform: Unigram, seed: int, epoch: int, number: int, size: int) -> NDA
 
 def step(
     vector: Sharded, context: Sharded, chunk: Chunk | None, drawn: NDArray[np.int64], law: fused.Law,
-    keys: tuple[int, int], rates: tuple[float, float], every: int, damping: float = DAMPING,
+    keys: tuple[int, int], rates: tuple[float, float], every: int,
 ) -> tuple[float, float, int, int]:  # fmt: skip
     """Train on a chunk (None: nothing of one's own, while others have some); returns and arguments are `fused.train`'s.
 
     drawn (m,) int64: the chunk's `pool`, from which every tile takes its negatives with equal chances; law.slots is not used.
-    damping: of the changes of a row that several processes train at once (`Sharded.push`).
     Collective. The last number of the result tells of a row that is not finite: `peers.any` of it, and stop together.
     """
     if chunk is not None and law.shared and not len(drawn):
@@ -117,15 +115,17 @@ def step(
     height = max(len(rows), len(drawn))
     tables = [torch.zeros(height, vector.dim), torch.zeros(height, context.dim)]
     tables[0][places], tables[1][: len(rows)] = old_vector.cpu(), old_context.cpu()
-    found = (0.0, 0.0, 0, -1)
+    compact, found = law._replace(keep=law.keep[rows]), (0.0, 0.0, 0, -1)
+    room = fused.room(compact, height, vector.dim, paced=True)
     if chunk is not None:
         slots = np.zeros((len(drawn), 2), np.uint32)
         slots[:, 1] = np.searchsorted(rows, drawn)
-        compact = law._replace(slots=slots, keep=law.keep[rows])
+        compact = compact._replace(slots=slots)
         found = fused.train(
             tables[0].numpy(), tables[1].numpy(), np.searchsorted(rows, values).astype(np.int32), chunk.starts, chunk.lengths,
-            chunk.ids, compact, keys, rates, every, fused.room(compact, height, vector.dim),
+            chunk.ids, compact, keys, rates, every, room,
         )  # fmt: skip
-    vector.push(mine, tables[0][places].to(old_vector) - old_vector, damping)
-    context.push(all_of, tables[1][: len(rows)].to(old_context) - old_context, damping)
+    pace = torch.from_numpy(room.pace)
+    vector.push(mine, tables[0][places].to(old_vector) - old_vector, pace[0][places])
+    context.push(all_of, tables[1][: len(rows)].to(old_context) - old_context, pace[1][: len(rows)])
     return found

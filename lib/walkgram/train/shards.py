@@ -64,11 +64,18 @@ class Chunk(NamedTuple):
         return Batch(self.walk_ids, rows, self.lengths)
 
 
+NONE = np.empty(0, np.int64)
+EMPTY = Chunk(NONE, NONE, NONE, np.empty(0, np.int32))
+
+
 class Walks:
     """The walks of a table. `nodes` (n,) int64, rising: row i of the tables is node nodes[i].
 
-    `held_out`: about so many walks, chosen by a hash of (seed, walk_id), are kept back from the batches.
+    `held_out`: about so many walks, chosen by a hash of (seed, walk_id), are kept back from the batches. `part` = (k, of): the
+    k-th of `of` processes, each of which has as many batches, in a row of the order that is theirs together.
     """
+
+    part = (0, 1)
 
     def __init__(self, shards: Sequence[Shard], nodes: NDArray[np.int64], held_out: int = 0, seed: int = 0) -> None:
         self.shards = [shard for shard in shards if sum(shard.row_groups)]
@@ -83,34 +90,44 @@ class Walks:
         self.held_seed = hashing.purpose(seed, "held out")
 
     def count(self, size: int) -> int:
-        """Batches of `size` walks; a row group's last one may be smaller."""
+        """Batches of `size` walks, at this process; a row group's last one may be smaller."""
+        return -(-self.count_all(size) // self.part[1])
+
+    def count_all(self, size: int) -> int:
+        """At all of them."""
         return sum(-(-shard.row_groups[group] // size) for shard, group in self.groups)
 
     def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[Chunk]:
         """Row groups in the order of (seed, epoch), the walks of each likewise, the first `skip` batches left out.
 
-        The next two row groups are read while one is worked on; no others are in memory.
+        The next two row groups are read while one is worked on; no others are in memory. Where the batches of all processes
+        are no multiple of them, the last one of some is empty.
         """
-        todo: list[tuple[int, int]] = []
+        first, last = (self.count_all(size) * k // self.part[1] for k in (self.part[0], self.part[0] + 1))
+        todo: list[tuple[int, range]] = []
+        before = 0
         for group in hashing.permutation(seed, epoch, len(self.groups)).tolist():
             shard, number = self.groups[group]
             parts = -(-shard.row_groups[number] // size)
-            if skip < parts:
-                todo.append((group, skip))
-            skip = max(0, skip - parts)
-        for (group, passed), whole in zip(todo, ahead(self.group(group) for group, _ in todo), strict=True):
+            own = range(max(0, first + skip - before), min(parts, last - before))
+            if own:
+                todo.append((group, own))
+            before += parts
+        for (group, own), whole in zip(todo, ahead(self.group(group) for group, _ in todo), strict=True):
             order = hashing.permutation(seed, (epoch << 32) + group + 1, len(whole.lengths))
-            for low in range(passed * size, len(order), size):
-                part = order[low : low + size]
+            for number in own:
+                part = order[number * size : (number + 1) * size]
                 yield whole.take(part[~self.held(whole.walk_ids[part])] if self.share else part)
+        for _ in range(max(last - first, skip), self.count(size)):
+            yield EMPTY
 
     def held(self, walk_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(m,) whether a walk is kept back."""
         return np.asarray(hashing.units(self.held_seed, walk_ids) < self.share)
 
     def kept_back(self) -> Iterator[Chunk]:
-        """The walks that are kept back, row group by row group: a pass over all walks."""
-        for whole in ahead(self.group(group) for group in range(len(self.groups))):
+        """The walks that are kept back, row group by row group, some at each process: a pass over all walks."""
+        for whole in ahead(self.group(group) for group in range(self.part[0], len(self.groups), self.part[1])):
             held = self.held(whole.walk_ids)
             if held.any():
                 yield whole.take(held)

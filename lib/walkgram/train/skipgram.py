@@ -18,7 +18,9 @@ from walkgram.config.training import Train
 from walkgram.errors import TrainError
 from walkgram.kernels import fused, negatives, tiles
 from walkgram.train.accelerated import Accelerated
-from walkgram.train.loop import Step
+from walkgram.train.apart import Apart
+from walkgram.train.parallel import ALONE, Peers, walks_between
+from walkgram.train.place import Step
 from walkgram.train.shards import Chunk, Walks
 
 __all__ = ["Skipgram", "device_of", "keep_of"]
@@ -44,20 +46,44 @@ class Skipgram:
         keep = keep_of(counts, self.options.subsample)
         weights = tiles.window_weights(config.window, self.options.dynamic_window)
         self.law = fused.law(weights, self.options.tile, self.options.shared_negatives, config.negatives, slots, keep)
-        self.own = threading.local()
+        self.own, self.rooms = threading.local(), list[fused.Room]()
+        self.size = self.options.batch_walks
         self.tokens = round(int(counts.sum()) * (1 - walks.share))
         self.device = device_of(config)
         self.accelerated = (
             None if self.device == "cpu" else Accelerated(self.vector, self.context, self.law, config, self.device)
         )
+        self.apart = Apart(ALONE, self.tables())
+
+    def join(self, peers: Peers) -> int:
+        """Share the walks with these processes, and the tables, equal now; batches between two exchanges, 0 where alone."""
+        self.walks.part = peers.rank, peers.world
+        self.apart = Apart(peers, self.tables())
+        if peers.world == 1:
+            return 0
+        length = self.tokens / max(1.0, self.walks.total * (1 - self.walks.share))
+        walks = walks_between(len(self.vector), length, peers.world, self.config.exchange_tokens)
+        self.size = min(self.size, walks)
+        return walks // self.size
+
+    def tables(self) -> tuple[Tensor, Tensor]:
+        """The in and out table, where they are trained."""
+        return (self.vector, self.context) if self.accelerated is None else (self.accelerated.vector, self.accelerated.context)
+
+    def exchange(self) -> None:
+        """Make the tables of all processes equal."""
+        for room in self.rooms:
+            self.apart.pace += torch.from_numpy(room.pace)
+            room.pace[:] = 0
+        self.apart.combine(self.tables())
 
     def steps(self) -> int:
         """Batches of an epoch."""
-        return self.walks.count(self.options.batch_walks)
+        return self.walks.count(self.size)
 
     def batches(self, epoch: int, skip: int = 0) -> Iterator[tuple[int, Chunk]]:
         """(epoch, walks) in the order of (seed, epoch)."""
-        for chunk in self.walks.batches(self.options.batch_walks, self.order_seed, epoch, skip):
+        for chunk in self.walks.batches(self.size, self.order_seed, epoch, skip):
             yield epoch, chunk
 
     def rate(self, progress: float) -> float:
@@ -79,7 +105,8 @@ class Skipgram:
     ) -> Step:  # fmt: skip
         """The fused kernel on these tables."""
         if not hasattr(self.own, "room"):
-            self.own.room = fused.room(self.law, *vector.shape)
+            self.own.room = fused.room(self.law, *vector.shape, paced=self.apart.peers.world > 1)
+            self.rooms.append(self.own.room)
         keys = self.keys(epoch)
         loss, weight, tokens, wrong = fused.train(
             vector,
@@ -111,6 +138,7 @@ class Skipgram:
         for chunk in self.walks.kept_back() if self.walks.share else ():
             found = self.run(chunk, -1, (0.0, 0.0), self.vector.numpy(), self.context.numpy(), 1)
             total, weight = total + found.loss, weight + found.weight
+        total, weight = self.apart.peers.sum([total, weight])
         return total / weight if weight else None
 
     def state(self) -> dict[str, Any]:

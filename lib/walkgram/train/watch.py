@@ -128,9 +128,9 @@ class Stop:
     @property
     def name(self) -> str:
         """Its name."""
-        return signal.Signals(self.signal).name if self.signal else ""
+        return signal.Signals(self.signal).name if self.signal else "a signal to another process"
 
     @property
     def status(self) -> int:
         """The exit status that shells know it by."""
-        return 128 + self.signal
+        return 128 + (self.signal or signal.SIGTERM)

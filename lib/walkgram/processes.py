@@ -1,0 +1,117 @@
+"""The train job's processes: one alone, those that torchrun has started together, or those that Spark starts for it."""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from walkgram import job, training
+from walkgram.errors import Stopped, TrainError
+from walkgram.run import Run
+from walkgram.train import parallel
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+__all__ = ["main", "train"]
+
+Found = tuple[dict[str, int], dict[str, Any]]
+
+
+def main(of: job.Job, since: float, argv: Sequence[str] | None = None) -> int:
+    """The job's command; the exit status. Of several processes the first runs the job, and tells the others what to do."""
+    try:
+        if parallel.world_size() == 1:
+            return job.main(of, argv)
+        peers = parallel.joined()
+    except TrainError as error:
+        print(f"jobs/{of.name}.py: error: {error}", file=sys.stderr)
+        return 2
+    if peers.rank:
+        return follow(of, peers, since)
+    try:
+        return job.main(of, argv)
+    finally:
+        if parallel.current().world > 1:  # it has come to an end without training
+            peers.told(None)
+            peers.leave()
+
+
+def follow(of: job.Job, peers: parallel.Peers, since: float) -> int:
+    """What the others do: train where the first one does, and leave with it; the exit status."""
+    try:
+        task = peers.told()
+        if task is None:
+            peers.leave()
+        else:
+            training.work(task, peers, since)
+    except (Stopped, KeyboardInterrupt) as stop:
+        return stop.status if isinstance(stop, Stopped) else 130  # the first process says it
+    except Exception as error:
+        message, status = job.one_line(error)
+        print(f"jobs/{of.name}.py, process {peers.rank}: error: {message}", file=sys.stderr)
+        return status
+    return 0
+
+
+def train(run: Run, since: float) -> Mapping[str, Any]:
+    """Train and stage the tables, by as many processes as there are, or as train.processes asks Spark for; what was counted."""
+    task, wanted, started = training.task(run), run.config.train.processes, parallel.world_size()
+    peers = parallel.current()
+    if started > 1 and peers.world == 1:
+        raise TrainError(f"WORLD_SIZE is {started}: torchrun starts jobs/train.py, no other job")
+    if started > 1 and wanted not in (1, started):
+        raise TrainError(
+            f"train.processes = {wanted} is what Spark is to start, but torchrun has started {started}: leave it out"
+        )
+    if run.force:
+        task.kept.remove()
+    if wanted > 1 and started == 1:
+        rows, counts = in_spark(run.spark, task, wanted)
+    else:
+        rows, counts = training.work(peers.told(task), peers, since)
+    run.out.rows.update(rows)
+    run.finally_do(task.kept.remove)
+    return counts
+
+
+def in_spark(spark: "SparkSession", task: training.Task, count: int) -> Found:
+    """`training.work` in processes that Spark's tasks start. Raises `TrainError` where there is no room for all at once."""
+    from pyspark.ml.torch.distributor import TorchDistributor
+
+    slots = spark.sparkContext.defaultParallelism // int(spark.conf.get("spark.task.cpus", "1") or 1)
+    if slots < count:
+        raise TrainError(
+            f"train.processes = {count} needs as many of Spark's tasks at once, and there are {slots}: lower it, or give Spark "
+            "more cores (--master local[N], --total-executor-cores; spark.task.cpus is what each takes)"
+        )
+    cuda = task.config.train.device == "cuda"
+    try:
+        found = TorchDistributor(num_processes=count, local_mode=False, use_gpu=cuda).run(Work(), task)
+    except Exception as error:
+        said = re.findall(r"walkgram\.errors\.\w+: (.+)", str(error))
+        own = [line for line in said if "another process has failed" not in line]
+        if said:
+            raise TrainError((own or said)[0]) from None
+        raise
+    return cast(Found, found)
+
+
+class Work:
+    """What a process that one of Spark's tasks has started does.
+
+    It is unpickled in that task first. What spark-submit was given as --py-files is on sys.path there, and only there: the
+    environment hands it on.
+    """
+
+    def __setstate__(self, state: object) -> None:
+        os.environ["PYTHONPATH"] = os.pathsep.join(place for place in sys.path if place)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"": ""}  # an empty state would not be set
+
+    def __call__(self, task: training.Task) -> Found:
+        """Train with the others."""
+        return training.work(task, parallel.joined(), time.monotonic())
