@@ -14,7 +14,7 @@ from walkgram.config import Config
 from walkgram.errors import LakeError
 from walkgram.lake import arrow, checkpoints, files, logs
 from walkgram.run import Run
-from walkgram.train import loop, table, warm, watch
+from walkgram.train import arrays, loop, table, warm, watch
 from walkgram.train.objectives import objective, workers
 from walkgram.train.saved import Checkpoints
 from walkgram.train.shards import Walks
@@ -42,7 +42,7 @@ def train(run: Run, since: float) -> Trained:
     config = run.config.train
     torch.set_num_threads(config.threads)
     tokens = arrow.read_table(run.folder("tokens")).sort_by("index")
-    nodes, counts = tokens["index"].to_numpy(), tokens["count"].to_numpy()
+    nodes, counts = arrays.numbers(tokens["index"]), arrays.numbers(tokens["count"])
     del tokens
     walks = Walks(arrow.shards(run.folder("walks")), nodes, config.held_out, config.seed)
     made = objective(config, walks, counts)
@@ -81,7 +81,7 @@ def warm_start(run: Run, made: Skipgram, nodes: NDArray[np.int64]) -> dict[str, 
     place = earlier(run.config)
     if not place:
         return {}
-    words = arrow.read_table(run.folder("vocabulary"), ["index", "item_id"]).sort_by("index").take(pa.array(nodes))
+    words = arrow.read_table(run.folder("vocabulary"), ["index", "item_id"]).sort_by("index").take(arrays.column(nodes))
     vector, context = made.vector.numpy(), made.context.numpy()
     ids = words["item_id"].combine_chunks()
     columns = ["item_id", "vector", "context_vector"]
@@ -95,11 +95,13 @@ def warm_start(run: Run, made: Skipgram, nodes: NDArray[np.int64]) -> dict[str, 
 
 def write(run: Run, trained: Trained) -> None:
     """The embeddings table, one row a node, in the vocabulary's order; the losses."""
-    words = arrow.read_table(run.folder("vocabulary")).sort_by("index").take(pa.array(trained.nodes))
+    words = arrow.read_table(run.folder("vocabulary")).sort_by("index").take(arrays.column(trained.nodes))
     schema = tables.schema("embeddings", words.schema.field("item_id").type)
     run_id = run.config.train.run_id or run.out.manifest.id[:12]
     vectors, contexts = trained.made.vectors()
     rows = table.batches(schema, words, vectors.numpy(), None if contexts is None else contexts.numpy(), run_id)
     run.out.rows["embeddings"] = arrow.write_table(run.folder("embeddings"), schema, rows)
-    losses = pa.Table.from_pylist([vars(e) for e in trained.epochs], tables.schema("losses"))
-    run.out.rows["losses"] = arrow.write_table(run.folder("losses"), losses.schema, losses.to_batches())
+    schema = tables.schema("losses")
+    told = [arrays.maybe([vars(epoch)[field.name] for epoch in trained.epochs]).cast(field.type) for field in schema]
+    losses = pa.RecordBatch.from_arrays(told, schema=schema)
+    run.out.rows["losses"] = arrow.write_table(run.folder("losses"), schema, [losses])
