@@ -14,7 +14,7 @@ from walkgram.config import Config
 from walkgram.errors import LakeError
 from walkgram.lake import arrow, checkpoints, files, logs
 from walkgram.run import Run
-from walkgram.train import loop, table, warm, watch
+from walkgram.train import arrays, loop, table, warm, watch
 from walkgram.train.objectives import objective, workers
 from walkgram.train.parallel import Peers
 from walkgram.train.place import Epoch
@@ -62,9 +62,10 @@ def work(task: Task, peers: Peers, since: float) -> tuple[dict[str, int], dict[s
     """
     config = task.config.train
     torch.set_num_threads(config.threads)
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps 10 MiB of what row groups have left
     with peers:
         tokens = arrow.read_table(task.folders["tokens"]).sort_by("index")
-        nodes, counts = tokens["index"].to_numpy(), tokens["count"].to_numpy()
+        nodes, counts = arrays.numbers(tokens["index"]), arrays.numbers(tokens["count"])
         del tokens
         walks = Walks(arrow.shards(task.folders["walks"]), nodes, config.held_out, config.seed)
         made = objective(config, walks, counts)
@@ -109,7 +110,7 @@ def warm_start(task: Task, made: Skipgram, nodes: NDArray[np.int64]) -> dict[str
     place = earlier(task.config)
     if not place:
         return {}
-    words = arrow.read_table(task.folders["vocabulary"], ["index", "item_id"]).sort_by("index").take(pa.array(nodes))
+    words = arrow.read_table(task.folders["vocabulary"], ["index", "item_id"]).sort_by("index").take(arrays.column(nodes))
     vector, context = made.vector.numpy(), made.context.numpy()
     ids = words["item_id"].combine_chunks()
     columns = ["item_id", "vector", "context_vector"]
@@ -123,13 +124,14 @@ def warm_start(task: Task, made: Skipgram, nodes: NDArray[np.int64]) -> dict[str
 
 def write(task: Task, made: loop.Objective, nodes: NDArray[np.int64], epochs: list[Epoch]) -> dict[str, int]:
     """The embeddings table, one row a node, in the vocabulary's order; the losses. Rows of each."""
-    words = arrow.read_table(task.folders["vocabulary"]).sort_by("index").take(pa.array(nodes))
+    words = arrow.read_table(task.folders["vocabulary"]).sort_by("index").take(arrays.column(nodes))
     schema = tables.schema("embeddings", words.schema.field("item_id").type)
     vectors, contexts = made.vectors()
     run_id = task.config.train.run_id or task.id[:12]
     rows = table.batches(schema, words, vectors.numpy(), None if contexts is None else contexts.numpy(), run_id)
-    losses = pa.Table.from_pylist([vars(e) for e in epochs], tables.schema("losses"))
+    told = tables.schema("losses")
+    columns = [arrays.maybe([vars(epoch)[field.name] for epoch in epochs]).cast(field.type) for field in told]
     return {
         "embeddings": arrow.write_table(task.folders["embeddings"], schema, rows),
-        "losses": arrow.write_table(task.folders["losses"], losses.schema, losses.to_batches()),
+        "losses": arrow.write_table(task.folders["losses"], told, [pa.RecordBatch.from_arrays(columns, schema=told)]),
     }

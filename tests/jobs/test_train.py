@@ -195,6 +195,18 @@ def test_the_job_is_importable_without_spark() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
+@pytest.mark.parametrize(
+    "keys", [(), ("train.objective=examples", "train.examples.batch_size=64")], ids=["skipgram", "examples"]
+)
+def test_a_training_loads_neither_spark_nor_pandas(lake: Path, keys: tuple[str, ...]) -> None:
+    code = "import sys; sys.path.insert(0, 'jobs'); import train; from walkgram import job; failed = job.main(train.JOB)"
+    told = f"{code}; print(failed, sorted(sys.modules.keys() & {{'pyspark', 'pandas'}}))"
+    for more in ((), ("train.seed=8", "train.warm_start=lake")) if not keys else ((),):
+        command = [sys.executable, "-c", told, *lakes_of_tests.arguments(lake, *KEYS, "train.epochs=2", *keys, *more)]
+        done = subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True)
+        assert done.stdout.splitlines()[-1] == "0 []", done.stderr
+
+
 @pytest.mark.slow
 def test_vectors_are_the_same_where_the_kernel_is_compiled_and_where_it_is_loaded(walked: Path, tmp_path: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_CACHE_DIR": str(tmp_path / "cache")}

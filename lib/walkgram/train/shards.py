@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from walkgram import hashing
 from walkgram.errors import TrainError
+from walkgram.train import arrays
 
 __all__ = ["Batch", "Chunk", "Shard", "Walks", "ahead"]
 
+PART = 1 << 16  # nodes looked up at a time: the steps between would hold several times the row group
 T = TypeVar("T")
 
 
@@ -81,7 +83,7 @@ class Walks:
         self.shards = [shard for shard in shards if sum(shard.row_groups)]
         self.nodes = nodes
         self.groups = [(shard, group) for shard in self.shards for group in range(len(shard.row_groups))]
-        self.lookup = np.full(int(nodes[-1]) + 1 if len(nodes) else 0, -1, np.int32)
+        self.lookup = np.full(int(nodes[-1]) + 2 if len(nodes) else 1, -1, np.int32)  # the last: of nodes beyond
         self.lookup[nodes] = np.arange(len(nodes), dtype=np.int32)
         self.total = sum(sum(shard.row_groups) for shard in self.shards)
         if 2 * held_out > self.total > 0:
@@ -144,17 +146,23 @@ class Walks:
         lists = table["walk"].chunk(0)
         if lists.null_count or lists.flatten().null_count or table["walk_id"].null_count:
             raise TrainError(f"{shard.uri}: a walk, a node or a walk_id is null: run jobs/walks.py again with --force")
-        values = lists.flatten().to_numpy(zero_copy_only=False)
-        lengths = lists.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
-        known = (values >= 0) & (values < len(self.lookup))
-        rows = self.lookup[np.where(known, values, 0)] if len(self.lookup) else np.full(len(values), -1, np.int32)
-        wrong = ~known | (rows < 0)
-        if wrong.any():
+        values = arrays.numbers(lists.flatten())
+        lengths = arrays.numbers(lists.value_lengths()).astype(np.int64)
+        rows = self.rows(values)
+        if len(rows) and rows.min() < 0:
             raise TrainError(
-                f"{shard.uri}: node {int(values[wrong][0])} is not among the tokens of these walks: "
+                f"{shard.uri}: node {int(values[np.argmin(rows)])} is not among the tokens of these walks: "
                 "run jobs/walks.py again with --force"
             )
-        return Chunk(table["walk_id"].to_numpy(), np.cumsum(lengths) - lengths, lengths, rows)
+        return Chunk(arrays.numbers(table["walk_id"]), np.cumsum(lengths) - lengths, lengths, rows)
+
+    def rows(self, values: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
+        """(t,) int32 rows of the tables of nodes (t,); -1 for a node that has none."""
+        rows, last = np.empty(len(values), np.int32), len(self.lookup) - 1
+        for low in range(0, len(values), PART):
+            part = values[low : low + PART]
+            rows[low : low + PART] = self.lookup[np.where((part >= 0) & (part < last), part, last)]
+        return rows
 
 
 def ahead(items: Iterator[T]) -> Iterator[T]:

@@ -105,7 +105,7 @@ class Skipgram:
     ) -> Step:  # fmt: skip
         """The fused kernel on these tables."""
         if not hasattr(self.own, "room"):
-            self.own.room = fused.room(self.law, *vector.shape, paced=self.apart.peers.world > 1)
+            self.own.room = fused.room(self.law, len(vector), self.config.dim, self.apart.peers.world > 1)
             self.rooms.append(self.own.room)
         keys = self.keys(epoch)
         loss, weight, tokens, wrong = fused.train(

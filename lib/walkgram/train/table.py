@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from walkgram.train import arrays
+
 __all__ = ["batches", "matrix"]
 
 ROWS = 1 << 16
@@ -28,8 +30,8 @@ def batches(
             "vector": lists(vectors[part]),
             "context_vector": pa.nulls(rows, pa.list_(pa.float32())) if contexts is None else lists(contexts[part]),
             "frequency": own["frequency"].combine_chunks(),
-            "origin": pa.array(["trained"] * rows),
-            "run_id": pa.array([run_id] * rows),
+            "origin": arrays.repeated("trained", rows),
+            "run_id": arrays.repeated(run_id, rows),
         }
         yield pa.RecordBatch.from_arrays([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
 
@@ -38,12 +40,10 @@ def lists(values: NDArray[np.float32]) -> pa.ListArray:
     """(n, dim) float32 as a list column."""
     rows, dim = values.shape
     offsets = np.arange(0, (rows + 1) * dim, dim, dtype=np.int32) if rows else np.zeros(1, np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.ascontiguousarray(values).reshape(-1)))
+    return pa.ListArray.from_arrays(arrays.column(offsets), arrays.column(np.ascontiguousarray(values).reshape(-1)))
 
 
 def matrix(column: pa.ListArray | pa.ChunkedArray) -> NDArray[np.float32]:
     """(n, dim) float32 of a list column whose lists have one length."""
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    flat = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
+    flat = arrays.numbers(arrays.whole(column).flatten()).astype(np.float32, copy=False)
     return np.asarray(flat.reshape(len(column), -1) if len(column) else flat.reshape(0, 0))

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from walkgram.errors import TrainError
-from walkgram.train import table
+from walkgram.train import arrays, table
 
 __all__ = ["from_neighbours", "take"]
 
@@ -31,7 +31,7 @@ def take(
         rows = pc.index_in(part["item_id"].cast(known_ids.type), value_set=known_ids)
         for name, to in (("context_vector", context), ("vector", vector)):
             known = pc.and_(rows.is_valid(), part[name].is_valid())
-            at = rows.filter(known).to_numpy().astype(np.int64)
+            at = arrays.numbers(rows.filter(known)).astype(np.int64)
             to[at] = fitting(part[name].filter(known), vector.shape[1], place)
         found[at] = True
     return found
@@ -65,8 +65,8 @@ def from_neighbours(
     place[new] = np.arange(len(new))
     sums, weights = np.zeros((2, len(new), vector.shape[1]), np.float32), np.zeros(len(new))
     for part in (whole.slice(low, EDGES) for whole in edges for low in range(0, len(whole), EDGES)):
-        ends = [part[name].to_numpy() for name in ("src", "dst")]
-        weight = part["weight"].to_numpy()
+        ends = [arrays.numbers(part[name]) for name in ("src", "dst")]
+        weight = arrays.numbers(part["weight"])
         rows = [np.minimum(np.searchsorted(nodes, end), len(nodes) - 1) for end in ends]
         there = (nodes[rows[0]] == ends[0]) & (nodes[rows[1]] == ends[1])
         for a, b in (rows, rows[::-1]):
