@@ -53,6 +53,17 @@ def agree(batch: given.Made, tables: Pair, rate: float, tolerance: float = 1e-5,
         torch.testing.assert_close(got.cpu().double() / scale, right / scale, rtol=0, atol=tolerance)
 
 
+@pytest.mark.parametrize("rate", [0.001, 1.0])
+def test_paces_are_those_of_the_plain_path(rate: float) -> None:
+    batch, tables, pace = given.made(RAGGED, 3, 3, 16), on_device(6, 8, torch.float32), torch.ones(2, 6)
+    got = pace.to(DEVICE)
+    fused(batch, tables, rate, pace=got)
+    wide = [t.cpu().double() for t in tables]
+    sgns.step(wide[0], wide[1], given.places(batch), 5, rate, torch.zeros(6, dtype=torch.float64), pace)
+    torch.testing.assert_close(got.cpu(), pace)
+    assert (pace > 1).any()
+
+
 @pytest.mark.parametrize("window", [1, 5, 10])
 @pytest.mark.parametrize(("dim", "shared", "tile", "rate"), [(8, 1, 16, 1.0), (20, 5, 8, 0.001), (128, 20, 16, 1.0)])
 def test_additions_are_those_of_the_plain_path(dim: int, shared: int, tile: int, rate: float, window: int) -> None:

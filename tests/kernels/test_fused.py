@@ -1,6 +1,7 @@
 """The fused kernel against plain loops in float64: every tile's step, its bound, its negatives, subsampling, bad values."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,9 +36,9 @@ def drawn(law: fused.Law, walk_id: int, tile: int) -> list[int]:
 
 def looped(
     tables: tuple[NDArray[np.float64], NDArray[np.float64]], walks: Sequence[tuple[int, list[int]]], law: fused.Law,
-    rate: float,
+    rate: float, paces: Any = ((), ()),
 ) -> float:  # fmt: skip
-    """Move the tables tile by tile, pair by pair; the loss of all tiles, each taken before its step."""
+    """Move the tables tile by tile, pair by pair; the loss of all tiles, each taken before its step; paces where asked."""
     window, loss = len(law.weights) // 2, 0.0
     for walk_id, walk in walks:
         for tile, a in enumerate(range(0, len(walk), law.tile) if len(walk) > 1 else ()):
@@ -56,8 +57,11 @@ def looped(
                     up[1][row] += pull * x
                     bend[0][walk[i]] += weight * c @ c / 4
                     bend[1][row] += weight * x @ x / 4
-            for table, direction, curvature in zip(tables, up, bend, strict=True):
-                table += direction * (rate / np.maximum(1, curvature * rate / 2))[:, None]
+            for table, direction, curvature, pace in zip(tables, up, bend, paces, strict=True):
+                allowed = rate / np.maximum(1, curvature * rate / 2)
+                table += direction * allowed[:, None]
+                if len(pace):
+                    pace += allowed * curvature
     return loss
 
 
@@ -68,14 +72,16 @@ def law_of(window: int, tile: int, shared: int, times: float = 5.0, dynamic: boo
 
 def run(
     tables: tuple[NDArray[np.float32], NDArray[np.float32]], walks: Sequence[tuple[int, list[int]]], law: fused.Law,
-    rate: float, every: int = 1,
+    rate: float, every: int = 1, paces: Any = None,
 ) -> tuple[float, float, int, int]:  # fmt: skip
     lengths = np.array([len(walk) for _, walk in walks], np.int64)
     values = np.array([row for _, walk in walks for row in walk], np.int32)
     ids = np.array([i for i, _ in walks], np.int64)
-    room = fused.room(law, *tables[0].shape)
+    room = fused.room(law, *tables[0].shape, paces is not None)
     found = fused.train(*tables, values, np.cumsum(lengths) - lengths, lengths, ids, law, KEYS, (rate, rate), every, room)
     assert not room.curved.any()
+    if paces is not None:
+        paces[:] = room.pace
     return found
 
 
@@ -97,11 +103,13 @@ def test_tables_move_as_the_loops_move_them(dim: int, window: int, tile: int, sh
 
 
 @pytest.mark.parametrize("rate", [0.5, 5.0])
-def test_the_bound_is_that_of_the_loops(rate: float) -> None:
+def test_the_bound_and_the_paces_are_those_of_the_loops(rate: float) -> None:
     walks, law, moved = [(4, [3, 4] * 8), (9, [0, *range(1, 9), 0, 1, 0, 2])], law_of(5, 8, 4), spread(20, 3.0)
     exact = tuple(table.astype(np.float64) for table in moved)
-    looped(exact, walks, law, rate)  # type: ignore[arg-type]
-    run(moved, walks, law, rate)
+    paces, expected = np.zeros((2, N)), np.zeros((2, N))
+    looped(exact, walks, law, rate, expected)  # type: ignore[arg-type]
+    run(moved, walks, law, rate, paces=paces)
+    np.testing.assert_allclose(paces, expected, rtol=1e-3)
     for table, other in zip(moved, exact, strict=True):
         np.testing.assert_allclose(table, other, rtol=1e-3, atol=1e-3)
 

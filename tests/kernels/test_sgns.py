@@ -115,10 +115,12 @@ def test_a_step_is_the_gradient_at_the_rate_that_each_rows_curvature_allows(rate
     allowed = [rate / torch.clamp(k * rate / 2, min=1) for k in given.curvatures(batch, 5, vector, context)]
     wanted = [t + a[:, None] * d for t, a, d in zip((vector, context), allowed, directions, strict=True)]
     assert (min(a.min() for a in allowed) < rate) == (rate == 1.0)  # the bound bites at the one rate only
-    scratch = torch.zeros(6, dtype=torch.float64)
-    sgns.step(vector, context, given.places(batch), 5, rate, scratch)
+    scratch, pace = torch.zeros(6, dtype=torch.float64), torch.ones(2, 6)
+    paces = [1 + a * k for a, k in zip(allowed, given.curvatures(batch, 5, vector, context), strict=True)]
+    sgns.step(vector, context, given.places(batch), 5, rate, scratch, pace)
     torch.testing.assert_close((vector, context), tuple(wanted), rtol=1e-9, atol=1e-9)
     assert not scratch.any()
+    torch.testing.assert_close(pace, torch.stack(paces).float())
 
 
 def test_steps_along_the_gradient_raise_the_likelihood() -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-__all__ = ["Gradients", "Places", "climb", "gradients", "step"]
+__all__ = ["UNASKED", "Gradients", "Places", "climb", "gradients", "step"]
 
 
 class Gradients(NamedTuple):
@@ -68,35 +68,43 @@ def gradients(centre: Tensor, context: Tensor, negative: Tensor, weights: Tensor
     )
 
 
-def climb(table: Tensor, rows: Tensor, directions: Tensor, curvatures: Tensor, rate: float, scratch: Tensor) -> None:
+UNASKED = torch.empty(2, 0)
+
+
+def climb(
+    table: Tensor, rows: Tensor, directions: Tensor, curvatures: Tensor, rate: float, scratch: Tensor, pace: Tensor
+) -> None:
     """table[rows] += rate * directions, summed by row, no row further than is stable.
 
     A row that stands in a batch many times (a hub, a small graph) receives the sum of its gradients, all taken at the
     same point; where rate times its curvature exceeds 2, gradient steps overshoot and grow without end. Such a row's
     rate is lowered to that limit. rows (m,) int64, directions (m, dim), curvatures (m,); scratch (n,) of zeros, before
-    and after.
+    and after; pace (n,), or (0,): gains each row's step times its curvature.
     """
     scratch.index_add_(0, rows, curvatures)
     rates = rate / torch.clamp(scratch[rows] * (rate / 2), min=1.0)
+    if len(pace):
+        pace[rows] += (scratch[rows] * rates).to(pace.dtype)  # not accumulated: of a row's places each writes the same
     scratch[rows] = 0.0
     table.index_add_(0, rows, directions * rates[:, None])
 
 
 @torch.no_grad()
 def step(
-    vector: Tensor, context: Tensor, places: Places, negatives: float, rate: float, scratch: Tensor
+    vector: Tensor, context: Tensor, places: Places, negatives: float, rate: float, scratch: Tensor, pace: Tensor = UNASKED
 ) -> tuple[Tensor, Tensor]:
     """One bounded step of both tables (n, dim), float32 or float64, all gradients at one point: (loss, weight), each a sum.
 
-    scratch (n,) of zeros, of the tables' type, before and after. O(tiles * (G + T + K) * dim) memory.
+    scratch (n,) of zeros, of the tables' type, before and after; pace (2, n) float32, or (2, 0), of both tables'
+    rows. O(tiles * (G + T + K) * dim) memory.
     """
     weights = places.weights.to(vector.dtype)
     found = gradients(vector[places.centre], context[places.context], context[places.negative], weights, negatives)
     climb(
-        vector, places.centre.flatten(), found.centre.flatten(0, 1), found.centre_curvature.flatten(), rate, scratch
+        vector, places.centre.flatten(), found.centre.flatten(0, 1), found.centre_curvature.flatten(), rate, scratch, pace[0]
     )  # the in table moves first: its gradients, like the out table's, are already taken
     rows = torch.cat([places.context.flatten(), places.negative.flatten()])
     directions = torch.cat([found.context.flatten(0, 1), found.negative.flatten(0, 1)])
     curvatures = torch.cat([found.context_curvature.flatten(), found.negative_curvature.flatten()])
-    climb(context, rows, directions, curvatures, rate, scratch)
+    climb(context, rows, directions, curvatures, rate, scratch, pace[1])
     return found.loss, found.weight

@@ -50,13 +50,15 @@ def step(
     *,
     seed: int = 0,
     out: tuple[Tensor, Tensor] | None = None,
+    pace: Tensor | None = None,
     precision: str = "tf32",
 ) -> Tensor:
     """One bounded step of the in and out tables, each (n, dim) float32 or bfloat16: (2,) float32, the loss and its weight.
 
     window_weights: (window + 1,) float32 (`tiles.window_weights`); slots: (n,) int32 of any content, which is lost; seed: of
     the rounding of bfloat16 tables, anew for each batch; out: two (n, dim) float32 that take the additions in the tables'
-    stead; precision: of the products of float32, "tf32" or "ieee". All contiguous; nothing waits for the device.
+    stead; pace: (2, n) float32, gains of both tables' rows the step times its curvature; precision: of the products of
+    float32, "tf32" or "ieee". All contiguous; nothing waits for the device.
     Memory: 2 * places * dim float32, for the m * (longest + tiles * K) places of the batch, fewer than 2^31.
     """
     vector, context = tables
@@ -79,6 +81,9 @@ def step(
             vector, context, *sums, *curvatures, *given, longest, most, *weighed, totals, **sizes, PRECISION=precision
         )
         for kind, table in enumerate(tables if out is None else out):
+            if pace is not None:
+                paced = torch.clamp(curvatures[kind] * rate, max=2.0)  # the step is bounded there
+                pace[kind].index_add_(0, rows, torch.where(slot == places, paced, 0.0))
             apply_kernel[(triton.cdiv(len(rows), 16),)](
                 *(table, sums[kind], curvatures[kind], rows, slot, len(rows), rate, seed, kind),
                 DIM=dim,

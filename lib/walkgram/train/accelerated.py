@@ -12,6 +12,7 @@ from torch import Tensor
 from walkgram.config.training import Train
 from walkgram.kernels import batches, sgns, tiles
 from walkgram.kernels.fused import Law
+from walkgram.kernels.sgns import UNASKED
 from walkgram.train.place import Step
 from walkgram.train.shards import Chunk
 
@@ -31,8 +32,8 @@ class Accelerated:
         self.spare = torch.zeros(len(vector), dtype=torch.int32 if device == "cuda" else torch.float32, device=self.device)
         self.taken = 0
 
-    def step(self, chunk: Chunk, keys: tuple[int, int], rate: float) -> Step:
-        """One step of all walks of a chunk; keys: seeds of negatives and of subsampling."""
+    def step(self, chunk: Chunk, keys: tuple[int, int], rate: float, pace: Tensor = UNASKED) -> Step:
+        """One step of all walks of a chunk; keys: seeds of negatives and of subsampling; pace: `sgns.step`'s."""
         tokens = int(chunk.lengths.sum())
         if self.thinned:
             values, starts, lengths = batches.thinned(
@@ -46,25 +47,30 @@ class Accelerated:
         most = -(-padded.rows.shape[1] // self.law.tile)
         noise = batches.noise(chunk.walk_ids, most, self.law.shared, self.law.slots, keys[0])
         self.taken += 1
-        loss, weight = (self.fused if self.device.type == "cuda" else self.plain)(padded.rows, padded.lengths, noise, rate)
+        loss, weight = (self.fused if self.device.type == "cuda" else self.plain)(
+            padded.rows, padded.lengths, noise, rate, pace
+        )
         return Step(loss, weight, tokens)
 
-    def fused(self, rows: Any, lengths: Any, noise: Any, rate: float) -> tuple[float, float]:
+    def fused(self, rows: Any, lengths: Any, noise: Any, rate: float, pace: Tensor) -> tuple[float, float]:
         """By the Triton kernels."""
         from walkgram.kernels import sgns_triton
 
         on = (torch.from_numpy(a).to(self.device) for a in (rows.astype(np.int32), lengths.astype(np.int32), noise))
         both, batch, tile = (self.vector, self.context), sgns_triton.Batch(*on), self.law.tile
-        step = sgns_triton.step(both, batch, self.on_device, tile, self.negatives, rate, self.spare, seed=self.taken)
+        asked = pace if pace.shape[1] else None
+        step = sgns_triton.step(
+            both, batch, self.on_device, tile, self.negatives, rate, self.spare, seed=self.taken, pace=asked
+        )
         found = step.tolist()
         return float(found[0]), float(found[1])
 
-    def plain(self, rows: Any, lengths: Any, noise: Any, rate: float) -> tuple[float, float]:
+    def plain(self, rows: Any, lengths: Any, noise: Any, rate: float, pace: Tensor) -> tuple[float, float]:
         """By products of torch."""
         cut = tiles.tiles(rows, lengths, self.law.tile, self.weights)
         drawn = noise[cut.walk, cut.number].astype(np.int64)
         places = sgns.Places(*(torch.from_numpy(a).to(self.device) for a in (cut.centre, cut.context, drawn, cut.weights)))
-        loss, weight = sgns.step(self.vector, self.context, places, self.negatives, rate, self.spare)
+        loss, weight = sgns.step(self.vector, self.context, places, self.negatives, rate, self.spare, pace)
         return float(loss), float(weight)
 
     @property

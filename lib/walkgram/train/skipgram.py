@@ -73,7 +73,7 @@ class Skipgram:
     def exchange(self) -> None:
         """Make the tables of all processes equal."""
         for room in self.rooms:
-            self.apart.pace += torch.from_numpy(room.pace)
+            self.apart.pace += torch.from_numpy(room.pace).to(self.apart.pace.device)
             room.pace[:] = 0
         self.apart.combine(self.tables())
 
@@ -96,7 +96,7 @@ class Skipgram:
         epoch, chunk = batch
         rates = self.rate(progress), self.rate(following)
         if self.accelerated is not None:
-            return self.accelerated.step(chunk, self.keys(epoch), rates[0])
+            return self.accelerated.step(chunk, self.keys(epoch), rates[0], self.apart.pace)
         return self.run(chunk, epoch, rates, self.vector.numpy(), self.context.numpy(), self.every)
 
     def run(
