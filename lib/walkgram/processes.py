@@ -1,14 +1,15 @@
 """The train job's processes: one alone, those that torchrun has started together, or those that Spark starts for it."""
 
 import os
-import re
 import sys
 import time
+import traceback
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from walkgram import job, training
-from walkgram.errors import Stopped, TrainError
+from walkgram.errors import Stopped, TrainError, WalkgramError
 from walkgram.run import Run
 from walkgram.train import parallel
 
@@ -81,22 +82,29 @@ def in_spark(spark: "SparkSession", task: training.Task, count: int) -> Found:
     """`training.work` in processes that Spark's tasks start. Raises `TrainError` where there is no room for all at once."""
     from pyspark.ml.torch.distributor import TorchDistributor
 
-    slots = spark.sparkContext.defaultParallelism // int(spark.conf.get("spark.task.cpus", "1") or 1)
+    cores = int(spark.conf.get("spark.task.cpus", "1") or 1)
+    slots = spark.sparkContext.defaultParallelism // cores
     if slots < count:
         raise TrainError(
             f"train.processes = {count} needs as many of Spark's tasks at once, and there are {slots}: lower it, or give Spark "
             "more cores (--master local[N], --total-executor-cores; spark.task.cpus is what each takes)"
         )
-    cuda = task.config.train.device == "cuda"
-    try:
-        found = TorchDistributor(num_processes=count, local_mode=False, use_gpu=cuda).run(Work(), task)
-    except Exception as error:
-        said = re.findall(r"walkgram\.errors\.\w+: (.+)", str(error))
-        own = [line for line in said if "another process has failed" not in line]
-        if said:
-            raise TrainError((own or said)[0]) from None
-        raise
+    train = task.config.train
+    if not train.deterministic and not train.workers:
+        train = train.model_copy(update={"workers": cores})
+        task = replace(task, config=task.config.model_copy(update={"train": train}))
+    cuda = train.device == "cuda"
+    found = TorchDistributor(num_processes=count, local_mode=False, use_gpu=cuda).run(Work(), task)
+    if isinstance(found, Failure):
+        raise TrainError(found.message) if found.status < 128 else Stopped(found.message, found.status)
     return cast(Found, found)
+
+
+class Failure(NamedTuple):
+    """How a process ended that Spark has started. An error that it raised would be lost on the way."""
+
+    message: str
+    status: int
 
 
 class Work:
@@ -112,6 +120,13 @@ class Work:
     def __getstate__(self) -> dict[str, Any]:
         return {"": ""}  # an empty state would not be set
 
-    def __call__(self, task: training.Task) -> Found:
+    def __call__(self, task: training.Task) -> Found | Failure:
         """Train with the others."""
-        return training.work(task, parallel.joined(), time.monotonic())
+        try:
+            return training.work(task, parallel.joined(), time.monotonic())
+        except Exception as error:
+            if not isinstance(error, WalkgramError):
+                traceback.print_exc()
+            found = Failure(*job.one_line(error))
+            print(f"jobs/train.py, process {os.environ.get('RANK')}: {found.message}", file=sys.stderr)  # the driver shows it
+            return found

@@ -23,13 +23,13 @@ class Skipgram(Section):
     """Objective `skipgram`: windows streamed over walks, in and out tables, negatives shared by a tile of centres."""
 
     tile: int = key(8, "neighbouring centres that share negatives, and whose gradients are taken at one point", "nodes", ge=1)
-    shared_negatives: int = key(32, "negatives drawn for a tile", "nodes", ge=1)
+    shared_negatives: int = key(48, "negatives drawn for a tile", "nodes", ge=1)
     exponent: float = key(0.75, "exponent of the token counts in the negatives' distribution", ge=0)
     dynamic_window: bool = key(
         True, "weigh a context at distance d by (window - d + 1) / window, as word2vec's drawn windows do; false: all by 1"
     )
     subsample: float = key(0.0, "word2vec's t: tokens of frequency f above it stay with sqrt(t/f) + t/f; 0: all stay", ge=0)
-    start_norm: float = key(0.4, "root mean square length of the vectors at the start", gt=0)
+    start_norm: float = key(0.3, "root mean square length of the vectors at the start", gt=0)
     average: bool = key(False, "write the mean of the in and out vectors as `vector`, and no `context_vector`")
     learning_rate: float = key(0.025, "rate at the start", gt=0)
     min_learning_rate: float = key(1e-4, "rate at the end of the linear decay", ge=0)
@@ -47,7 +47,10 @@ class Train(Section):
     seed: int = key(7, "seed of the first tables, the order and the negatives", ge=0, lt=2**63)
     deterministic: bool = key(True, "the same seed gives the same vectors to the last bit; false: several workers may share")
     workers: int = key(
-        0, "skipgram on a CPU: threads that share the tables; 0: one where deterministic, else one a core", "threads", ge=0
+        0,
+        "skipgram on a CPU: threads that share the tables, in each process; 0: one where deterministic, else one a core",
+        "threads",
+        ge=0,
     )
     threads: int = key(1, "torch's threads (objective examples)", ge=1)
     processes: int = key(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from walkgram.config.training import Train
 from walkgram.train.examples import Examples
 from walkgram.train.loop import Objective
+from walkgram.train.parallel import number
 from walkgram.train.shards import Walks
 from walkgram.train.skipgram import Skipgram, device_of
 
@@ -22,7 +23,7 @@ def objective(config: Train, walks: Walks, counts: NDArray[np.int64]) -> Objecti
 
 
 def workers(config: Train) -> int:
-    """Threads that train."""
+    """Threads that train in this process."""
     if config.objective != "skipgram" or config.deterministic or device_of(config) != "cpu":
         return 1  # a device has one thread that drives it
-    return config.workers or os.cpu_count() or 1
+    return config.workers or max(1, (os.cpu_count() or 1) // number(os.environ, "LOCAL_WORLD_SIZE", 1))  # torchrun's

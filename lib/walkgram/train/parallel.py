@@ -18,7 +18,7 @@ from torch import Tensor
 
 from walkgram.errors import TrainError
 
-__all__ = ["ALONE", "Peers", "current", "joined", "relaxed", "share", "walks_between", "world_size"]
+__all__ = ["ALONE", "Peers", "current", "joined", "number", "relaxed", "share", "walks_between", "world_size"]
 
 BLOCK = 8 << 20  # bytes of rows, or of counts, in one exchange
 # Of the curvature's bound, what the gradients of a row see of it: tried with 2 to 8 processes on graphs with weak communities

@@ -1,0 +1,182 @@
+"""The job train by several processes: started as torchrun starts them, by torchrun itself, and by Spark."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import lakes_of_tests
+import processes_of_tests as processes
+
+ROOT = Path(__file__).parent.parent.parent
+N, GROUPS = 120, 4
+KEYS = (
+    *("train.dim=16", "train.epochs=3", "train.window=3", "train.skipgram.batch_walks=16", "train.skipgram.learning_rate=0.1"),
+    *("train.exchange_tokens=30", "train.held_out=100"),
+)
+Done = list[tuple[int, str, str]]  # of each process: status, output, errors
+
+
+@pytest.fixture(scope="module")
+def walked(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with walks over a graph of GROUPS communities: item i is of i % GROUPS."""
+    folder = tmp_path_factory.mktemp("processes")
+    rng, edges = np.random.default_rng(4), folder / "edges.csv"
+    pairs = {(int(a), int(b)) for a, b in rng.integers(0, N, (6000, 2)) if a < b and (a % GROUPS == b % GROUPS or not a % 10)}
+    edges.write_text("src,dst\n" + "".join(f"i{a:03},i{b:03}\n" for a, b in sorted(pairs)))
+    for name in ("load_edges", "graph", "walks"):
+        keys = ("input.kind=edges", f"input.path={edges}", "walks.num_walks=10", "walks.walk_length=30", "walks.shards=3")
+        assert lakes_of_tests.run(name, folder / "lake", *keys) == 0
+    return folder / "lake"
+
+
+@pytest.fixture
+def lake(walked: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(walked, tmp_path / "lake"))
+
+
+def started(lake: Path, world: int, *keys: str) -> list[subprocess.Popen[str]]:
+    """The job's processes, with what torchrun puts in their environment."""
+    command, port = [sys.executable, str(ROOT / "jobs" / "train.py")], processes.free_port()
+    command += lakes_of_tests.arguments(lake, *KEYS, *keys)
+    return [
+        subprocess.Popen(
+            command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=os.environ | {"OMP_NUM_THREADS": "1"} | processes.place(rank, world, port),
+        )
+        for rank in range(world)
+    ]  # fmt: skip
+
+
+def ended(running: list[subprocess.Popen[str]]) -> Done:
+    found = []
+    for process in running:
+        out, error = process.communicate(timeout=120)
+        found.append((process.returncode, out, error))
+    return found
+
+
+def vectors(lake: Path) -> dict[str, Any]:
+    found = pq.read_table(lake / "embeddings").to_pylist()
+    return {row["item_id"]: (row["vector"], row["context_vector"]) for row in found}
+
+
+def apart(lake: Path) -> float:
+    """The mean cosine within communities less that between them."""
+    found = vectors(lake)
+    rows = np.array([found[item][0] for item in sorted(found)])
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    group = np.array([int(item[1:]) % GROUPS for item in sorted(found)])
+    same, cosines = group[:, None] == group[None, :], rows @ rows.T
+    return float(cosines[same & ~np.eye(len(rows), dtype=bool)].mean() - cosines[~same].mean())
+
+
+@pytest.fixture(scope="module")
+def alone(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process makes of it."""
+    lake = Path(shutil.copytree(walked, tmp_path_factory.mktemp("alone") / "lake"))
+    assert lakes_of_tests.run("train", lake, *KEYS) == 0
+    return lake
+
+
+@pytest.fixture(scope="module")
+def together(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two make of it."""
+    lake = Path(shutil.copytree(walked, tmp_path_factory.mktemp("together") / "lake"))
+    done = ended(started(lake, 2))
+    assert [status for status, *_ in done] == [0, 0], done
+    assert "2 processes" in done[0][1]
+    assert (done[1][1], done[1][2]) == ("", "")
+    return lake
+
+
+def test_two_processes_reach_what_one_does(alone: Path, together: Path) -> None:
+    assert vectors(together).keys() == vectors(alone).keys()
+    assert vectors(together) != vectors(alone)
+    assert apart(alone) > 0.3
+    assert apart(together) > 0.9 * apart(alone)
+    one, two = (pq.read_table(lake / "losses").to_pylist()[-1] for lake in (alone, together))
+    assert two["held_out"] == pytest.approx(one["held_out"], rel=0.03)
+    ends = [json.loads(line) for line in (together / "_logs" / "train.jsonl").read_text().splitlines()]
+    assert ends[-1]["tokens"] == json.loads((alone / "_logs" / "train.jsonl").read_text().splitlines()[-1])["tokens"]
+    assert ends[0]["processes"] == 2
+
+
+@pytest.mark.slow
+def test_a_rerun_under_torchrun_is_up_to_date_and_a_forced_one_makes_the_same(together: Path, tmp_path: Path) -> None:
+    lake, before = Path(shutil.copytree(together, tmp_path / "lake")), vectors(together)
+    for more in ([], ["--force"]):
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+        command = [*torchrun, str(ROOT / "jobs" / "train.py"), *lakes_of_tests.arguments(lake, *KEYS), *more]
+        done = subprocess.run(command, text=True, capture_output=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        assert ("up to date" in done.stdout) == (not more)
+    assert vectors(lake) == before
+
+
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
+def test_a_signal_to_one_stops_all_and_they_go_on_to_the_same_vectors(together: Path, lake: Path, rank: int) -> None:
+    running = started(lake, 2, "train.checkpoint_minutes=0.0001")
+    until = time.monotonic() + 120
+    while not (lake / "_checkpoints" / "train.pt").exists():
+        assert time.monotonic() < until
+        assert [process.poll() for process in running] == [None, None]
+        time.sleep(0.01)
+    running[rank].send_signal(signal.SIGTERM)
+    done = ended(running)
+    assert [status for status, *_ in done] == [143, 143], done
+    by = "SIGTERM" if rank == 0 else "a signal to another process"
+    assert f"stopped by {by} in epoch" in done[0][2].splitlines()[-1]
+    assert done[1][2] == ""
+    assert not (lake / "embeddings").exists()
+    done = ended(started(lake, 2))
+    assert [status for status, *_ in done] == [0, 0], done
+    assert "going on from" in done[0][2]
+    assert vectors(lake) == vectors(together)
+
+
+def test_a_shard_that_cannot_be_read_ends_all_and_is_named(lake: Path) -> None:
+    place = sorted((lake / "walks").glob("*.parquet"))[1]
+    place.write_bytes(place.read_bytes()[:-200])
+    done = ended(started(lake, 2))
+    assert [status for status, *_ in done] == [2, 2], done
+    assert f"{place}: truncated or damaged" in done[0][2]
+    assert not (lake / "embeddings").exists()
+
+
+def test_what_the_first_cannot_begin_the_others_end_quietly(lake: Path) -> None:
+    done = ended(started(lake, 2, "train.dim=none"))
+    assert [status for status, *_ in done] == [2, 0], done
+    assert "train.dim" in done[0][2]
+    assert (done[1][1], done[1][2]) == ("", "")
+    done = ended(started(lake, 2, "train.processes=3"))
+    assert "train.processes = 3 is what Spark is to start, but torchrun has started 2: leave it out" in done[0][2]
+    assert [status for status, *_ in done] == [2, 0], done
+
+
+def test_sparks_processes_make_what_those_of_torchrun_make(together: Path, lake: Path) -> None:
+    assert lakes_of_tests.run("train", lake, *KEYS, "train.processes=2") == 0
+    assert vectors(lake) == vectors(together)
+    assert not (lake / "_checkpoints").exists()
+
+
+@pytest.mark.slow
+def test_an_error_in_sparks_processes_is_one_line(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lakes_of_tests.run("train", lake, *KEYS, "train.processes=3") == 2
+    assert "train.processes = 3 needs as many of Spark's tasks at once, and there are 2" in capsys.readouterr().err
+    place = sorted((lake / "walks").glob("*.parquet"))[1]
+    place.write_bytes(place.read_bytes()[:-200])
+    assert lakes_of_tests.run("train", lake, *KEYS, "train.processes=2") == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("jobs/train.py: error: ")
+    assert f"{place}: truncated or damaged" in last
