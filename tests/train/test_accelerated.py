@@ -40,7 +40,7 @@ def test_walks_of_one_tile_taken_singly_move_the_tables_as_the_fused_kernel_does
     for table, other in zip(fused.vectors(), plain.vectors(), strict=True):
         assert table is not None
         torch.testing.assert_close(table, other, rtol=0, atol=2e-5)
-        assert float(table.abs().max()) > 0.1
+        assert float(table.abs().max()) > 0.05
 
 
 def test_a_batch_of_many_walks_lowers_the_loss_and_its_state_goes_on() -> None:

@@ -8,11 +8,15 @@ import pytest
 import torch
 
 import processes_of_tests as processes
+from oracles import MemoryShard
 from processes_of_tests import DIM, KEYS, POOL, RATES, ROUNDS, N
+from walkgram.config.training import Train
 from walkgram.errors import TrainError
 from walkgram.kernels import fused
 from walkgram.train import parallel, sharded
+from walkgram.train.objectives import workers
 from walkgram.train.parallel import Peers, joined, walks_between
+from walkgram.train.shards import Walks
 
 ALONE = Peers()
 
@@ -179,3 +183,29 @@ def test_who_cannot_join_says_why(monkeypatch: pytest.MonkeyPatch, change: dict[
         monkeypatch.setenv(name, value)
     with pytest.raises(TrainError, match=message):
         joined(seconds=1)
+
+
+def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    free = Train(deterministic=False, device="cpu")
+    assert workers(free) == 8
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    assert workers(free) == 2
+    assert workers(Train()) == 1
+
+
+def test_parts_of_the_walks_are_all_of_them_once_and_as_many_everywhere() -> None:
+    shards = [MemoryShard([[(100 * g + i, [i % 5, i % 3]) for i in range(size)] for g, size in enumerate(sizes)]) for sizes in
+              ((7, 20), (1,), (13,))]  # fmt: skip
+    found: dict[int, list[Any]] = {}
+    for world in (1, 2, 3, 50):
+        found[world] = []
+        for rank in range(world):
+            walks = Walks(shards, np.arange(5))
+            walks.part = (rank, world)
+            batches = [batch.walk_ids.tolist() for batch in walks.batches(4, 9, 1)]
+            assert len(batches) == walks.count(4) == -(-12 // world)
+            for skip in (1, len(batches) - 1, len(batches)):
+                assert [batch.walk_ids.tolist() for batch in walks.batches(4, 9, 1, skip)] == batches[skip:]
+            found[world] += [batch for batch in batches if batch]
+        assert found[world] == found[1]
