@@ -33,7 +33,14 @@ ALLOWED = {
         "walkgram.run",
         "walkgram.train",
     },
-    "walkgram.processes": {"walkgram.errors", "walkgram.job", "walkgram.run", "walkgram.train", "walkgram.training"},
+    "walkgram.processes": {
+        "walkgram.errors",
+        "walkgram.job",
+        "walkgram.lake",
+        "walkgram.run",
+        "walkgram.train",
+        "walkgram.training",
+    },
     "walkgram.job": {
         "walkgram",
         "walkgram.config",

@@ -1,15 +1,17 @@
 """The train job's processes: one alone, those that torchrun has started together, or those that Spark starts for it."""
 
+import json
 import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from walkgram import job, training
 from walkgram.errors import Stopped, TrainError, WalkgramError
+from walkgram.lake import logs
 from walkgram.run import Run
 from walkgram.train import parallel
 
@@ -70,12 +72,23 @@ def train(run: Run, since: float) -> Mapping[str, Any]:
     if run.force:
         task.kept.remove()
     if wanted > 1 and started == 1:
+        run.measure = tokens(task.config.lake.path, time.time())
         rows, counts = in_spark(run.spark, task, wanted)
     else:
         rows, counts = training.work(peers.told(task), peers, since)
     run.out.rows.update(rows)
     run.finally_do(task.kept.remove)
     return counts
+
+
+def tokens(root: str, began: float) -> Callable[[], tuple[int, int]]:
+    """(done, of all) tokens, as the log of the processes that have begun to train elsewhere since then has them."""
+
+    def count() -> tuple[int, int]:
+        line = json.loads(logs.last(root, "train") or "{}")
+        return (line["tokens"], line["of"]) if line.get("time", 0) > began and "of" in line else (0, 0)
+
+    return count
 
 
 def in_spark(spark: "SparkSession", task: training.Task, count: int) -> Found:

@@ -16,6 +16,7 @@ import pytest
 
 import lakes_of_tests
 import processes_of_tests as processes
+from walkgram.processes import tokens
 
 ROOT = Path(__file__).parent.parent.parent
 N, GROUPS = 120, 4
@@ -110,6 +111,10 @@ def test_two_processes_reach_what_one_does(alone: Path, together: Path) -> None:
     ends = [json.loads(line) for line in (together / "_logs" / "train.jsonl").read_text().splitlines()]
     assert ends[-1]["tokens"] == json.loads((alone / "_logs" / "train.jsonl").read_text().splitlines()[-1])["tokens"]
     assert ends[0]["processes"] == 2
+    done, total = tokens(str(together), 0.0)()
+    assert (done, ends[-1]["of"]) == (ends[-1]["tokens"], total)
+    assert done == pytest.approx(total, rel=0.05)  # about so many walks are held out
+    assert tokens(str(together), time.time())() == (0, 0)
 
 
 @pytest.mark.slow

@@ -7,9 +7,20 @@ from types import TracebackType
 
 from walkgram.lake import files
 
-__all__ = ["Lines"]
+__all__ = ["Lines", "last"]
 
 REWRITE_EVERY = 30.0  # seconds: an object store cannot add to an object
+
+
+def last(root: str, job: str) -> str:
+    """The last line of a job's log; "" where there is none, or where the lake is not local."""
+    place = files.local_path(files.join(root, "_logs", f"{job}.jsonl"))
+    if not place or not place.exists():
+        return ""
+    with place.open("rb") as file:
+        file.seek(max(0, place.stat().st_size - (1 << 12)))
+        lines = file.read().decode().splitlines()
+    return lines[-1] if lines else ""
 
 
 class Lines:

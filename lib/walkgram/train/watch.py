@@ -31,11 +31,11 @@ class Watch:
         self.line, self.scalars, self.about, self.quiet = line, scalars, about, quiet
         self.since = time.monotonic() if since is None else since
         self.bar: tqdm[Any] | None = None
-        self.first, self.began, self.cpu, self.told, self.before = False, 0.0, 0.0, 0.0, 0
+        self.first, self.began, self.cpu, self.told, self.before, self.total = False, 0.0, 0.0, 0.0, 0, 0
 
     def start(self, tokens: int, done: int) -> None:
         """Training begins: tokens of all epochs, tokens that an earlier run has done."""
-        self.began, self.cpu, self.before = time.monotonic(), time.process_time(), done
+        self.began, self.cpu, self.before, self.total = time.monotonic(), time.process_time(), done, tokens
         if not self.quiet:
             pause = 0.5 if sys.stderr.isatty() else LOG_EVERY
             self.bar = tqdm(
@@ -67,7 +67,14 @@ class Watch:
         self.told = time.monotonic()
         seconds = self.told - self.began
         speed = (tokens - self.before) / max(seconds, 1e-9)
-        found = {"event": event, **more, "tokens": tokens, "seconds": seconds, "cpu_seconds": time.process_time() - self.cpu}
+        found = {
+            "event": event,
+            **more,
+            "tokens": tokens,
+            "of": self.total,
+            "seconds": seconds,
+            "cpu_seconds": time.process_time() - self.cpu,
+        }
         self.write({**found, "loss": loss, "rate": rate, "tokens_per_second": speed})
         if self.scalars is not None:
             for name, value in {"loss": loss, "rate": rate, "tokens_per_second": speed, **more}.items():
