@@ -1,6 +1,6 @@
-"""The job train against gensim, a loop in torch and Spark's MLlib on the same walks; F1 of the vectors; workers, memory, a GPU.
+"""The job train against gensim, a loop in torch, Spark's MLlib, on the same walks: rates, F1; workers, processes, memory, a GPU.
 
-usage: bench_train.py PEERS_PYTHON [small] [CASES...]     (make bench-train; CASES of gensim, workers, loops, memory, gpu)
+usage: bench_train.py PEERS_PYTHON [small] [CASES...]     (make bench-train; CASES: gensim workers processes loops memory gpu)
 
 One thread a side. CPU seconds of training alone: ours from the job's log, gensim's of train(). Walks 10 x 80 from each node,
 p = q = 1; dim 128, window 10, 5 negatives, one epoch, rate 0.025, no subsampling; the other keys are at their defaults.
@@ -136,14 +136,16 @@ def gensim(bench: Bench) -> list[report.Case]:
     return [*cases, report.Case("from the imports to the first batch", wait, None, "no peer; bar 3 s", "s", None, None)]
 
 
-def over_seeds(bench: Bench, key: str, values: tuple[object, ...]) -> tuple[list[float], list[list[dict[str, float]]]]:
+def over_seeds(
+    bench: Bench, key: str, values: tuple[Any, ...], **more: object
+) -> tuple[list[float], list[list[dict[str, float]]]]:
     """Train on the planted walks of each seed with each value of a key in turn; by value the median rate, and the scores."""
     rates: list[list[float]] = [[] for _ in values]
     scores: list[list[dict[str, float]]] = [[] for _ in values]
     for seed in bench.seeds():
         lake = bench.lake(bench.planted(), seed)
         for value, rate, score in zip(values, rates, scores, strict=True):
-            run = trainings.trained(lake, deterministic="false", **{key: value})
+            run = trainings.trained(lake, **({"deterministic": "false", **more, key: value}))
             rate.append(run.per_wall)
             score.append(bench.scores(run.vectors(), lake.of.labels))
             say(f"planted, seed {seed}, {key} {value}: {run.per_wall:.4g} {WALL}, {run.per_cpu:.4g} {CPU}, F1 {score[-1]}")
@@ -155,6 +157,16 @@ def workers(bench: Bench) -> list[report.Case]:
     (one, two), (alone, both) = over_seeds(bench, "workers", (1, 2))
     cases = [report.Case("planted, two workers", two, one, "one worker", WALL, two / one, 1.6)]
     return cases + f1_cases("planted, two workers", both, alone, "one worker")
+
+
+def processes(bench: Bench) -> list[report.Case]:
+    """Two and four processes, one worker each, against one: their F1, and tokens per wall second where they share two cores."""
+    (one, *rates), (alone, *scores) = over_seeds(bench, "torchrun", (1, 2, 4), workers=1)
+    cases = []
+    for count, rate, score in zip((2, 4), rates, scores, strict=True):
+        cases.append(report.Case(f"planted, {count} processes", rate, one, "one process", WALL, rate / one, None))
+        cases += f1_cases(f"planted, {count} processes", score, alone, "one process")
+    return cases
 
 
 def loops(bench: Bench) -> list[report.Case]:
@@ -215,7 +227,7 @@ def gpu(bench: Bench) -> list[report.Case]:
 def main() -> None:
     """Run every case, or those that are named."""
     cases: dict[str, Callable[[Bench], list[report.Case]]]
-    cases = {"gensim": gensim, "workers": workers, "loops": loops, "memory": memory, "gpu": gpu}
+    cases = {"gensim": gensim, "workers": workers, "processes": processes, "loops": loops, "memory": memory, "gpu": gpu}
     python, small, named = sys.argv[1], "small" in sys.argv[2:], [name for name in sys.argv[2:] if name != "small"]
     if set(named) - set(cases):
         raise SystemExit(f"{', '.join(named)}: cases are {', '.join(cases)}")

@@ -155,12 +155,13 @@ def alone(*command: object) -> float:
     return float(json.loads(done.stdout.splitlines()[-1])["mib"])
 
 
-def trained(lake: Lake, **more: object) -> Trained:
-    """Run the job as a user would; `more` keys of the section train."""
+def trained(lake: Lake, torchrun: int = 1, **more: object) -> Trained:
+    """Run the job as a user would, by `torchrun` processes; `more` keys of the section train."""
     config = lake.root.with_suffix(".toml")
     config.write_text("")  # nothing but the defaults and the keys that follow
     keys = {"lake.path": lake.root} | {f"train.{key}": value for key, value in (SETTINGS | {"seed": lake.seed} | more).items()}
-    command = ["jobs/train.py", "--config", config, "--force"]
+    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", torchrun] if torchrun > 1 else []
+    command = [*start, "jobs/train.py", "--config", config, "--force"]
     mib = alone(*command, *(part for key, value in keys.items() for part in ("--set", f"{key}={value}")))
     lines = [json.loads(line) for line in (lake.root / "_logs" / "train.jsonl").read_text().splitlines()]
     first = max(k for k, line in enumerate(lines) if line["event"] == "start")  # a log may hold earlier runs
