@@ -1,4 +1,4 @@
-"""The job train against gensim, a loop in torch, Spark's MLlib, on the same walks: rates, F1; workers, processes, memory, a GPU.
+"""The job train against gensim, a loop in torch, Spark's MLlib on the same walks: rates, F1; workers, processes, memory, a GPU.
 
 usage: bench_train.py PEERS_PYTHON [small] [CASES...]     (make bench-train; CASES: gensim workers processes loops memory gpu)
 
