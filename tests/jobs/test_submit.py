@@ -56,7 +56,7 @@ def test_a_killed_pipeline_leaves_no_half_table_and_goes_on(tmp_path: Path) -> N
     assert "interactions: up to date" in again.stdout
 
 
-def test_a_cluster_with_the_zip_gives_the_very_same_walks(tmp_path: Path) -> None:
+def test_a_cluster_with_the_zip_gives_the_very_same_walks_and_trains_by_two_processes(tmp_path: Path) -> None:
     packed = package(tmp_path / "walkgram.zip")
     with cluster() as (address, _):
         on_cluster = (
@@ -73,6 +73,11 @@ def test_a_cluster_with_the_zip_gives_the_very_same_walks(tmp_path: Path) -> Non
             for name in ("interactions", "pairs", "edges", "graph", "walks"):
                 done = submit(name, lake, *where)
                 assert done.returncode == 0, done.stderr[-2000:]
+        keys = ["train.processes=2", "train.dim=8", "train.epochs=1"]
+        done = submit("train", tmp_path / "two", *on_cluster, sets=keys)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        assert "2 processes" in done.stdout
     one, two = (pq.read_table(tmp_path / lake / "walks").sort_by("walk_id") for lake in ("one", "two"))
     assert one.num_rows > 50
     assert one.equals(two)
+    assert pq.read_table(tmp_path / "two" / "embeddings").num_rows == pq.read_table(tmp_path / "two" / "tokens").num_rows

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 import lakes_of_tests
 import processes_of_tests as processes
-from walkgram.processes import tokens
+from walkgram.processes import Work, tokens
 
 ROOT = Path(__file__).parent.parent.parent
 N, GROUPS = 120, 4
@@ -173,6 +174,14 @@ def test_sparks_processes_make_what_those_of_torchrun_make(together: Path, lake:
     assert lakes_of_tests.run("train", lake, *KEYS, "train.processes=2") == 0
     assert vectors(lake) == vectors(together)
     assert not (lake / "_checkpoints").exists()
+
+
+def test_what_spark_has_put_on_the_path_its_processes_find_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "")
+    sent = pickle.dumps(Work())
+    monkeypatch.setattr(sys, "path", ["/somewhere/walkgram.zip", *sys.path])
+    pickle.loads(sent)
+    assert os.environ["PYTHONPATH"].startswith("/somewhere/walkgram.zip" + os.pathsep)
 
 
 @pytest.mark.slow
