@@ -20,8 +20,9 @@ from walkgram.train.place import Step
 __all__ = ["Borrowed"]
 
 EVERY = 16  # batches from one agreement on the loss, on saving and on stopping to the next
-# Negatives drawn for a batch: for each of its walks (a tenth of the tokens of walks of 80), and at least for each of a tile.
-FOR_A_WALK, FOR_A_NEGATIVE = 8, 32
+# Negatives drawn for a batch: for each of its walks, and at least for each of a tile. On a planted graph of 20,000 nodes, walks
+# of 80, 8 a walk cost 0.4 points of the neighbours that share a label, 32 cost none.
+FOR_A_WALK, FOR_A_NEGATIVE = 32, 32
 
 
 class Borrowed:
