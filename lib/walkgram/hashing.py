@@ -100,10 +100,13 @@ def unit_matrix(seed: Any, rows: Any, columns: Any, draw: Any) -> Any:
 
 
 @numba.njit(cache=True)
-def fill_uniform(out: Any, seed: Any, reach: Any) -> None:
-    """Fill (rows, columns) float32 with numbers in [-reach, reach): entry (i, j) is attempt j of the stream (seed, i)."""
+def fill_uniform(out: Any, seed: Any, reach: Any, keys: Any = None) -> None:
+    """Fill (rows, columns) float32 with numbers in [-reach, reach): entry (i, j) is attempt j of the stream (seed, i).
+
+    With keys (rows,) int64 it is that of the stream (seed, keys[i]).
+    """
     for i in range(out.shape[0]):
-        of = stream(seed, i)
+        of = stream(seed, i if keys is None else keys[i])
         for j in range(out.shape[1]):
             out[i, j] = (2.0 * unit(bits(of, 0, j, 0)) - 1.0) * reach
 

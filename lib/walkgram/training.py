@@ -44,6 +44,15 @@ class Task:
         """The checkpoint."""
         return checkpoints.Store(self.config.lake.path, "train")
 
+    @property
+    def sharded(self) -> bool:
+        """Whether each process has rows of the tables that no other has."""
+        return self.config.train.tables == "sharded"
+
+    def parts(self, rank: int) -> list[checkpoints.Store]:
+        """Two places for what a process alone has of the checkpoint."""
+        return [checkpoints.Store(self.config.lake.path, f"train-{rank}-{turn}") for turn in (0, 1)]
+
 
 def task(run: Run) -> Task:
     """The task of a run of the job."""
@@ -56,7 +65,9 @@ def task(run: Run) -> Task:
 
 
 def work(task: Task, peers: Peers, since: float) -> tuple[dict[str, int], dict[str, Any]]:
-    """Train with `peers`, leave them, and at the first write the tables; rows of each table, and what was counted.
+    """Train with `peers`, leave them, and write the tables; rows of each table, and what was counted.
+
+    The first process writes them, or each the rows that it alone has, and then all before any of them leaves.
 
     since: when imports were done, on time.monotonic's clock.
     """
@@ -68,11 +79,16 @@ def work(task: Task, peers: Peers, since: float) -> tuple[dict[str, int], dict[s
         nodes, counts = arrays.numbers(tokens["index"]), arrays.numbers(tokens["count"])
         del tokens
         walks = Walks(arrow.shards(task.folders["walks"]), nodes, config.held_out, config.seed)
-        made = objective(config, walks, counts)
+        made = objective(config, walks, counts, peers, task.parts(peers.rank))
+        del counts
         warmed = warm_start(task, made, nodes) if isinstance(made, Skipgram) else {}
         epochs = trained(task, made, peers, warmed, since)
+        if task.sharded:
+            rows = write(task, made, nodes, epochs, peers.rank)
+            rows["embeddings"] = int(peers.sum([rows["embeddings"]])[0])
+    if not task.sharded:
+        rows = write(task, made, nodes, epochs) if peers.rank == 0 else {}
     together = {"processes": peers.world} if peers.world > 1 else {}
-    rows = write(task, made, nodes, epochs) if peers.rank == 0 else {}
     loss = {"first loss": f"{epochs[0].loss:.4f}", "last loss": f"{epochs[-1].loss:.4f}"}
     return rows, {"nodes": len(nodes), "epochs": len(epochs), **loss, **together, **warmed, **made.counts()}
 
@@ -122,16 +138,27 @@ def warm_start(task: Task, made: Skipgram, nodes: NDArray[np.int64]) -> dict[str
     return {"warm rows": int(found.sum()), "rows from neighbours": means, "cold rows": len(found) - int(found.sum()) - means}
 
 
-def write(task: Task, made: loop.Objective, nodes: NDArray[np.int64], epochs: list[Epoch]) -> dict[str, int]:
-    """The embeddings table, one row a node, in the vocabulary's order; the losses. Rows of each."""
-    words = arrow.read_table(task.folders["vocabulary"]).sort_by("index").take(arrays.column(nodes))
+def write(task: Task, made: loop.Objective, nodes: NDArray[np.int64], epochs: list[Epoch], part: int = 0) -> dict[str, int]:
+    """A part of the embeddings table, one row a node, in the vocabulary's order; with part 0 the losses. Rows of each."""
+    words = vocabulary(task.folders["vocabulary"], nodes[made.rows.start :: made.rows.step])
     schema = tables.schema("embeddings", words.schema.field("item_id").type)
     vectors, contexts = made.vectors()
     run_id = task.config.train.run_id or task.id[:12]
     rows = table.batches(schema, words, vectors.numpy(), None if contexts is None else contexts.numpy(), run_id)
+    written = {"embeddings": arrow.write_table(task.folders["embeddings"], schema, rows, part)}
+    if part:
+        return written
     told = tables.schema("losses")
     columns = [arrays.maybe([vars(epoch)[field.name] for epoch in epochs]).cast(field.type) for field in told]
-    return {
-        "embeddings": arrow.write_table(task.folders["embeddings"], schema, rows),
-        "losses": arrow.write_table(task.folders["losses"], told, [pa.RecordBatch.from_arrays(columns, schema=told)]),
-    }
+    losses = [pa.RecordBatch.from_arrays(columns, schema=told)]
+    return {**written, "losses": arrow.write_table(task.folders["losses"], told, losses)}
+
+
+def vocabulary(folder: str, nodes: NDArray[np.int64]) -> pa.Table:
+    """(n, 3) index, item_id, frequency of nodes (n,), rising; of the others no more than a row group is in memory."""
+    chosen = []
+    for part in arrow.stream(folder, ["index", "item_id", "frequency"]):
+        index = arrays.numbers(part["index"])
+        there = np.searchsorted(nodes, index, "right") > np.searchsorted(nodes, index)
+        chosen.append(part.take(arrays.column(np.flatnonzero(there))))
+    return pa.concat_tables(chosen).sort_by("index")

@@ -33,7 +33,12 @@ class Skipgram(Section):
     average: bool = key(False, "write the mean of the in and out vectors as `vector`, and no `context_vector`")
     learning_rate: float = key(0.025, "rate at the start", gt=0)
     min_learning_rate: float = key(1e-4, "rate at the end of the linear decay", ge=0)
-    batch_walks: int = key(512, "walks of a batch; on a GPU their gradients are taken together", "walks", ge=1)
+    batch_walks: int = key(
+        512,
+        "walks of a batch; on a GPU their gradients are taken together, with sharded tables their rows borrowed together",
+        "walks",
+        ge=1,
+    )
 
 
 class Train(Section):
@@ -58,6 +63,11 @@ class Train(Section):
     )
     exchange_tokens: float = key(
         2.0, "several processes: tokens for each row of the tables, by all of them, between two exchanges", "tokens", gt=0
+    )
+    tables: Literal["whole", "sharded"] = key(
+        "whole",
+        "skipgram: whole: every process holds both; sharded: rows dealt out to the processes, for tables beyond one's memory "
+        "(on CPUs, a thread each)",
     )
     device: Literal["auto", "cpu", "cuda"] = key(
         "auto", "skipgram: where the tables lie; auto: the CPU where deterministic, else cuda where there is one"
@@ -89,12 +99,13 @@ class Train(Section):
             raise ValueError(f"train.dtype = {self.dtype} needs train.device = cuda: on the CPU the tables are float32")
         if self.patience and not self.held_out:
             raise ValueError("train.patience needs train.held_out: the walks whose loss is to fall")
-        given = {
-            "processes": self.processes > 1,
-            "held_out": self.held_out,
-            "warm_start": self.warm_start,
-            "device = cuda": self.device == "cuda",
-        }
-        for name in (name for name, set_ in given.items() if set_ and self.objective != "skipgram"):
-            raise ValueError(f'train.{name} is for train.objective = "skipgram"; leave it out for {self.objective!r}')
+        both = {"held_out": self.held_out, "warm_start": self.warm_start, "device = cuda": self.device == "cuda"}
+        skipgram = {**both, "processes": self.processes > 1, "tables = sharded": self.tables == "sharded"}
+        whole = {**both, f"workers = {self.workers}": self.workers > 1}
+        for given, of, there, wanted in (
+            (skipgram, "objective", self.objective, "skipgram"),
+            (whole, "tables", self.tables, "whole"),
+        ):
+            for name in (name for name, set_ in given.items() if set_ and there != wanted):
+                raise ValueError(f'train.{name} is for train.{of} = "{wanted}"; leave it out for {there!r}')
         return self

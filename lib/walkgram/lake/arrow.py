@@ -84,12 +84,15 @@ def read_table(folder: str, columns: Sequence[str] | None = None) -> pa.Table:
         return file.read(columns=list(columns) if columns else None)
 
 
-def write_table(folder: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write a table as one Parquet file; returns its rows. No dictionaries: those of vectors take 30 MiB and gain nothing."""
+def write_table(folder: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch], part: int = 0) -> int:
+    """Write a table, or its part of a number, as one Parquet file; returns its rows.
+
+    No dictionaries: those of vectors take 30 MiB and gain nothing.
+    """
     system, path = files.resolve(folder)
     system.create_dir(path, recursive=True)
     rows = 0
-    place, options = f"{path}/part-00000.parquet", {"compression": "zstd", "use_dictionary": False}
+    place, options = f"{path}/part-{part:05}.parquet", {"compression": "zstd", "use_dictionary": False}
     with pq.ParquetWriter(place, schema, filesystem=system, **options) as writer:
         for batch in batches:
             writer.write_batch(batch)

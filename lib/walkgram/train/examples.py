@@ -180,6 +180,11 @@ class Examples:
         """Examples before and after merging."""
         return {"raw examples": self.merged.raw, "distinct examples": len(self.src)}
 
+    @property
+    def rows(self) -> range:
+        """All."""
+        return range(len(self.table))
+
     def vectors(self) -> tuple[Tensor, None]:
         """The shared table; there is no other."""
         return self.table.detach(), None

@@ -56,8 +56,12 @@ class Objective(Protocol):
     def counts(self) -> dict[str, int]:
         """What it counted, for the manifest."""
 
+    @property
+    def rows(self) -> range:
+        """The rows of the tables that this process gives the vectors of."""
+
     def vectors(self) -> tuple[Tensor, Tensor | None]:
-        """(vectors, context vectors or None), each (n, dim) float32."""
+        """(vectors, context vectors or None) of these rows, each (len(rows), dim) float32."""
 
 
 @dataclass(frozen=True)
@@ -192,5 +196,5 @@ def check_finite(objective: Objective) -> None:
             part = table[low : low + (1 << 16)]  # type: ignore[index]
             finite = torch.isfinite(part).all(dim=1)
             if not bool(finite.all()):
-                row = low + int((~finite).nonzero()[0])
+                row = objective.rows[low + int((~finite).nonzero()[0])]
                 raise TrainError(f"{name} of row {row} is not finite after training: lower the learning rate")

@@ -1,9 +1,9 @@
 """Checkpoints: what they hold, what they must have been made from, and how a run goes on from one."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import torch
 
@@ -12,10 +12,24 @@ from walkgram.errors import TrainError
 if TYPE_CHECKING:
     from walkgram.train.loop import Objective
 
-__all__ = ["Checkpoints", "resume", "save"]
+__all__ = ["Checkpoints", "Kept", "load", "resume", "save"]
 
 VERSION = 2
 ANEW = "remove it, or run jobs/train.py with --force to train anew"
+
+
+class Kept(Protocol):
+    """A place for one file (`walkgram.lake.checkpoints.Store`)."""
+
+    @property
+    def place(self) -> str:
+        """Its name, for messages."""
+
+    def load(self) -> IO[bytes] | None:
+        """It, open for reading; None where there is none."""
+
+    def save(self, write: Callable[[IO[bytes]], None]) -> None:
+        """Replace it by what `write` writes, whole or not at all."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +57,11 @@ def save(objective: "Objective", place: Mapping[str, Any], checkpoints: Checkpoi
 
 def resume(objective: "Objective", checkpoints: Checkpoints) -> Mapping[str, Any] | None:
     """Load the last checkpoint into the objective; its place, None without one. Costs a second copy of the tables meanwhile."""
-    file = checkpoints.load()
-    if file is None:
+    saved = load(checkpoints, ("mark", "state"))
+    if saved is None:
         return None
-    try:
-        with file:
-            saved = torch.load(file, weights_only=True)
-        mark, state, version = saved["mark"], saved["state"], saved.get("version", 1)
-        place, inputs = saved.get("place", {}), saved.get("inputs", {})
-    except Exception as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise TrainError(f"{checkpoints.place}: damaged checkpoint ({reason}): {ANEW}") from None
+    mark, state, version = saved["mark"], saved["state"], saved.get("version", 1)
+    place, inputs = saved.get("place", {}), saved.get("inputs", {})
     if version != VERSION or inputs != dict(checkpoints.inputs):
         print(f"train: {checkpoints.place} was made from other walks or by other code: training anew", file=sys.stderr)
         return None
@@ -66,3 +74,19 @@ def resume(objective: "Objective", checkpoints: Checkpoints) -> Mapping[str, Any
     print(f"train: going on from {checkpoints.place} after {done}", file=sys.stderr)
     objective.load(state)
     return dict(place)
+
+
+def load(kept: Checkpoints | Kept, names: Sequence[str]) -> dict[str, Any] | None:
+    """What a file holds, None where there is none. Raises `TrainError` where it is damaged or lacks one of the names."""
+    file = kept.load()
+    if file is None:
+        return None
+    try:
+        with file:
+            saved: dict[str, Any] = torch.load(file, weights_only=True)
+        for name in names:
+            saved[name]
+    except Exception as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise TrainError(f"{kept.place}: damaged checkpoint ({reason}): {ANEW}") from None
+    return saved

@@ -100,7 +100,7 @@ def step(
     """Train on a chunk (None: nothing of one's own, while others have some); returns and arguments are `fused.train`'s.
 
     drawn (m,) int64: the chunk's `pool`, from which every tile takes its negatives with equal chances; law.slots is not used.
-    Collective. The last number of the result tells of a row that is not finite: `peers.any` of it, and stop together.
+    Collective. The last number of the result tells of a row that is not finite, at the process alone whose walks met it.
     """
     if chunk is not None and law.shared and not len(drawn):
         raise ValueError("a chunk needs a pool of negatives")

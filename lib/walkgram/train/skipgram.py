@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from walkgram import hashing
+from walkgram.config.training import Skipgram as Options
 from walkgram.config.training import Train
 from walkgram.errors import TrainError
 from walkgram.kernels import fused, negatives, tiles
@@ -23,7 +24,7 @@ from walkgram.train.parallel import ALONE, Peers, walks_between
 from walkgram.train.place import Step
 from walkgram.train.shards import Chunk, Walks
 
-__all__ = ["Skipgram", "device_of", "keep_of"]
+__all__ = ["Skipgram", "device_of", "keep_of", "keys_of", "law_of", "measured_every", "rate_of", "start"]
 
 MEASURED_WALKS = 10_000  # up to so many walks the loss is measured on a tile of each, beyond on one walk in LOSS_EVERY
 LOSS_EVERY = 8
@@ -41,11 +42,8 @@ class Skipgram:
         start(self.vector.numpy(), hashing.purpose(config.seed, "tables"), self.options.start_norm)
         self.context = torch.zeros_like(self.vector)
         self.order_seed = hashing.purpose(config.seed, "order")
-        self.every = 1 if walks.total <= MEASURED_WALKS else LOSS_EVERY
-        slots = negatives.unigram(counts, self.options.exponent).slots
-        keep = keep_of(counts, self.options.subsample)
-        weights = tiles.window_weights(config.window, self.options.dynamic_window)
-        self.law = fused.law(weights, self.options.tile, self.options.shared_negatives, config.negatives, slots, keep)
+        self.every = measured_every(walks.total)
+        self.law = law_of(config, counts)
         self.own, self.rooms = threading.local(), list[fused.Room]()
         self.size = self.options.batch_walks
         self.tokens = round(int(counts.sum()) * (1 - walks.share))
@@ -88,15 +86,14 @@ class Skipgram:
 
     def rate(self, progress: float) -> float:
         """The rate when `progress` (0 to 1) of all epochs is done."""
-        low = min(self.options.min_learning_rate, self.options.learning_rate)
-        return max(low, self.options.learning_rate * (1 - progress))
+        return rate_of(self.options, progress)
 
     def step(self, batch: tuple[int, Chunk], progress: float, following: float) -> Step:
         """Train on some walks; safe to call from several threads, each with its own batch."""
         epoch, chunk = batch
         rates = self.rate(progress), self.rate(following)
         if self.accelerated is not None:
-            return self.accelerated.step(chunk, self.keys(epoch), rates[0], self.apart.pace)
+            return self.accelerated.step(chunk, keys_of(self.config.seed, epoch), rates[0], self.apart.pace)
         return self.run(chunk, epoch, rates, self.vector.numpy(), self.context.numpy(), self.every)
 
     def run(
@@ -107,7 +104,7 @@ class Skipgram:
         if not hasattr(self.own, "room"):
             self.own.room = fused.room(self.law, len(vector), self.config.dim, self.apart.peers.world > 1)
             self.rooms.append(self.own.room)
-        keys = self.keys(epoch)
+        keys = keys_of(self.config.seed, epoch)
         loss, weight, tokens, wrong = fused.train(
             vector,
             context,
@@ -125,11 +122,6 @@ class Skipgram:
             return Step(loss, weight, tokens)
         reason = f"a vector of walk {chunk.walk_ids[wrong]} is not finite"
         return Step(loss, weight, tokens, f"{reason}, rate {rates[0]:.3g}")
-
-    def keys(self, epoch: int) -> tuple[int, int]:
-        """Seeds of an epoch's negatives and of its subsampling."""
-        seed = self.config.seed
-        return hashing.purpose(seed, f"negatives {epoch}"), hashing.purpose(seed, f"subsampling {epoch}")
 
     def measure(self) -> float | None:
         """Mean loss of the walks that are kept back, always with the same negatives; None where there are none."""
@@ -162,6 +154,11 @@ class Skipgram:
         """Nothing beyond the loop's."""
         return {}
 
+    @property
+    def rows(self) -> range:
+        """All."""
+        return range(len(self.vector))
+
     def vectors(self) -> tuple[Tensor, Tensor | None]:
         """The in table and the out table, or their mean alone."""
         self.fetch()
@@ -178,13 +175,39 @@ def device_of(config: Train) -> str:
     return "cuda" if there and not config.deterministic and config.device != "cpu" else "cpu"
 
 
-def start(vector: NDArray[np.float32], seed: int, norm: float) -> None:
+def law_of(config: Train, counts: NDArray[np.int64]) -> fused.Law:
+    """What the kernel is told; counts (n,) int64. Memory: 12 bytes a row."""
+    options = config.skipgram
+    slots = negatives.unigram(counts, options.exponent).slots
+    weights = tiles.window_weights(config.window, options.dynamic_window)
+    keep = keep_of(counts, options.subsample)
+    return fused.law(weights, options.tile, options.shared_negatives, config.negatives, slots, keep)
+
+
+def rate_of(options: Options, progress: float) -> float:
+    """The rate when `progress` (0 to 1) of all epochs is done: a line that falls to its least."""
+    low = min(options.min_learning_rate, options.learning_rate)
+    return max(low, options.learning_rate * (1 - progress))
+
+
+def keys_of(seed: int, epoch: int) -> tuple[int, int]:
+    """Seeds of an epoch's negatives and of its subsampling."""
+    return hashing.purpose(seed, f"negatives {epoch}"), hashing.purpose(seed, f"subsampling {epoch}")
+
+
+def measured_every(walks: int) -> int:
+    """Of how many walks the loss is measured on one, where there are so many."""
+    return 1 if walks <= MEASURED_WALKS else LOSS_EVERY
+
+
+def start(vector: NDArray[np.float32], seed: int, norm: float, rows: NDArray[np.int64] | None = None) -> None:
     """Fill (n, dim) with uniform numbers whose rows have a root mean square length of `norm`, by the seed and row alone.
 
+    rows (n,) int64: which of the table's these are; without them, the first n.
     word2vec's 0.3 / sqrt(dim) is an eighth of the default: one epoch over a large graph then goes by leaving the origin.
     """
     reach = norm * (3 / vector.shape[1]) ** 0.5
-    hashing.fill_uniform(vector, seed, reach)
+    hashing.fill_uniform(vector, seed, reach, rows)
 
 
 def keep_of(counts: NDArray[np.int64], t: float) -> NDArray[np.float32]:

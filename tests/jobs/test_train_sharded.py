@@ -1,0 +1,169 @@
+"""The job train on tables that no process holds whole: as processes, to the end, stopped, killed and gone on with."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import lakes_of_tests
+import processes_of_tests as processes
+
+ROOT = Path(__file__).parent.parent.parent
+SIZES = ("train.dim=16", "train.epochs=12", "train.window=3", "train.skipgram.batch_walks=16", "train.exchange_tokens=30")
+KEYS = ("train.tables=sharded", *SIZES)
+GROUPS, SIZE = 3, 20
+N = GROUPS * SIZE + 1  # an odd number, so that the processes own unequally many
+Vectors = dict[str, tuple[list[float], list[float]]]
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with the walks of a graph of planted communities, its nodes' names shuffled."""
+    folder = tmp_path_factory.mktemp("sharded")
+    rng, edges = np.random.default_rng(4), folder / "edges.csv"
+    group = np.arange(N) // SIZE
+    inside = rng.random((N, N)) < np.where(group[:, None] == group, 0.5, 0.02)
+    both = {(i, (i + 1) % N) for i in range(N)} | {(int(a), int(b)) for a, b in np.argwhere(np.triu(inside, 1))}
+    lines = [f"i{a:02},i{b:02}" for a, b in rng.permutation(sorted(both))]
+    edges.write_text("\n".join(["src,dst", *lines, ""]))
+    lake = folder / "lake"
+    for name in ("load_edges", "graph", "walks"):
+        keys = ("input.kind=edges", f"input.path={edges}", "walks.num_walks=10", "walks.walk_length=20", "walks.shards=3")
+        assert lakes_of_tests.run(name, lake, *keys) == 0
+    return lake
+
+
+@pytest.fixture
+def lake(walked: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(walked, tmp_path / "lake"))
+
+
+def begun(lake: Path, world: int, *keys: str) -> list[subprocess.Popen[str]]:
+    """The job's processes, as torchrun starts them."""
+    command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes_of_tests.arguments(lake, *KEYS, *keys)]
+    port, pipes = processes.free_port(), {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    places = [os.environ | {"OMP_NUM_THREADS": "1"} | processes.place(k, world, port) for k in range(world)]
+    return [subprocess.Popen(command, text=True, env=place, **pipes) for place in places]
+
+
+def ended(started: list[subprocess.Popen[str]]) -> tuple[list[int], list[str]]:
+    """(exit status, what it said to stderr) of each."""
+    said = [process.communicate(timeout=120)[1] for process in started]
+    return [process.returncode for process in started], said
+
+
+def trained(lake: Path, world: int = 2, *keys: str) -> Vectors:
+    statuses, said = ended(begun(lake, world, *keys))
+    assert statuses == [0] * world, said
+    assert not (lake / "_checkpoints").exists()
+    return vectors(lake)
+
+
+def vectors(lake: Path) -> Vectors:
+    rows = pq.read_table(lake / "embeddings").to_pylist()
+    found = {row["item_id"]: (row["vector"], row["context_vector"]) for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lake after a run that nobody stopped."""
+    lake = Path(shutil.copytree(walked, tmp_path_factory.mktemp("whole") / "lake"))
+    trained(lake)
+    return lake
+
+
+def same_group(found: Vectors) -> tuple[float, float]:
+    """The mean cosine of nodes of one community, and of two."""
+    names = sorted(found)[: N - 1]
+    table = np.array([found[name][0] for name in names])
+    table /= np.linalg.norm(table, axis=1, keepdims=True)
+    cosine, group = table @ table.T, np.arange(N - 1) // SIZE
+    within = (group[:, None] == group) & ~np.eye(N - 1, dtype=bool)
+    return float(cosine[within].mean()), float(cosine[group[:, None] != group].mean())
+
+
+def test_two_processes_write_every_node_once_and_find_planted_communities(whole: Path) -> None:
+    found = vectors(whole)
+    assert sorted(found) == [f"i{k:02}" for k in range(N)]
+    assert np.isfinite(np.array(list(found.values()))).all()
+    assert len(list((whole / "embeddings").glob("*.parquet"))) == 2
+    assert lakes_of_tests.manifest(whole, "embeddings")["rows"] == {"embeddings": N, "losses": 12}
+    inside, between = same_group(found)
+    assert inside > between + 0.3
+    vocabulary = {row["item_id"]: row["frequency"] for row in pq.read_table(whole / "vocabulary").to_pylist()}
+    assert {row["item_id"]: row["frequency"] for row in pq.read_table(whole / "embeddings").to_pylist()} == vocabulary
+    losses = pq.read_table(whole / "losses")["loss"].to_pylist()
+    assert losses[-1] < losses[0]
+
+
+def test_a_second_run_comes_to_the_same_vectors(whole: Path, lake: Path) -> None:
+    assert trained(lake) == vectors(whole)
+
+
+def test_one_process_alone_comes_to_the_same_vectors_twice(lake: Path) -> None:
+    assert lakes_of_tests.run("train", lake, *KEYS) == 0
+    first = vectors(lake)
+    shutil.rmtree(lake / "embeddings")
+    assert lakes_of_tests.run("train", lake, *KEYS) == 0
+    assert vectors(lake) == first
+    inside, between = same_group(first)
+    assert inside > between + 0.3
+
+
+def stopped(lake: Path, number: int) -> list[subprocess.Popen[str]]:
+    """The processes, the second one having got a signal when two checkpoints were begun."""
+    started = begun(lake, 2, "train.checkpoint_minutes=0.00001")
+    until = time.monotonic() + 120
+    while len(list((lake / "_checkpoints").glob("train-0-*.pt"))) < 2 or not (lake / "_checkpoints" / "train.pt").exists():
+        assert all(process.poll() is None for process in started), [process.communicate() for process in started]
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    started[1].send_signal(number)
+    return started
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_ends_at_one_process_goes_on_to_the_same_vectors(whole: Path, lake: Path, number: int) -> None:
+    statuses, said = ended(stopped(lake, number))
+    assert statuses == ([143, 143] if number == signal.SIGTERM else [2, -signal.SIGKILL]), said
+    assert ("a rerun goes on from it" if number == signal.SIGTERM else "another process has failed") in said[0]
+    assert not (lake / "embeddings").exists()
+    statuses, said = ended(begun(lake, 2))
+    assert statuses == [0, 0], said
+    assert all("going on from" in each for each in said)
+    assert vectors(lake) == vectors(whole)
+
+
+def test_a_checkpoint_of_other_processes_or_tables_is_an_error(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ended(stopped(lake, signal.SIGTERM))
+    assert lakes_of_tests.run("train", lake, *KEYS) == 2
+    assert "checkpoint of another configuration (processes: 2 there, 1 here)" in capsys.readouterr().err
+    assert lakes_of_tests.run("train", lake, *KEYS, "train.tables=whole") == 2
+    assert "tables: 'sharded' there, 'whole' here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (("train.held_out=5",), "train.held_out is for train.tables = \"whole\"; leave it out for 'sharded'"),
+        (("train.warm_start=lake",), "train.warm_start is for train.tables"),
+        (("train.deterministic=false", "train.device=cuda"), "train.device = cuda is for train.tables"),
+        (("train.deterministic=false", "train.workers=2"), "train.workers = 2 is for train.tables"),
+        (("train.objective=examples",), 'train.tables = sharded is for train.objective = "skipgram"'),
+    ],
+)
+def test_keys_that_need_whole_tables_are_named(
+    walked: Path, capsys: pytest.CaptureFixture[str], keys: tuple[str, ...], message: str
+) -> None:
+    assert lakes_of_tests.run("train", walked, *KEYS, *keys) == 2
+    assert message in capsys.readouterr().err
