@@ -14,14 +14,13 @@ import neighbours
 import pairs
 import train
 import walks
-from walkgram import job, session
+from walkgram import job, processes, session
 from walkgram.config import Config
 from walkgram.lake import files, manifest, spark
 from walkgram.report import plots, text
 
 SHARED = (graph, walks, train, neighbours, export)
-# By input.kind; `merge` is the line of jobs/update.py.
-LINES = {
+LINES = {  # by input.kind; `merge` is the line of jobs/update.py
     "interactions": (interactions, pairs, edges, *SHARED),
     "edges": (load_edges, *SHARED),
     "merge": (merge, edges, *SHARED),
@@ -35,6 +34,7 @@ def sections(*kinds: str) -> list[str]:
 
 def run(config: Config, force: bool, verbose: bool, line: str = "") -> None:
     """Run every stage of a line (of input.kind's, where none is named) that is not up to date, then show what came out."""
+    processes.check_alone()
     if config.export.plots:
         plots.check()
     started, stages = time.monotonic(), [module.JOB for module in LINES[line or config.input.kind]]

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+import objectives_of_tests
 from walkgram.kernels import fused, negatives
-from walkgram.train import parallel, sharded
+from walkgram.train import loop, parallel, sharded
 from walkgram.train.parallel import Peers, joined
 
 N, DIM, ROUNDS = 41, 5, 3
@@ -139,6 +140,7 @@ def everything(peers: Peers) -> dict[str, Any]:
         "sum": peers.sum([1.5, peers.rank, 2.0**40 * peers.rank]),
         "any": [peers.any(False), peers.any(peers.rank == 1), peers.any(True)],
         "told": peers.told({"from": peers.rank}),
+        "same": [peers.same((1, "a")), peers.same(peers.rank == 0), peers.same({"rank": min(peers.rank, 1)})],
         "combined": combined(peers),
         "borrowed": borrowed(peers),
         "trained": trained(peers),
@@ -155,3 +157,11 @@ def late(peers: Peers) -> list[float]:
     if peers.rank == 1:
         time.sleep(7)
     return peers.sum([1.0])
+
+
+def elsewhere(peers: Peers) -> None:
+    """Train on, the first from a checkpoint that the others do not see."""
+    memory = objectives_of_tests.Memory()
+    if peers.rank == 0:
+        loop.train(objectives_of_tests.skipgram(), loop.Plan(1), memory.checkpoints())
+    loop.train(objectives_of_tests.skipgram(), loop.Plan(3), memory.checkpoints(), peers=peers)

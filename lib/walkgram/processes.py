@@ -1,7 +1,9 @@
 """The train job's processes: one alone, those that torchrun has started together, or those that Spark starts for it."""
 
+import contextlib
 import json
 import os
+import re
 import sys
 import time
 import traceback
@@ -18,7 +20,7 @@ from walkgram.train import parallel
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["main", "train"]
+__all__ = ["check_alone", "main", "train"]
 
 Found = tuple[dict[str, int], dict[str, Any]]
 
@@ -38,8 +40,9 @@ def main(of: job.Job, since: float, argv: Sequence[str] | None = None) -> int:
         return job.main(of, argv)
     finally:
         if parallel.current().world > 1:  # it has come to an end without training
-            peers.told(None)
-            peers.leave()
+            with contextlib.suppress(TrainError):  # another one is gone
+                peers.told(None)
+                peers.leave()
 
 
 def follow(of: job.Job, peers: parallel.Peers, since: float) -> int:
@@ -63,8 +66,8 @@ def train(run: Run, since: float) -> Mapping[str, Any]:
     """Train and stage the tables, by as many processes as there are, or as train.processes asks Spark for; what was counted."""
     task, wanted, started = training.task(run), run.config.train.processes, parallel.world_size()
     peers = parallel.current()
-    if started > 1 and peers.world == 1:
-        raise TrainError(f"WORLD_SIZE is {started}: torchrun starts jobs/train.py, no other job")
+    if peers.world == 1:
+        check_alone()
     if started > 1 and wanted not in (1, started):
         raise TrainError(
             f"train.processes = {wanted} is what Spark is to start, but torchrun has started {started}: leave it out"
@@ -81,11 +84,22 @@ def train(run: Run, since: float) -> Mapping[str, Any]:
     return counts
 
 
+def check_alone() -> None:
+    """Raise `TrainError` where this process is one of several that were started together, and has not joined the others."""
+    if parallel.world_size() > 1:
+        raise TrainError(
+            f"WORLD_SIZE is {parallel.world_size()} in the environment: torchrun starts jobs/train.py, no other job"
+        )
+
+
 def tokens(root: str, began: float) -> Callable[[], tuple[int, int]]:
     """(done, of all) tokens, as the log of the processes that have begun to train elsewhere since then has them."""
 
     def count() -> tuple[int, int]:
-        line = json.loads(logs.last(root, "train") or "{}")
+        try:
+            line = json.loads(logs.last(root, "train") or "{}")
+        except ValueError:
+            return 0, 0  # it is being written
         return (line["tokens"], line["of"]) if line.get("time", 0) > began and "of" in line else (0, 0)
 
     return count
@@ -96,11 +110,13 @@ def in_spark(spark: "SparkSession", task: training.Task, count: int) -> Found:
     from pyspark.ml.torch.distributor import TorchDistributor
 
     cores = int(spark.conf.get("spark.task.cpus", "1") or 1)
-    slots = spark.sparkContext.defaultParallelism // cores
+    master = spark.sparkContext.master or ""
+    local = re.fullmatch(r"local(?:\[(\d+|\*)[^\]]*\])?", master)  # a cluster's executors may be yet to come
+    slots = int((local[1] or "1").replace("*", str(os.cpu_count()))) // cores if local else count
     if slots < count:
         raise TrainError(
             f"train.processes = {count} needs as many of Spark's tasks at once, and there are {slots}: lower it, or give Spark "
-            "more cores (--master local[N], --total-executor-cores; spark.task.cpus is what each takes)"
+            "more cores (--master local[N]; spark.task.cpus is what each takes)"
         )
     train = task.config.train
     if not train.deterministic and not train.workers:

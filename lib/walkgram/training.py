@@ -98,7 +98,7 @@ def trained(task: Task, made: loop.Objective, peers: Peers, warmed: Mapping[str,
     config, first = task.config.train, peers.rank == 0
     inputs = dict(task.made_of) | {name: str(n) for name, n in warmed.items()}
     mark = {**task.mark, "processes": peers.world}
-    saved = Checkpoints(task.kept.place, task.kept.load, task.kept.save if first else lambda _: None, mark, inputs)
+    saved = Checkpoints(task.kept.place, task.kept.load, task.kept.save if first else lambda _: None, mark, inputs, not first)
     plan = loop.Plan(config.epochs, workers(config), config.checkpoint_minutes * 60, config.patience)
     if not first:
         return loop.train(made, plan, saved, watch.Watch(quiet=True), peers)

@@ -62,7 +62,10 @@ def test_a_batch_of_many_walks_lowers_the_loss_and_its_state_goes_on() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")
 def test_a_device_that_is_not_there_is_named_with_the_remedy() -> None:
     walks = Walks([MemoryShard([WALKS])], np.arange(N))
-    with pytest.raises(TrainError, match=r"train\.device = cuda: torch finds no CUDA device here; train\.device = cpu"):
+    with pytest.raises(
+        TrainError,
+        match=r"train\.device = cuda: torch finds no CUDA device here, or too few for its processes; use train\.device = cpu",
+    ):
         Skipgram(walks, np.arange(1, N + 1), Train(deterministic=False, device="cuda"))
     with pytest.raises(ValueError, match=r"train\.device = cuda needs train\.deterministic = false"):
         Train(device="cuda")

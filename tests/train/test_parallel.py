@@ -39,6 +39,7 @@ def test_sums_and_flags_are_those_of_all(found: list[dict[str, Any]]) -> None:
 
 def test_what_the_first_says_all_hear(found: list[dict[str, Any]]) -> None:
     assert [each["told"] for each in found] == [{"from": 0}] * len(found)
+    assert [each["same"] for each in found] == [[True, False, False]] * len(found)
 
 
 def shares(paces: list[np.ndarray]) -> np.ndarray:
@@ -166,6 +167,12 @@ def test_a_process_that_fails_or_is_late_ends_the_others(work: Callable[..., Any
     assert isinstance(first, TrainError)
     assert "process 0 of 2: another process has failed, or did not answer within 4 s" in str(first)
     assert isinstance(second, ValueError if work is processes.failing else TrainError)
+
+
+def test_processes_that_begin_at_other_places_all_say_so() -> None:
+    for error in processes.at_all(processes.elsewhere, 2):
+        assert isinstance(error, TrainError)
+        assert "the processes do not begin at the same place" in str(error)
 
 
 @pytest.mark.parametrize(

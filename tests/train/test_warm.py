@@ -53,6 +53,9 @@ def test_vectors_of_another_length_or_not_finite_are_refused() -> None:
         warm.take(*blank(1), pa.array(["a"]), [table({"a": 1.0}, dim=5)], "place")
     with pytest.raises(TrainError, match=r"place: a vector that is not finite"):
         warm.take(*blank(1), pa.array(["a"]), [table({"a": float("nan")})], "place")
+    holed = table({"a": 1.0}).set_column(1, "vector", pa.array([[1.0, None, 1.0]], F32))
+    with pytest.raises(TrainError, match=r"place: a vector that is not finite"):
+        warm.take(*blank(1), pa.array(["a"]), [holed], "place")
 
 
 def test_new_rows_start_at_the_mean_of_their_known_neighbours_by_weight() -> None:

@@ -59,7 +59,10 @@ class Train(Section):
     )
     threads: int = key(1, "torch's threads (objective examples)", ge=1)
     processes: int = key(
-        1, "skipgram: processes that Spark starts as one barrier stage, a task each; torchrun starts its own: leave 1", ge=1
+        1,
+        "skipgram: processes that Spark starts as one barrier stage, a task each, on CPUs but for device = cuda; "
+        "torchrun starts its own: leave 1",
+        ge=1,
     )
     exchange_tokens: float = key(
         2.0, "several processes: tokens for each row of the tables, by all of them, between two exchanges", "tokens", gt=0

@@ -24,6 +24,8 @@ class Accelerated:
 
     def __init__(self, vector: Tensor, context: Tensor, law: Law, config: Train, device: str) -> None:
         self.law, self.config, self.device = law, config, torch.device(device)
+        if device == "cuda":  # by its number: a thread that steps has another current device than the one that made this
+            self.device = torch.device("cuda", torch.cuda.current_device())
         kind = getattr(torch, config.dtype) if device == "cuda" else torch.float32
         self.vector, self.context = (table.to(self.device, kind, copy=True) for table in (vector, context))
         self.weights = law.weights[config.window :]  # by distance from 0

@@ -88,6 +88,10 @@ def train(
         raise TrainError(
             "no batch of walks to train on: make more walks (for train.objective = examples: lower train.examples.batch_size)"
         )
+    if not peers.same((place.saved(), steps, objective.tokens)):
+        raise TrainError(
+            "the processes do not begin at the same place: let all of them see one lake (lake.path), its walks and _checkpoints"
+        )
     with Stop() as stop, ThreadPoolExecutor(plan.workers, thread_name_prefix="trainer") as pool:
         run = Training(objective, plan, checkpoints, watch or Watch(), peers, place, every, steps, stop, pool)
         run.watch.start(objective.tokens * plan.epochs, place.tokens)
@@ -158,13 +162,15 @@ class Training:
         place.batches += 1
         (apart if self.every else place).add(found.loss, found.weight, found.tokens)
         rate = self.objective.rate((epoch * self.steps + place.batches) / (self.plan.epochs * self.steps))
-        self.watch.progress(epoch + 1, self.plan.epochs, place.tokens, place.mean(), rate)
+        loss = (place if place.weight else apart).mean()
+        self.watch.progress(epoch + 1, self.plan.epochs, place.tokens, loss, rate)
 
     def meet(self, apart: Place, stopping: bool, saving: bool) -> tuple[bool, bool]:
         """Exchange with the other processes; whether any of them is to stop, and whether the first is to save."""
-        self.objective.exchange()
         own = float(saving and self.peers.rank == 0)
+        # First what goes between CPUs: there a process that is gone is noticed at once, between GPUs it is waited for.
         loss, weight, tokens, stops, saves = self.peers.sum([apart.loss, apart.weight, apart.tokens, float(stopping), own])
+        self.objective.exchange()
         self.place.add(loss, weight, tokens)
         apart.loss, apart.weight, apart.tokens = 0.0, 0.0, 0
         return stops > 0, saves > 0

@@ -35,7 +35,8 @@ def world_size() -> int:
 
 def current() -> "Peers":
     """Those that this process has joined; itself alone where it has joined none."""
-    return Peers(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else Peers()
+    there = dist.is_available() and dist.is_initialized()
+    return Peers(dist.get_rank(), dist.get_world_size()) if there else Peers()
 
 
 def joined(seconds: float = WAIT) -> "Peers":
@@ -78,7 +79,7 @@ def walks_between(n: int, length: float, world: int, tokens: float) -> int:
 
     tokens: how many all processes take for each row meanwhile.
     """
-    return max(1, int(tokens * n / (length * world)))
+    return max(1, int(tokens * n / (max(1.0, length) * world)))
 
 
 def number(environment: Mapping[str, str], name: str, default: int) -> int:
@@ -144,6 +145,10 @@ class Peers:
         if self.world > 1:
             self.call(dist.broadcast_object_list, found, src=0)
         return found[0]
+
+    def same(self, what: Any) -> bool:
+        """Whether it is equal at all processes; what can be pickled and compared."""
+        return not self.any(self.told(what) != what)
 
     def base(self, table: Tensor) -> Tensor:
         """What `combine` keeps of a table (n, dim): a copy of rows rank, rank + world, ...; 1 / world of its bytes."""

@@ -38,7 +38,7 @@ class Checkpoints:
 
     `place` is for messages; load opens the checkpoint, None where there is none; save is given what writes it, and shows it
     whole or not at all. A checkpoint of another `mark` (the configuration) is an error; one of other `inputs` (walks, code) is
-    of no use, and training starts anew.
+    of no use, and training starts anew. Both are told of unless `quiet`.
     """
 
     place: str
@@ -46,6 +46,7 @@ class Checkpoints:
     save: Callable[[Callable[[IO[bytes]], None]], None]
     mark: Mapping[str, Any]
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    quiet: bool = False
 
 
 def save(objective: "Objective", place: Mapping[str, Any], checkpoints: Checkpoints) -> None:
@@ -63,7 +64,8 @@ def resume(objective: "Objective", checkpoints: Checkpoints) -> Mapping[str, Any
     mark, state, version = saved["mark"], saved["state"], saved.get("version", 1)
     place, inputs = saved.get("place", {}), saved.get("inputs", {})
     if version != VERSION or inputs != dict(checkpoints.inputs):
-        print(f"train: {checkpoints.place} was made from other walks or by other code: training anew", file=sys.stderr)
+        if not checkpoints.quiet:
+            print(f"train: {checkpoints.place} was made from other walks or by other code: training anew", file=sys.stderr)
         return None
     if mark != dict(checkpoints.mark):
         here = dict(checkpoints.mark)
@@ -71,7 +73,8 @@ def resume(objective: "Objective", checkpoints: Checkpoints) -> Mapping[str, Any
         raise TrainError(f"{checkpoints.place}: checkpoint of another configuration ({'; '.join(other)}): {ANEW}")
     epochs, batches = len(place["epochs"]), place["batches"]
     done = f"batch {batches:,} of epoch {epochs + 1}" if batches else f"epoch {epochs}"
-    print(f"train: going on from {checkpoints.place} after {done}", file=sys.stderr)
+    if not checkpoints.quiet:
+        print(f"train: going on from {checkpoints.place} after {done}", file=sys.stderr)
     objective.load(state)
     return dict(place)
 

@@ -4,6 +4,7 @@ On a CPU the fused kernel (`walkgram.kernels.fused`) moves the tables in place, 
 batches of walks go through `walkgram.train.accelerated`.
 """
 
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,7 +21,7 @@ from walkgram.errors import TrainError
 from walkgram.kernels import fused, negatives, tiles
 from walkgram.train.accelerated import Accelerated
 from walkgram.train.apart import Apart
-from walkgram.train.parallel import ALONE, Peers, walks_between
+from walkgram.train.parallel import ALONE, Peers, number, walks_between
 from walkgram.train.place import Step
 from walkgram.train.shards import Chunk, Walks
 
@@ -55,6 +56,8 @@ class Skipgram:
 
     def join(self, peers: Peers) -> int:
         """Share the walks with these processes, and the tables, equal now; batches between two exchanges, 0 where alone."""
+        if not peers.same(self.device):
+            raise TrainError("some processes have a GPU and some have none: set train.device to cpu or cuda")
         self.walks.part = peers.rank, peers.world
         self.apart = Apart(peers, self.tables())
         if peers.world == 1:
@@ -169,9 +172,12 @@ class Skipgram:
 
 def device_of(config: Train) -> str:
     """Where the tables lie: "cpu" or "cuda". Raises `TrainError` where there is no such device."""
-    there = torch.cuda.is_available()
+    processes = number(os.environ, "LOCAL_WORLD_SIZE", 1)  # torchrun's, on this machine
+    there = torch.cuda.is_available() and torch.cuda.device_count() >= processes
     if config.device == "cuda" and not there:
-        raise TrainError("train.device = cuda: torch finds no CUDA device here; train.device = cpu trains on the CPU")
+        raise TrainError(
+            "train.device = cuda: torch finds no CUDA device here, or too few for its processes; use train.device = cpu"
+        )
     return "cuda" if there and not config.deterministic and config.device != "cpu" else "cpu"
 
 

@@ -44,8 +44,8 @@ def fitting(lists: pa.ChunkedArray, dim: int, place: str) -> NDArray[np.float32]
         raise TrainError(
             f"{place}: vectors of {lengths[0]} numbers, train.dim is {dim}: set train.dim to that, or train.warm_start to ''"
         )
-    values = table.matrix(lists).reshape(-1, dim)
-    if not np.isfinite(values).all():
+    whole = pc.list_flatten(lists).null_count == 0
+    if not whole or not np.isfinite(values := table.matrix(lists).reshape(-1, dim)).all():
         raise TrainError(f"{place}: a vector that is not finite: start from other embeddings, or cold (train.warm_start = '')")
     return values
 
