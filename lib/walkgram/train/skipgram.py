@@ -34,7 +34,8 @@ LOSS_EVERY = 8
 class Skipgram:
     """In and out tables (n, dim) float32; plain steps whose rate falls linearly from learning_rate to min_learning_rate.
 
-    counts (n,) int64: tokens of each row. Memory: the tables, 20 bytes a row, and 4 a row for each worker.
+    counts (n,) int64: tokens of each row. Memory: the tables, 20 bytes a row, and 4 a row for each worker;
+    with other processes (`join`) 8 more, 8 more for each worker, and 1 / world of the tables.
     """
 
     def __init__(self, walks: Walks, counts: NDArray[np.int64], config: Train) -> None:
