@@ -103,3 +103,20 @@ def state(lake: Path) -> dict[str, tuple[int, int]]:
     """Every file of the lake's tables, its size and time."""
     stats = {str(file): file.stat() for file in lake.rglob("*") if file.is_file() and "_staging" not in file.parts}
     return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
+
+
+def walked(folder: Path, edges: Iterable[tuple[str, str]], *keys: str) -> Path:
+    """A lake with the graph of these edges and its walks, in three shards."""
+    place, lake = folder / "edges.csv", folder / "lake"
+    place.write_text("\n".join(["src,dst", *(f"{a},{b}" for a, b in edges), ""]))
+    for name in ("load_edges", "graph", "walks"):
+        assert run(name, lake, "input.kind=edges", f"input.path={place}", "walks.shards=3", *keys) == 0
+    return lake
+
+
+def vectors(lake: Path) -> dict[str, tuple[Any, Any]]:
+    """(vector, context vector) of each item."""
+    rows = pq.read_table(lake / "embeddings").to_pylist()
+    found = {row["item_id"]: (row["vector"], row["context_vector"]) for row in rows}
+    assert len(found) == len(rows)
+    return found

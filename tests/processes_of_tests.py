@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -60,6 +61,13 @@ def at_all(work: Callable[..., Any], world: int, seconds: float = 60) -> list[An
         if process.is_alive():
             process.kill()
     return results
+
+
+def begun(command: list[str], world: int) -> list[subprocess.Popen[str]]:
+    """A command's processes, with what torchrun puts in their environment."""
+    port, pipes = free_port(), {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    places = [os.environ | {"OMP_NUM_THREADS": "1"} | place(rank, world, port) for rank in range(world)]
+    return [subprocess.Popen(command, text=True, env=each, **pipes) for each in places]
 
 
 def table() -> torch.Tensor:

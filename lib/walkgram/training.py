@@ -126,7 +126,7 @@ def warm_start(task: Task, made: Skipgram, nodes: NDArray[np.int64]) -> dict[str
     place = earlier(task.config)
     if not place:
         return {}
-    words = arrow.read_table(task.folders["vocabulary"], ["index", "item_id"]).sort_by("index").take(arrays.column(nodes))
+    words = vocabulary(task.folders["vocabulary"], nodes)
     vector, context = made.vector.numpy(), made.context.numpy()
     ids = words["item_id"].combine_chunks()
     columns = ["item_id", "vector", "context_vector"]

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lakes_of_tests
+from lakes_of_tests import vectors
 
 ROOT = Path(__file__).parent.parent.parent
 KEYS = ("train.dim=16", "train.epochs=40", "train.window=3", "train.skipgram.batch_walks=16", "train.checkpoint_minutes=0.0001")
@@ -26,25 +27,16 @@ N = 60
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake with a graph and its walks."""
     folder = tmp_path_factory.mktemp("train")
-    edges = folder / "edges.csv"
     rng = np.random.default_rng(4)
     both = {(i, (i + 1) % N) for i in range(N)} | {(int(a), int(b)) for a, b in rng.integers(0, N, (150, 2)) if a != b}
-    edges.write_text("src,dst\n" + "".join(f"i{a:02},i{b:02}\n" for a, b in sorted(both)))
-    lake = folder / "lake"
-    for name in ("load_edges", "graph", "walks"):
-        keys = ("input.kind=edges", f"input.path={edges}", "walks.num_walks=20", "walks.walk_length=40", "walks.shards=3")
-        assert lakes_of_tests.run(name, lake, *keys) == 0
-    return lake
+    edges = [(f"i{a:02}", f"i{b:02}") for a, b in sorted(both)]
+    return lakes_of_tests.walked(folder, edges, "walks.num_walks=20", "walks.walk_length=40")
 
 
 @pytest.fixture
 def lake(walked: Path, tmp_path: Path) -> Path:
     """A copy of it."""
     return Path(shutil.copytree(walked, tmp_path / "lake"))
-
-
-def vectors(lake: Path) -> dict[str, tuple[Any, Any]]:
-    return {row["item_id"]: (row["vector"], row["context_vector"]) for row in pq.read_table(lake / "embeddings").to_pylist()}
 
 
 def log(lake: Path) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ import pytest
 
 import lakes_of_tests
 import processes_of_tests as processes
+from lakes_of_tests import vectors
 from walkgram.processes import Work, tokens
 
 ROOT = Path(__file__).parent.parent.parent
@@ -32,13 +33,10 @@ Done = list[tuple[int, str, str]]  # of each process: status, output, errors
 def walked(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake with walks over a graph of GROUPS communities: item i is of i % GROUPS."""
     folder = tmp_path_factory.mktemp("processes")
-    rng, edges = np.random.default_rng(4), folder / "edges.csv"
+    rng = np.random.default_rng(4)
     pairs = {(int(a), int(b)) for a, b in rng.integers(0, N, (6000, 2)) if a < b and (a % GROUPS == b % GROUPS or not a % 10)}
-    edges.write_text("src,dst\n" + "".join(f"i{a:03},i{b:03}\n" for a, b in sorted(pairs)))
-    for name in ("load_edges", "graph", "walks"):
-        keys = ("input.kind=edges", f"input.path={edges}", "walks.num_walks=10", "walks.walk_length=30", "walks.shards=3")
-        assert lakes_of_tests.run(name, folder / "lake", *keys) == 0
-    return folder / "lake"
+    edges = [(f"i{a:03}", f"i{b:03}") for a, b in sorted(pairs)]
+    return lakes_of_tests.walked(folder, edges, "walks.num_walks=10", "walks.walk_length=30")
 
 
 @pytest.fixture
@@ -49,15 +47,8 @@ def lake(walked: Path, tmp_path: Path) -> Path:
 
 def started(lake: Path, world: int, *keys: str) -> list[subprocess.Popen[str]]:
     """The job's processes, with what torchrun puts in their environment."""
-    command, port = [sys.executable, str(ROOT / "jobs" / "train.py")], processes.free_port()
-    command += lakes_of_tests.arguments(lake, *KEYS, *keys)
-    return [
-        subprocess.Popen(
-            command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=os.environ | {"OMP_NUM_THREADS": "1"} | processes.place(rank, world, port),
-        )
-        for rank in range(world)
-    ]  # fmt: skip
+    command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes_of_tests.arguments(lake, *KEYS, *keys)]
+    return processes.begun(command, world)
 
 
 def ended(running: list[subprocess.Popen[str]]) -> Done:
@@ -66,11 +57,6 @@ def ended(running: list[subprocess.Popen[str]]) -> Done:
         out, error = process.communicate(timeout=120)
         found.append((process.returncode, out, error))
     return found
-
-
-def vectors(lake: Path) -> dict[str, Any]:
-    found = pq.read_table(lake / "embeddings").to_pylist()
-    return {row["item_id"]: (row["vector"], row["context_vector"]) for row in found}
 
 
 def apart(lake: Path) -> float:

@@ -1,6 +1,5 @@
 """The job train on tables that no process holds whole: as processes, to the end, stopped, killed and gone on with."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 
 import lakes_of_tests
 import processes_of_tests as processes
+from lakes_of_tests import vectors
 
 ROOT = Path(__file__).parent.parent.parent
 SIZES = ("train.dim=16", "train.epochs=12", "train.window=3", "train.skipgram.batch_walks=16", "train.exchange_tokens=30")
@@ -27,17 +27,12 @@ Vectors = dict[str, tuple[list[float], list[float]]]
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake with the walks of a graph of planted communities, its nodes' names shuffled."""
     folder = tmp_path_factory.mktemp("sharded")
-    rng, edges = np.random.default_rng(4), folder / "edges.csv"
+    rng = np.random.default_rng(4)
     group = np.arange(N) // SIZE
     inside = rng.random((N, N)) < np.where(group[:, None] == group, 0.5, 0.02)
     both = {(i, (i + 1) % N) for i in range(N)} | {(int(a), int(b)) for a, b in np.argwhere(np.triu(inside, 1))}
-    lines = [f"i{a:02},i{b:02}" for a, b in rng.permutation(sorted(both))]
-    edges.write_text("\n".join(["src,dst", *lines, ""]))
-    lake = folder / "lake"
-    for name in ("load_edges", "graph", "walks"):
-        keys = ("input.kind=edges", f"input.path={edges}", "walks.num_walks=10", "walks.walk_length=20", "walks.shards=3")
-        assert lakes_of_tests.run(name, lake, *keys) == 0
-    return lake
+    edges = [(f"i{a:02}", f"i{b:02}") for a, b in rng.permutation(sorted(both))]
+    return lakes_of_tests.walked(folder, edges, "walks.num_walks=10", "walks.walk_length=20")
 
 
 @pytest.fixture
@@ -49,9 +44,7 @@ def lake(walked: Path, tmp_path: Path) -> Path:
 def begun(lake: Path, world: int, *keys: str) -> list[subprocess.Popen[str]]:
     """The job's processes, as torchrun starts them."""
     command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes_of_tests.arguments(lake, *KEYS, *keys)]
-    port, pipes = processes.free_port(), {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    places = [os.environ | {"OMP_NUM_THREADS": "1"} | processes.place(k, world, port) for k in range(world)]
-    return [subprocess.Popen(command, text=True, env=place, **pipes) for place in places]
+    return processes.begun(command, world)
 
 
 def ended(started: list[subprocess.Popen[str]]) -> tuple[list[int], list[str]]:
@@ -65,13 +58,6 @@ def trained(lake: Path, world: int = 2, *keys: str) -> Vectors:
     assert statuses == [0] * world, said
     assert not (lake / "_checkpoints").exists()
     return vectors(lake)
-
-
-def vectors(lake: Path) -> Vectors:
-    rows = pq.read_table(lake / "embeddings").to_pylist()
-    found = {row["item_id"]: (row["vector"], row["context_vector"]) for row in rows}
-    assert len(found) == len(rows)
-    return found
 
 
 @pytest.fixture(scope="module")
