@@ -6,45 +6,52 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from walkgram import job, tables
+from walkgram import tables
 from walkgram.errors import ConfigError, InputError
 from walkgram.lake.shards import Shards
-from walkgram.stages import edges, pairs
+from walkgram.runtime import job
+from walkgram.stages.pairs import counting, edges
 
 
-def run(run: job.Run) -> Mapping[str, Any]:
+def run(run: job.RunContext) -> Mapping[str, Any]:
     """Weigh and cut, straight from the counts or from the pairs on disk: the same edges."""
     config, counted = run.config, run.blocks("baskets", "totals")
-    edges.check(config.pairs, {table: found.config.get("pairs", {}) for table, found in run.inputs.items()})
-    total, directed = edges.total_of(config.pmi, config.pairs.user_weight != "none", counted), config.pairs.mode == "sequence"
-    weigher = edges.Weigher(counted, config.pairs, config.pmi, config.edges, total)
-    schema, best = tables.schema("edges"), config.edges.top_k
+    edges.check_counting(config.pairs, {table: found.config.get("pairs", {}) for table, found in run.inputs.items()})
+    total, directed = (
+        edges.compute_pmi_normalizer(config.pmi, config.pairs.user_weight != "none", counted),
+        config.pairs.mode == "sequence",
+    )
+    weigher = edges.EdgeWeigher(counted, config.pairs, config.pmi, config.edges, total)
+    schema, best = tables.table_schema("edges"), config.edges.top_k
     sink = run.scratch_shards("weighed", schema) if best else run.shards("edges", schema)
-    sums = pairs.summed(weighed(run, weigher, sink))
+    sums = counting.collect_summary(weighed(run, weigher, sink))
     if sums["rows"] == 0:
         names = ("min_weight", "min_frequency", "min_item_frequency")
         cuts = " with ".join(f"edges.{name} = {getattr(config.edges, name)}" for name in names)
-        spared = pairs.summed(weighed(run, weigher.uncut(), None))
-        raise InputError(f"{cuts} keeps no edge: {edges.most(spared)}")
+        spared = counting.collect_summary(weighed(run, weigher.uncut(), None))
+        raise InputError(f"{cuts} keeps no edge: {edges.filter_diagnostics(spared)}")
     found = {"edges": sums["rows"], "total weight": f"{sums['weight']:.4f}", "total frequency": sums["frequency"]}
     if best:
-        found = {"weighed": sums["rows"], "edges": run.write("edges", edges.strongest(run.read_shards(sink), best, directed))}
+        found = {
+            "weighed": sums["rows"],
+            "edges": run.write("edges", edges.top_k_per_node(run.read_shards(sink), best, directed)),
+        }
     run.out.rows["edges"] = found["edges"]
-    return found | {"directed": directed, "shards": sums["shards"], pairs.SPREAD: sums["seconds"]}
+    return found | {"directed": directed, "shards": sums["shards"], counting.SPREAD: sums["seconds"]}
 
 
-def weighed(run: job.Run, weigher: edges.Weigher, sink: Shards | None) -> DataFrame:
+def weighed(run: job.RunContext, weigher: edges.EdgeWeigher, sink: Shards | None) -> DataFrame:
     """Write the edges under a weigher: from the pairs table, or, where it is cut too high or not there, from the lists."""
     config, floor = run.config.pairs, weigher.cuts.min_frequency
     if config.keep and config.min_frequency <= floor:
-        table = run.shards("pairs", tables.schema("pairs"))
-        return edges.from_pairs(run.tasks(run.inputs["pairs"].counts["shards"]), table, weigher, sink)
+        table = run.shards("pairs", tables.table_schema("pairs"))
+        return edges.weigh_pairs_table(run.tasks(run.inputs["pairs"].counts["shards"]), table, weigher, sink)
     known = weigher.counts.open(1)
     if "work" not in known:
         raise ConfigError("baskets were merged, not counted: set pairs.keep = true as before, or run jobs/pairs.py --force")
-    plan = pairs.Plan(config, run.rows("vocabulary"), known["work"])
+    plan = counting.CountPlan(config, run.rows("vocabulary"), known["work"])
     spans, lists = plan.spans(), run.blocks("baskets", "users")
-    return pairs.counts(run.tasks(len(spans)), spans, known["blocks"].tolist(), plan, floor, lists, weigher, sink)
+    return counting.write_counts(run.tasks(len(spans)), spans, known["blocks"].tolist(), plan, floor, lists, weigher, sink)
 
 
 def reads(config: job.Config) -> tuple[str, ...]:
@@ -55,4 +62,4 @@ def reads(config: job.Config) -> tuple[str, ...]:
 JOB = job.Job("edges", __doc__, run, ("pairs", "pmi", "edges"), reads, lambda _: ("edges",), resumes=True)
 
 if __name__ == "__main__":
-    sys.exit(job.main(JOB))
+    sys.exit(job.run_main(JOB))

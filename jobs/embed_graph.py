@@ -3,8 +3,8 @@
 import sys
 
 import pipeline
-from walkgram import job
 from walkgram.config import Config
+from walkgram.runtime import job
 
 
 def run(config: Config, force: bool, verbose: bool) -> None:
@@ -15,7 +15,7 @@ def run(config: Config, force: bool, verbose: bool) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Parse, load, run the line."""
-    return job.guarded(job.parser("embed_graph", __doc__, pipeline.sections("edges")), run, argv)
+    return job.run_guarded(job.make_parser("embed_graph", __doc__, pipeline.sections("edges")), run, argv)
 
 
 if __name__ == "__main__":

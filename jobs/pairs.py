@@ -4,15 +4,16 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from walkgram import job, tables
+from walkgram import tables
 from walkgram.errors import InputError
-from walkgram.stages import baskets, pairs
+from walkgram.runtime import job
+from walkgram.stages.pairs import baskets, counting
 
 ENTRIES, ITEM = 1 << 24, 8  # interactions of a block where pairs.blocks is 0, and at least so many for each item
 FEW, LEAST = 8, 1 << 20  # blocks that cores may share, where each has so many interactions
 
 
-def run(run: job.Run) -> Mapping[str, Any]:
+def run(run: job.RunContext) -> Mapping[str, Any]:
     """Write the blocks of lists and what they add up to; count all pairs where they are kept."""
     config, n, entries = run.config.pairs, run.rows("vocabulary"), run.rows("interactions")
     blocks = config.blocks or max(-(-entries // max(ENTRIES, ITEM * n)), min(FEW, -(-entries // LEAST)))
@@ -21,30 +22,32 @@ def run(run: job.Run) -> Mapping[str, Any]:
         run.blocks("baskets", "totals"),
         run.rounds(run.inputs["interactions"].run),
     )
-    made, found = baskets.made_of(run, "interactions", blocks, n, config, sent, lists, counted)
+    made, found = baskets.build_baskets(run, "interactions", blocks, n, config, sent, lists, counted)
     run.out.rows["baskets"] = len(made)
     if not made:
-        raise InputError(pairs.nobody(config))
+        raise InputError(counting.explain_no_users(config))
     if found["increments"] == 0:
-        raise InputError(pairs.no_pairs(config))
+        raise InputError(counting.explain_no_pairs(config))
     counts = {"users": found["users"], "increments": found["increments"], "blocks": len(made)}
     left_out = {"left out for want of a time, or by the cap": entries - found["entries"]} if entries > found["entries"] else {}
     return counts | left_out | (kept(run, made) if config.keep else {})
 
 
-def kept(run: job.Run, made: list[int]) -> dict[str, Any]:
+def kept(run: job.RunContext, made: list[int]) -> dict[str, Any]:
     """Say how large the pairs table will be, then write it."""
     config, n = run.config.pairs, run.rows("vocabulary")
     lists, work = run.blocks("baskets", "users"), run.blocks("baskets", "totals").open(1)["work"]
-    plan = pairs.Plan(config, n, work)
-    about = pairs.estimate(run.tasks(1), made, plan, lists).collect()[0]["pairs"]
-    run.say(f"pairs: about {about:,} pairs before the cut, {about * pairs.BYTES / 2**20:,.0f} MiB")
-    spans, sink = plan.spans(), run.shards("pairs", tables.schema("pairs"))
-    run.blocks("baskets", "totals").write(2, pairs.owned(spans))
-    then = pairs.table_rows(config)
-    sums = pairs.summed(pairs.counts(run.tasks(len(spans)), spans, made, plan, config.min_frequency, lists, then, sink))
+    plan = counting.CountPlan(config, n, work)
+    about = counting.estimate_pairs(run.tasks(1), made, plan, lists).collect()[0]["pairs"]
+    run.say(f"pairs: about {about:,} pairs before the cut, {about * counting.BYTES / 2**20:,.0f} MiB")
+    spans, sink = plan.spans(), run.shards("pairs", tables.table_schema("pairs"))
+    run.blocks("baskets", "totals").write(2, counting.shard_ranges(spans))
+    then = counting.make_pair_rows(config)
+    sums = counting.collect_summary(
+        counting.write_counts(run.tasks(len(spans)), spans, made, plan, config.min_frequency, lists, then, sink)
+    )
     run.out.rows["pairs"] = sums["rows"]
-    return {"pairs": sums["rows"], "shards": sums["shards"], pairs.SPREAD: sums["seconds"]}
+    return {"pairs": sums["rows"], "shards": sums["shards"], counting.SPREAD: sums["seconds"]}
 
 
 JOB = job.Job(
@@ -53,4 +56,4 @@ JOB = job.Job(
 )  # fmt: skip
 
 if __name__ == "__main__":
-    sys.exit(job.main(JOB))
+    sys.exit(job.run_main(JOB))

@@ -14,10 +14,10 @@ import neighbours
 import pairs
 import train
 import walks
-from walkgram import job, processes, session
 from walkgram.config import Config
-from walkgram.lake import files, manifest, spark
-from walkgram.report import plots, text
+from walkgram.lake import manifest, paths, spark_tables
+from walkgram.report import plots, summary
+from walkgram.runtime import job, launch, session
 
 SHARED = (graph, walks, train, neighbours, export)
 LINES = {  # by input.kind; `merge` is the line of jobs/update.py
@@ -34,26 +34,26 @@ def sections(*kinds: str) -> list[str]:
 
 def run(config: Config, force: bool, verbose: bool, line: str = "") -> None:
     """Run every stage of a line (of input.kind's, where none is named) that is not up to date, then show what came out."""
-    processes.check_alone()
+    launch.check_single_process()
     if config.export.plots:
-        plots.check()
+        plots.require_matplotlib()
     started, stages = time.monotonic(), [module.JOB for module in LINES[line or config.input.kind]]
     for number, stage in enumerate(stages, 1):
         say = functools.partial(print, f"[{number}/{len(stages)}]", flush=True)
-        job.execute(stage, config, force=force, verbose=verbose, say=say)
+        job.run_job(stage, config, force=force, verbose=verbose, say=say)
     root = config.lake.path
-    there = (n for n in ("vocabulary", "embeddings", "neighbours", "items") if manifest.read(root, n) is not None)
-    frames = {name: spark.read(session.start("pipeline", verbose), files.join(root, name)) for name in there}
-    print("\n".join(text.summary(frames, config.report)))
+    there = (n for n in ("vocabulary", "embeddings", "neighbours", "items") if manifest.read_manifest(root, n) is not None)
+    frames = {name: spark_tables.read_frame(session.start("pipeline", verbose), paths.join_path(root, name)) for name in there}
+    print("\n".join(summary.summarize_run(frames, config.report)))
     print(f"\nall done in {time.monotonic() - started:.0f} s; the tables lie in {root}:")
     for stage in stages:
         for table in stage.writes(config):
-            print(f"  {table:13} {files.join(root, table)}")
+            print(f"  {table:13} {paths.join_path(root, table)}")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Parse, load, run the line."""
-    return job.guarded(job.parser("pipeline", __doc__, sections("interactions", "edges")), run, argv)
+    return job.run_guarded(job.make_parser("pipeline", __doc__, sections("interactions", "edges")), run, argv)
 
 
 if __name__ == "__main__":

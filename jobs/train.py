@@ -5,15 +5,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from walkgram import job, processes
 from walkgram.config import Config
+from walkgram.runtime import job, launch
 
 IMPORTED = time.monotonic()
 
 
-def run(run: job.Run) -> Mapping[str, Any]:
+def run(run: job.RunContext) -> Mapping[str, Any]:
     """Train on the walks' shards; write the vectors of every node, and the loss of every epoch."""
-    return processes.train(run, IMPORTED)
+    return launch.launch_training(run, IMPORTED)
 
 
 def reads(config: Config) -> tuple[str, ...]:
@@ -24,4 +24,4 @@ def reads(config: Config) -> tuple[str, ...]:
 JOB = job.Job("train", __doc__, run, ("train",), reads, lambda _: ("embeddings", "losses"))
 
 if __name__ == "__main__":
-    sys.exit(processes.main(JOB, IMPORTED))
+    sys.exit(launch.run_train_main(JOB, IMPORTED))

@@ -4,15 +4,15 @@ import functools
 import sys
 
 import pipeline
-from walkgram import job
+from walkgram.runtime import job
 
 NAME = "update"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Parse, load, run the line that begins with the merge."""
-    return job.guarded(
-        job.parser(NAME, __doc__, pipeline.sections("merge")), functools.partial(pipeline.run, line="merge"), argv
+    return job.run_guarded(
+        job.make_parser(NAME, __doc__, pipeline.sections("merge")), functools.partial(pipeline.run, line="merge"), argv
     )
 
 

@@ -5,56 +5,58 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from walkgram import job
 from walkgram.config import Config
 from walkgram.errors import ConfigError, InputError
-from walkgram.kernels.transition import biases
-from walkgram.lake import sources
+from walkgram.kernels.walks.transition import compute_biases
 from walkgram.lake.blocks import Blocks
-from walkgram.stages import rounds, walks
+from walkgram.lake.sources import files
+from walkgram.runtime import job
+from walkgram.stages.walks import partitioned, walks
 
 
-def run(run: job.Run) -> Mapping[str, Any]:
+def run(run: job.RunContext) -> Mapping[str, Any]:
     """Walk from every start node, shard by shard, by either engine; count the visits."""
     config, made_by, blocks = run.config.walks, run.inputs["graph"], run.inputs["graph"].counts.get("blocks", 1)
-    if biases(config.p, config.q).excess > 0 and not made_by.config.get("graph", {}).get("way_back", True):
+    if compute_biases(config.p, config.q).excess > 0 and not made_by.config.get("graph", {}).get("way_back", True):
         raise ConfigError(f"walks.p = {config.p} needs the ways back: set graph.way_back = true, run jobs/graph.py again")
     if config.engine == "memory" and blocks > 1:
         raise ConfigError(f"walks.engine = memory needs a graph of one block, this one has {blocks}: set graph.blocks = 1")
     found, graph, n, took = starts(run), run.blocks("graph"), run.rows("vocabulary"), 0
-    plan = walks.Plan(config, len(found.open(0)["nodes"]), n)
-    sink = run.shards("walks", walks.schema(n))
+    plan = walks.WalkPlan(config, len(found.open(0)["nodes"]), n)
+    sink = run.shards("walks", walks.walks_schema(n))
     if config.engine == "blocks" or blocks > 1:
         steps = [0, plan.total * config.walk_length]
         run.measure = lambda: (steps[0], steps[1])
-        took = rounds.walk(run.tasks, plan, blocks, graph, found, run.rounds, sink, partial(steps.__setitem__, 0))
+        took = partitioned.walk_partitioned(
+            run.tasks, plan, blocks, graph, found, run.rounds, sink, partial(steps.__setitem__, 0)
+        )
     run.measure = lambda: (sink.count() * plan.total // plan.shards, plan.total)
-    counts = walks.walk(run.tasks(plan.shards, 4 * run.cores), plan, graph, found, sink)
-    nodes = run.write("tokens", walks.tokens(counts))
+    counts = walks.write_walks(run.tasks(plan.shards, 4 * run.cores), plan, graph, found, sink)
+    nodes = run.write("tokens", walks.sum_visits(counts))
     run.out.rows["walks"] = plan.total
     return {"walks": plan.total, "start nodes": plan.starts, "nodes": nodes, "shards": plan.shards, "rounds": took}
 
 
-def starts(run: job.Run) -> Blocks:
+def starts(run: job.RunContext) -> Blocks:
     """The block of the start nodes: every node, or those of the table walks.starts."""
     config, nodes = run.config.walks, run.blocks("graph", "nodes")
     if not config.starts:
         return nodes
     by_suffix, column = run.config.input.model_copy(update={"format": "auto"}), config.starts_column
-    table = sources.open_source(run.spark, config.starts, by_suffix, {"walks.starts_column": column}).frame
+    table = files.open_source(run.spark, config.starts, by_suffix, {"walks.starts_column": column}).frame
     chosen = run.scratch("starts")
-    if not walks.starts(table, column, run.read("vocabulary"), nodes, chosen).collect():
+    if not walks.write_start_nodes(table, column, run.read("vocabulary"), nodes, chosen).collect():
         raise InputError(f"walks.starts: {config.starts} has no rows: walks must start somewhere")
     return chosen
 
 
 def source(config: Config) -> dict[str, str]:
     """The fingerprint of the table of start nodes."""
-    return {place: sources.fingerprint(place) for place in [config.walks.starts] if place}
+    return {place: files.fingerprint_files(place) for place in [config.walks.starts] if place}
 
 
 READS, WRITES = ("vocabulary", "graph"), ("walks", "tokens")
 JOB = job.Job("walks", __doc__, run, ("walks",), lambda _: READS, lambda _: WRITES, source, resumes=True)
 
 if __name__ == "__main__":
-    sys.exit(job.main(JOB))
+    sys.exit(job.run_main(JOB))

@@ -55,8 +55,8 @@ def job(spark: Any) -> Callable[..., int]:
         module = importlib.import_module(name)
         if name in ("pipeline", "embed_graph", "update"):
             return int(module.main(list(arguments)))
-        from walkgram import job
+        from walkgram.runtime import job
 
-        return job.main(module.JOB, list(arguments))
+        return job.run_main(module.JOB, list(arguments))
 
     return run

@@ -4,19 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from walkgram import config, sample
+from walkgram import config
 from walkgram.errors import ConfigError
+from walkgram.lake.sources import sample
 
 CONF = Path(__file__).parent.parent / "conf"
 
 
 def test_the_embedded_default_is_the_sample_file() -> None:
-    assert config.load(str(CONF / "sample.toml")) == config.load(None, base=sample.CONFIG)
+    assert config.load_config(str(CONF / "sample.toml")) == config.load_config(None, base=sample.SAMPLE_CONFIG)
 
 
 @pytest.mark.parametrize("file", sorted(CONF.glob("*.toml")), ids=lambda f: f.name)
 def test_every_shipped_configuration_is_valid(file: Path) -> None:
-    assert isinstance(config.load(str(file)), config.Config)
+    assert isinstance(config.load_config(str(file)), config.Config)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_every_shipped_configuration_is_valid(file: Path) -> None:
     ],
 )
 def test_an_override_is_read_as_the_type_of_its_key(override: str, path: tuple[str, ...], value: object) -> None:
-    found: object = config.load(None, [override])
+    found: object = config.load_config(None, [override])
     for name in path:
         found = getattr(found, name)
     assert found == value
@@ -62,12 +63,12 @@ def test_an_override_is_read_as_the_type_of_its_key(override: str, path: tuple[s
 )
 def test_a_bad_override_is_an_error_that_names_its_path(override: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named.replace(".", r"\.")):
-        config.load(None, [override])
+        config.load_config(None, [override])
 
 
 def test_an_unknown_key_suggests_the_one_that_was_meant() -> None:
     with pytest.raises(ConfigError, match=r"walks\.walk_lenght: unknown key; did you mean walks\.walk_length\?"):
-        config.load(None, ["walks.walk_lenght=3"])
+        config.load_config(None, ["walks.walk_lenght=3"])
 
 
 @pytest.mark.parametrize(
@@ -84,24 +85,24 @@ def test_a_bad_file_is_an_error_with_file_and_path(tmp_path: Path, text: str, sa
     file = tmp_path / "bad.toml"
     file.write_text(text)
     with pytest.raises(ConfigError, match=rf"bad\.toml: .*{said}|bad\.toml: {said}"):
-        config.load(str(file))
+        config.load_config(str(file))
 
 
 def test_a_missing_file_says_so() -> None:
     with pytest.raises(ConfigError, match="cannot read"):
-        config.load("nowhere.toml")
+        config.load_config("nowhere.toml")
 
 
 def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(ConfigError) as error:
-        config.load(None, ["walks.p=0", "train.dim=0"])
+        config.load_config(None, ["walks.p=0", "train.dim=0"])
     assert "walks.p: " in str(error.value)
     assert "train.dim: " in str(error.value)
     assert len(str(error.value).splitlines()) == 1
 
 
 def test_help_lists_every_key_with_meaning_and_default() -> None:
-    text = config.describe(["walks", "train"])
+    text = config.describe_keys(["walks", "train"])
     assert "walks.p  (float; default 1.0)" in text
     assert "walks.walk_length  (int; default 80; nodes)" in text
     assert "train.skipgram.exponent" in text
@@ -109,6 +110,6 @@ def test_help_lists_every_key_with_meaning_and_default() -> None:
 
 
 def test_one_run_does_not_change_the_configuration_of_the_next() -> None:
-    before = config.load(None, base=sample.CONFIG)
-    config.load(None, ['input.item_columns.lists=["x"]'], sample.CONFIG)
-    assert config.load(None, base=sample.CONFIG) == before
+    before = config.load_config(None, base=sample.SAMPLE_CONFIG)
+    config.load_config(None, ['input.item_columns.lists=["x"]'], sample.SAMPLE_CONFIG)
+    assert config.load_config(None, base=sample.SAMPLE_CONFIG) == before

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from walkgram import progress
+from walkgram.runtime import progress
 
 
 class Stream(io.StringIO):
@@ -40,7 +40,7 @@ def wait(until: Callable[[], object]) -> None:
 def shown(terminal: bool, count: progress.Count, lines: int = 1) -> str:
     """What stands on the stream after a body that ends with so many lines."""
     stream = Stream(terminal)
-    with progress.shown("walks", count, stream):
+    with progress.show_progress("walks", count, stream):
         wait(lambda: stream.getvalue().count("/s]") >= lines)
     return stream.getvalue()
 
@@ -74,12 +74,12 @@ def test_quick_bodies_and_unknown_totals_show_nothing(monkeypatch: pytest.Monkey
     stream = Stream(terminal)
     monkeypatch.setattr(progress, "PATIENCE", 60.0)
     began = time.monotonic()
-    with progress.shown("walks", unknown, stream):
+    with progress.show_progress("walks", unknown, stream):
         pass
     assert time.monotonic() - began < 5
     assert not asked
     monkeypatch.setattr(progress, "PATIENCE", 0.0)
-    with progress.shown("walks", unknown, stream):
+    with progress.show_progress("walks", unknown, stream):
         wait(lambda: len(asked) > (0 if terminal else 2))
     assert asked
     assert stream.getvalue() == ""
@@ -107,7 +107,7 @@ def test_a_count_that_fails_ends_the_line_and_nothing_else(
             raise OSError("the lake is away")
         return 1, 4
 
-    with progress.shown("walks", count, stream):
+    with progress.show_progress("walks", count, stream):
         wait(lambda: len(asked) > good)
     assert stream.getvalue().count("/s]") == good
     assert stream.getvalue() == "" or stream.getvalue().endswith("\r\033[K" if terminal else "/s]\n")
@@ -116,7 +116,7 @@ def test_a_count_that_fails_ends_the_line_and_nothing_else(
 
 def test_a_body_that_fails_fails_and_the_line_goes(capsys: Any) -> None:
     stream = Stream(True)
-    with pytest.raises(KeyboardInterrupt), progress.shown("walks", lambda: (1, 4), stream):
+    with pytest.raises(KeyboardInterrupt), progress.show_progress("walks", lambda: (1, 4), stream):
         wait(lambda: "/s]" in stream.getvalue())
         raise KeyboardInterrupt
     assert stream.getvalue().endswith("\r\033[K")
@@ -126,6 +126,6 @@ def test_a_body_that_fails_fails_and_the_line_goes(capsys: Any) -> None:
 def test_the_line_stands_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = Stream(False)
     monkeypatch.setattr(sys, "stderr", stream)
-    with progress.shown("walks", lambda: (3, 4)):
+    with progress.show_progress("walks", lambda: (3, 4)):
         wait(stream.getvalue)
     assert "3.00/4.00" in stream.getvalue()

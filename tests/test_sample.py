@@ -2,18 +2,18 @@
 
 import numpy as np
 
-from walkgram import sample
+from walkgram.lake.sources import sample
 
 
 def test_the_sample_is_a_function_of_its_seed() -> None:
-    first, again, other = (sample.generate(50, 40, 900, 4, seed) for seed in (1, 1, 2))
+    first, again, other = (sample.generate_sample(50, 40, 900, 4, seed) for seed in (1, 1, 2))
     assert first[0].equals(again[0])
     assert first[1].equals(again[1])
     assert not first[0].equals(other[0])
 
 
 def test_it_has_the_size_groups_and_dirt_that_it_promises() -> None:
-    ratings, items = sample.generate(300, 400, 20_000, 8, 7)
+    ratings, items = sample.generate_sample(300, 400, 20_000, 8, 7)
     assert abs(len(ratings) - 20_000 * 1.017) < 1_500
     assert len(items) == 400
     assert items["group"].value_counts().eq(50).all()
@@ -26,7 +26,7 @@ def test_it_has_the_size_groups_and_dirt_that_it_promises() -> None:
 
 
 def test_users_rate_their_groups_more_and_higher() -> None:
-    ratings, items = sample.generate(200, 400, 15_000, 8, 7)
+    ratings, items = sample.generate_sample(200, 400, 15_000, 8, 7)
     whole = ratings.dropna().merge(items, on="item_id")
     by_group = whole.groupby("user_id")["group"].apply(lambda g: g.value_counts(normalize=True).iloc[0])
     assert by_group.mean() > 3 / 8
@@ -35,6 +35,6 @@ def test_users_rate_their_groups_more_and_higher() -> None:
 
 
 def test_tiny_samples_work() -> None:
-    ratings, items = sample.generate(1, 1, 1, 1, 0)
+    ratings, items = sample.generate_sample(1, 1, 1, 1, 0)
     assert len(ratings) >= 1
     assert len(items) == 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-__all__ = ["TABLES", "Column", "Table", "schema"]
+__all__ = ["TABLES", "Column", "Table", "table_schema"]
 
 ID = pa.null()  # stands for the source's id type until `schema` fills it in
 
@@ -131,7 +131,7 @@ TABLES = {
 }
 
 
-def schema(name: str, id_type: pa.DataType | None = None) -> pa.Schema:
+def table_schema(name: str, id_type: pa.DataType | None = None) -> pa.Schema:
     """The Arrow schema of a table, with the ids' type filled in.
 
     Raises `KeyError` for an unknown table and `ValueError` where the table has ids and no type is given.

@@ -17,7 +17,8 @@ import numpy as np
 import report
 from numpy.typing import NDArray
 
-from walkgram.kernels import csr, transition, walk
+from walkgram.kernels.graph import csr
+from walkgram.kernels.walks import transition, walk
 
 LENGTH, RUNS = 80, 3
 BIASES = [(1.0, 1.0), (0.5, 2.0), (4.0, 0.25), (0.25, 4.0)]
@@ -25,21 +26,21 @@ BARS = {(1.0, 1.0): 10.0, (0.5, 2.0): 5.0, (4.0, 0.25): 5.0, (0.25, 4.0): 4.0}
 PEERS = Path(__file__).with_name("peers_walks.py")
 
 
-def built(edges: graphs.Edges, weighted: bool = True) -> walk.Graph:
+def built(edges: graphs.Edges, weighted: bool = True) -> walk.WalkGraph:
     """Our graph of undirected edges."""
     src, dst, weight = edges
     n = int(dst.max()) + 1
     both = np.append(src, dst), np.append(dst, src), np.append(weight, weight)
-    indptr, indices, weights = csr.build(*both, 0, n, n)
-    return walk.graph(indptr, indices, weights if weighted else np.ones_like(weights), True)
+    indptr, indices, weights = csr.build_csr(*both, 0, n, n)
+    return walk.build_walk_graph(indptr, indices, weights if weighted else np.ones_like(weights), True)
 
 
-def ours(graph: walk.Graph, p: float, q: float, count: int) -> tuple[float, NDArray[np.int32]]:
+def ours(graph: walk.WalkGraph, p: float, q: float, count: int) -> tuple[float, NDArray[np.int32]]:
     """(steps per CPU second, walks) of `count` walks from nodes in random order."""
     nodes = np.random.default_rng(1).permutation(np.flatnonzero(np.diff(graph.indptr)))
     starts = np.resize(nodes, count)
     started = time.process_time()
-    walked, lengths = walk.walks(graph, starts, np.arange(count), 7, p, q, LENGTH)
+    walked, lengths = walk.sample_walks(graph, starts, np.arange(count), 7, p, q, LENGTH)
     return float((lengths - 1).sum() / (time.process_time() - started)), walked
 
 
@@ -89,7 +90,7 @@ def distance(walks: NDArray[np.integer], edges: graphs.Edges, p: float, q: float
     walks = walks.astype(np.int64)
     seen = np.bincount(((walks[:, :-2] * n + walks[:, 1:-1]) * n + walks[:, 2:]).ravel(), minlength=n**3).reshape(n, n, n)
     total = sum(
-        np.abs(seen[t, v] - seen[t, v].sum() * transition.exact(dense, t, v, p, q)).sum() / 2
+        np.abs(seen[t, v] - seen[t, v].sum() * transition.compute_transition_probabilities(dense, t, v, p, q)).sum() / 2
         for t in range(n)
         for v in range(n)
     )
@@ -117,11 +118,11 @@ def tables(edges: graphs.Edges) -> list[report.Case]:
     """Alias tables alone."""
     both = np.append(edges[0], edges[1]), np.append(edges[1], edges[0]), np.append(edges[2], edges[2])
     n = int(edges[1].max()) + 1
-    indptr, _, weights = csr.build(*both, 0, n, n)
+    indptr, _, weights = csr.build_csr(*both, 0, n, n)
     seconds = []
     for _ in range(RUNS + 1):
         started = time.process_time()
-        csr.alias_slots(indptr, weights)
+        csr.build_alias_table(indptr, weights)
         seconds.append(time.process_time() - started)
     rate = len(weights) / statistics.median(seconds[1:]) / 1e6
     return [report.Case("alias tables", rate, None, "no peer; bar 60", "M edges per CPU s", None, None)]

@@ -19,7 +19,8 @@ import processes
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from walkgram import config, job, session, tables
+from walkgram import config, tables
+from walkgram.runtime import job, session
 
 SETTINGS = {"num_walks": 10, "walk_length": 80, "p": 0.5, "q": 2.0, "seed": 7}
 FILES = 4
@@ -32,8 +33,8 @@ def lake(root: Path, edges: graphs.Edges) -> config.Config:
     frequency = np.bincount(np.append(src, dst), minlength=n)
     rows = [src[order], dst[order], np.ones(len(src), np.int64), np.log(weight[order]), weight[order]]
     made = {
-        "edges": pa.table([pa.array(values) for values in rows], schema=tables.schema("edges")),
-        "vocabulary": pa.table([np.arange(n), np.arange(n), frequency], schema=tables.schema("vocabulary", pa.int64())),
+        "edges": pa.table([pa.array(values) for values in rows], schema=tables.table_schema("edges")),
+        "vocabulary": pa.table([np.arange(n), np.arange(n), frequency], schema=tables.table_schema("vocabulary", pa.int64())),
     }
     lakes.written(root, "edges", made, FILES)
     return config.load(None, [f"lake.path={root}", *(f"walks.{key}={value}" for key, value in SETTINGS.items())])
@@ -47,7 +48,7 @@ def steps(folder: Path) -> int:
 
 def measured(meter: processes.Meter, stage: job.Job, settings: config.Config) -> dict[str, Any]:
     """Run one job again, whatever the lake holds; what it took."""
-    return {"stage": stage.name} | meter.during(lambda: job.execute(stage, settings, force=True, say=lambda _: None))
+    return {"stage": stage.name} | meter.during(lambda: job.run_job(stage, settings, force=True, say=lambda _: None))
 
 
 def main() -> None:

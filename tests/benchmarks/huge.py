@@ -15,8 +15,8 @@ from pathlib import Path
 import numba
 import numpy as np
 
-from walkgram.kernels import edge_filter
-from walkgram.kernels.walk import Graph, walks
+from walkgram.kernels.graph import edge_filter
+from walkgram.kernels.walks.walk import WalkGraph, sample_walks
 from walkgram.lake.blocks import Blocks
 
 HALF = 108
@@ -48,17 +48,17 @@ def main() -> None:
             indices = new("indices", np.int32, n * len(distances))
             fill(indices, distances, n)
             indptr = np.arange(n + 1) * len(distances)
-            words = edge_filter.build(indptr, indices, True)
+            words = edge_filter.build_edge_filter(indptr, indices, True)
             new("filter", np.uint64, len(words))[:] = words
         made = time.process_time() - started
         block = store.open(0)
         empty = np.empty((0, 2), np.uint32), np.empty(0, np.float32)
-        graph = Graph(block["indptr"], block["indices"], *empty, block["filter"], np.array([True]))
+        graph = WalkGraph(block["indptr"], block["indices"], *empty, block["filter"], np.array([True]))
         ids = np.arange(WALKS)
         starts = np.random.default_rng(2).integers(0, n, WALKS)
-        walks(graph, starts[:256], ids[:256], 7, 0.5, 2.0, LENGTH)
+        sample_walks(graph, starts[:256], ids[:256], 7, 0.5, 2.0, LENGTH)
         started = time.process_time()
-        nodes, _ = walks(graph, starts, ids, 7, 0.5, 2.0, LENGTH)
+        nodes, _ = sample_walks(graph, starts, ids, 7, 0.5, 2.0, LENGTH)
         seconds = time.process_time() - started
     moved = (nodes[:, 1:].astype(np.int64) - nodes[:, :-1]) % n
     whole = bool(np.isin(moved, distances).all())

@@ -6,12 +6,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from walkgram.lake.manifest import Transaction, identity
+from walkgram.lake.manifest import Transaction, make_manifest
 
 
 def written(root: Path, job: str, made: Mapping[str, pa.Table], files: int) -> None:
     """Commit tables as the run of a job would have, each in so many Parquet files."""
-    with Transaction(str(root), identity(job, {}, {}, "benchmark"), tuple(made)) as out:
+    with Transaction(str(root), make_manifest(job, {}, {}, "benchmark"), tuple(made)) as out:
         for name, table in made.items():
             folder = Path(out.folder(name))
             folder.mkdir(parents=True)

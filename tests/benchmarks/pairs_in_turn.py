@@ -21,7 +21,8 @@ import peers_pairs
 import processes
 from pyspark.sql import SparkSession
 
-from walkgram import config, job, session
+from walkgram import config
+from walkgram.runtime import job, session
 
 WARM_UP = interactions_made.Size(1_000, 2_000, 50_000, 500, 1.0)
 
@@ -45,7 +46,7 @@ def stages(meter: processes.Meter, spark: SparkSession, side: str, lake: Path) -
     actions: dict[str, Callable[[], object]]
     if side == "ours":
         jobs = [importlib.import_module(name).JOB for name in ("pairs", "edges")]
-        actions = {each.name: partial(job.execute, each, settings(lake), force=True, say=lambda _: None) for each in jobs}
+        actions = {each.name: partial(job.run_job, each, settings(lake), force=True, say=lambda _: None) for each in jobs}
     else:
         out = lake.with_name(f"{lake.name}-{side}")
         actions = {side: partial(peers_pairs.SIDES[side], spark.newSession(), lake, out)}

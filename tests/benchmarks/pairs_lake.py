@@ -40,8 +40,8 @@ def written(root: Path, user: Longs, item: Longs) -> Lake:
     }
     vocabulary = [np.arange(len(ids)), ids[order], frequency]
     made = {
-        "interactions": pa.table(interactions, schema=tables.schema("interactions", pa.int64())),
-        "vocabulary": pa.table(vocabulary, schema=tables.schema("vocabulary", pa.int64())),
+        "interactions": pa.table(interactions, schema=tables.table_schema("interactions", pa.int64())),
+        "vocabulary": pa.table(vocabulary, schema=tables.table_schema("vocabulary", pa.int64())),
     }
     lakes.written(root, "interactions", made, FILES)
     return Lake(root, len(user), increments(user), frequency)

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from walkgram import session
+from walkgram.runtime import session
 
 NEIGHBOURS, BATCH = 50, 10
 

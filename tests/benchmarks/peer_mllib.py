@@ -10,7 +10,7 @@ import numpy as np
 import processes
 from pyspark.ml.feature import Word2Vec
 
-from walkgram import session
+from walkgram.runtime import session
 
 WARM_UP = 500  # walks
 

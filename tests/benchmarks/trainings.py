@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from walkgram import tables
 from walkgram.config.schema import Walks
-from walkgram.kernels import csr, walk
-from walkgram.lake import arrow
-from walkgram.lake.manifest import Transaction, identity
+from walkgram.kernels.graph import csr
+from walkgram.kernels.walks import walk
+from walkgram.lake import parquet
+from walkgram.lake.manifest import Transaction, make_manifest
 from walkgram.lake.shards import Shards
-from walkgram.stages import walks
+from walkgram.stages.walks import walks
 
 SHARED = Path(os.environ.get("WALKGRAM_DATA", report.ROOT.parent / "shared" / "data"))
 LENGTH = 80
@@ -38,7 +39,7 @@ class Labelled:
     """A graph whose node i is the vocabulary's index i. labels (n, kinds) bool."""
 
     name: str
-    graph: walk.Graph
+    graph: walk.WalkGraph
     degree: NDArray[np.int64]
     labels: NDArray[np.bool_]
 
@@ -51,7 +52,7 @@ def labelled(name: str, edges: graphs.Edges, labels: NDArray[np.bool_]) -> Label
     order = np.lexsort((np.arange(n), -degree))
     index = np.argsort(order)
     both = index[np.append(src, dst)], index[np.append(dst, src)], np.append(weight, weight)
-    return Labelled(name, walk.graph(*csr.build(*both, 0, n, n), True), degree[order], labels[order])
+    return Labelled(name, walk.build_walk_graph(*csr.build_csr(*both, 0, n, n), True), degree[order], labels[order])
 
 
 def real(name: str) -> Labelled | None:
@@ -98,21 +99,21 @@ def written(root: Path, of: Labelled, seed: int, num_walks: int = 10) -> Lake:
     """Walk with p = q = 1, and write the tables vocabulary, walks and tokens as the jobs do."""
     n, starts = len(of.labels), np.flatnonzero(of.degree)
     words = [np.arange(n), np.arange(n), of.degree]
-    lakes.written(root, "load_edges", {"vocabulary": pa.table(words, schema=tables.schema("vocabulary", pa.int64()))}, 1)
-    plan = walks.Plan(Walks(num_walks=num_walks, walk_length=LENGTH, seed=seed), len(starts), n)
-    seen, made = walks.Visits(n), []
+    lakes.written(root, "load_edges", {"vocabulary": pa.table(words, schema=tables.table_schema("vocabulary", pa.int64()))}, 1)
+    plan = walks.WalkPlan(Walks(num_walks=num_walks, walk_length=LENGTH, seed=seed), len(starts), n)
+    seen, made = walks.VisitCounter(n), []
 
     def groups(shard: int) -> Iterator[pa.RecordBatch]:
         for ids in plan.groups(shard):
-            made.append(walk.walks(of.graph, starts[ids % len(starts)], ids, seed, 1.0, 1.0, LENGTH))
+            made.append(walk.sample_walks(of.graph, starts[ids % len(starts)], ids, seed, 1.0, 1.0, LENGTH))
             yield seen.row_group(ids, *made[-1])
 
-    with Transaction(str(root), identity("walks", {}, {}, "benchmark"), ("walks", "tokens")) as out:
-        sink = Shards(out.folder("walks"), f"{out.staging}/aside", walks.schema(n))
+    with Transaction(str(root), make_manifest("walks", {}, {}, "benchmark"), ("walks", "tokens")) as out:
+        sink = Shards(out.folder("walks"), f"{out.staging}/aside", walks.walks_schema(n))
         for shard in range(plan.shards):
             sink.write(shard, groups(shard))
         out.rows["walks"] = plan.total
-        out.rows["tokens"] = arrow.write_table(out.folder("tokens"), tables.schema("tokens"), seen.rows())
+        out.rows["tokens"] = parquet.write_table(out.folder("tokens"), tables.table_schema("tokens"), seen.rows())
     order = np.random.default_rng(seed).permutation(plan.total)
     rows, lengths = (np.concatenate(parts)[order] for parts in zip(*made, strict=True))
     return Lake(root, of, seed, rows, lengths)

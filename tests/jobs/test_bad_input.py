@@ -119,7 +119,7 @@ def test_a_truncated_parquet_source_is_named(job: Job, capsys: Any, tmp_path: Pa
 @pytest.fixture(scope="module")
 def walked(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
     """A lake up to the walks, and the arguments that made it."""
-    from walkgram import job
+    from walkgram.runtime import job
 
     lake = tmp_path_factory.mktemp("walked")
     cuts = (
@@ -137,7 +137,7 @@ def walked(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
         f"lake.path={lake}",
     )
     for name in ("interactions", "pairs", "edges", "graph", "walks"):
-        assert job.main(importlib.import_module(name).JOB, list(more)) == 0
+        assert job.run_main(importlib.import_module(name).JOB, list(more)) == 0
     return lake, more
 
 
@@ -200,10 +200,10 @@ def test_verbose_shows_the_stack_trace(job: Job, capsys: Any, tmp_path: Path) ->
 )
 def test_help_explains_the_keys_of_the_job(capsys: Any, name: str) -> None:
     module = importlib.import_module(name)
-    from walkgram import job
+    from walkgram.runtime import job
 
     with pytest.raises(SystemExit) as done:
-        module.main(["--help"]) if name == "pipeline" else job.main(module.JOB, ["--help"])
+        module.main(["--help"]) if name == "pipeline" else job.run_main(module.JOB, ["--help"])
     text = capsys.readouterr().out
     assert done.value.code == 0
     assert "lake.path" in text

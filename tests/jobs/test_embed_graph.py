@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import SHARED
-from oracles import merged, vocabulary
+from support.oracles import merged, vocabulary
 
 Job = Callable[..., int]
 SMALL = ("walks.num_walks=3", "walks.walk_length=6", "train.dim=4", "train.epochs=1", "train.window=2", "neighbours.k=2")
@@ -131,11 +131,11 @@ def test_a_sample_is_no_graph(job: Job, capsys: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["load_edges", "embed_graph"])
 def test_help_explains_the_keys_of_an_edge_table(capsys: Any, name: str) -> None:
-    from walkgram import job
+    from walkgram.runtime import job
 
     module = importlib.import_module(name)
     with pytest.raises(SystemExit) as done:
-        module.main(["--help"]) if name == "embed_graph" else job.main(module.JOB, ["--help"])
+        module.main(["--help"]) if name == "embed_graph" else job.run_main(module.JOB, ["--help"])
     assert done.value.code == 0
     assert "input.edge_columns.weight" in capsys.readouterr().out
 

@@ -36,18 +36,18 @@ def lake(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake in which every job has run once, by its own main."""
     import importlib
 
-    from walkgram import job
+    from walkgram.runtime import job
 
     folder = tmp_path_factory.mktemp("lake [x] with a space")
     for name in LINE:
-        assert job.main(importlib.import_module(name).JOB, arguments(folder)) == 0
+        assert job.run_main(importlib.import_module(name).JOB, arguments(folder)) == 0
     return folder
 
 
 @pytest.mark.parametrize("name", list(tables.TABLES))
 def test_a_table_has_the_columns_types_and_key_of_the_contract(lake: Path, name: str) -> None:
     read = pq.read_table(lake / name)
-    expected = tables.schema(name, pa.int64())
+    expected = tables.table_schema(name, pa.int64())
     assert read.schema.names == expected.names
     for field in expected:
         have = read.schema.field(field.name).type

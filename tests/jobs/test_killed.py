@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from submitting import ROOT, command, environment, submit
+from support.spark_submit import ROOT, command, environment, submit
 
 pytestmark = pytest.mark.slow
 KEYS = ["input.kind=edges", "walks.num_walks=60", "walks.walk_length=60", "walks.p=0.25", "walks.q=4", "walks.shards=30"]

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from oracles import merged, vocabulary
+from support.oracles import merged, vocabulary
 
 Job = Callable[..., int]
 

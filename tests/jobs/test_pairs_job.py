@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import sparse
 
-import lakes_of_tests as lakes
-import oracles
-import oracles_of_pairs as brute
+from support import lakes as lakes
+from support import oracles
+from support import pair_oracles as brute
 from walkgram import config as configuration
 from walkgram.config import Config
 from walkgram.lake.blocks import Blocks
-from walkgram.stages import edges, pairs
+from walkgram.stages.pairs import counting, edges
 
 FORMULAS = ("pmi_frequency", "pmi", "ppmi", "npmi", "shifted", "frequency", "cosine")
 CUT_OTHERWISE = ("pairs.blocks=5", "pairs.tasks=7", "pairs.columns=3", "pairs.keep=true")
@@ -92,20 +92,20 @@ def expected(counted: brute.Counted, case: Case) -> dict[Any, brute.Edge]:
     return brute.strongest(left, case.top_k, counted.directed) if case.top_k else left
 
 
-def weigher(lake: Path, config: Config) -> edges.Weigher:
+def weigher(lake: Path, config: Config) -> edges.EdgeWeigher:
     """The weigher of a configuration on a lake."""
     counts = Blocks(str(lake / "baskets" / "totals"), "test")
-    total = edges.total_of(config.pmi, config.pairs.user_weight != "none", counts)
-    return edges.Weigher(counts, config.pairs, config.pmi, config.edges, total)
+    total = edges.compute_pmi_normalizer(config.pmi, config.pairs.user_weight != "none", counts)
+    return edges.EdgeWeigher(counts, config.pairs, config.pmi, config.edges, total)
 
 
 def weighed(lake: Path, config: Config) -> dict[Any, brute.Edge]:
     """The edges of a lake's baskets, weighed in this process; top_k is not looked at."""
     made, ids = Blocks(str(lake / "baskets" / "users"), "test"), lakes.names(lake)
     own = weigher(lake, config)
-    blocks = pairs.opened(own.counts.open(1)["blocks"].tolist(), made)
+    blocks = counting.open_blocks(own.counts.open(1)["blocks"].tolist(), made)
     found = {}
-    for rows in pairs.rows_of(blocks, (0, len(ids)), len(ids), config.pairs, config.edges.min_frequency):
+    for rows in counting.count_span(blocks, (0, len(ids)), len(ids), config.pairs, config.edges.min_frequency):
         for x, y, *values in zip(*(column.tolist() for column in own(rows).values()), strict=True):
             ends = (ids[x], ids[y]) if config.pairs.mode == "sequence" else tuple(sorted((ids[x], ids[y])))
             found[ends] = brute.Edge(*values)
@@ -116,7 +116,7 @@ def assert_every_formula(lake: Path, counted: brute.Counted, case: Case) -> None
     """All formulas, both totals, with and without smoothing, on the blocks that a job wrote."""
     for formula, total, smoothing in product(FORMULAS, ("interactions", "users"), (1.0, 0.6)):
         other = case._replace(formula=formula, total=total, smoothing=smoothing, min_weight=0.0, top_k=0, min_frequency=1)
-        found = weighed(lake, configuration.load(None, other.given()))
+        found = weighed(lake, configuration.load_config(None, other.given()))
         lakes.assert_same(found, expected(counted, other))
         assert len(found) > 5
 
@@ -151,7 +151,7 @@ def test_edges_are_those_of_brute_force_however_the_work_is_cut(lake: Path, case
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """How the edges were come by: `table`, `counts`."""
     calls: list[str] = []
-    for module, name, called in ((edges, "from_pairs", "table"), (pairs, "counts", "counts")):
+    for module, name, called in ((edges, "from_pairs", "table"), (counting, "counts", "counts")):
         own = getattr(module, name)
 
         def call(*arguments: Any, own: Any = own, called: str = called) -> Any:
@@ -175,7 +175,7 @@ def test_a_pairs_table_that_is_cut_higher_than_the_edges_is_not_used_for_them(la
         assert lakes.run("edges", lake, *own) == 0
         assert asked[-1] == by
         found = lakes.edges(lake, False)
-        assert found == weighed(lake, configuration.load(None, own))
+        assert found == weighed(lake, configuration.load_config(None, own))
         case = Case((), counted, min_frequency=least)
         lakes.assert_same(found, expected(counted, case))
 

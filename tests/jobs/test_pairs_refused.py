@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-import lakes_of_tests as lakes
-from stopped_runs import stop_after, times
+from support import lakes as lakes
+from support.interruptions import stop_after, times
 
 KEYS = ("pairs.keep=true", "pairs.min_frequency=2", "pairs.tasks=5", "edges.min_frequency=2", "edges.min_weight=1.5")
 

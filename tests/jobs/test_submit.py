@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from submitting import ROOT, cluster, command, environment, package, submit
+from support.spark_submit import ROOT, cluster, command, environment, package_zip, submit
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +57,7 @@ def test_a_killed_pipeline_leaves_no_half_table_and_goes_on(tmp_path: Path) -> N
 
 
 def test_a_cluster_with_the_zip_gives_the_very_same_walks_and_trains_by_two_processes(tmp_path: Path) -> None:
-    packed = package(tmp_path / "walkgram.zip")
+    packed = package_zip(tmp_path / "walkgram.zip")
     with cluster() as (address, _):
         on_cluster = (
             "--master",

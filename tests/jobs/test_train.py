@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import lakes_of_tests
-from lakes_of_tests import vectors
+from support import lakes
+from support.lakes import vectors
 
 ROOT = Path(__file__).parent.parent.parent
 KEYS = ("train.dim=16", "train.epochs=40", "train.window=3", "train.skipgram.batch_walks=16", "train.checkpoint_minutes=0.0001")
@@ -30,7 +30,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(4)
     both = {(i, (i + 1) % N) for i in range(N)} | {(int(a), int(b)) for a, b in rng.integers(0, N, (150, 2)) if a != b}
     edges = [(f"i{a:02}", f"i{b:02}") for a, b in sorted(both)]
-    return lakes_of_tests.walked(folder, edges, "walks.num_walks=20", "walks.walk_length=40")
+    return lakes.walked(folder, edges, "walks.num_walks=20", "walks.walk_length=40")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def log(lake: Path) -> list[dict[str, Any]]:
 
 def begun(lake: Path, *keys: str) -> subprocess.Popen[str]:
     """The job as a process, when its first batch is done and a checkpoint is there."""
-    command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes_of_tests.arguments(lake, *KEYS, *keys)]
+    command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS, *keys)]
     started = subprocess.Popen(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"}
     )
@@ -63,7 +63,7 @@ def test_a_stopped_run_says_where_it_stands_and_goes_on_to_the_same_vectors(
     walked: Path, lake: Path, tmp_path: Path, number: int, status: int
 ) -> None:
     whole = Path(shutil.copytree(walked, tmp_path / "whole"))
-    assert lakes_of_tests.run("train", whole, *KEYS) == 0
+    assert lakes.run("train", whole, *KEYS) == 0
     stopped = begun(lake)
     stopped.send_signal(number)
     _, said = stopped.communicate(timeout=60)
@@ -72,24 +72,24 @@ def test_a_stopped_run_says_where_it_stands_and_goes_on_to_the_same_vectors(
     assert "a rerun goes on from it" in said
     assert log(lake)[-1]["event"] == "stopped"
     assert not (lake / "embeddings").exists()
-    assert lakes_of_tests.run("train", lake, *KEYS) == 0
+    assert lakes.run("train", lake, *KEYS) == 0
     assert vectors(lake) == vectors(whole)
     assert not (lake / "_checkpoints").exists()
 
 
 def test_a_killed_run_goes_on_from_its_last_checkpoint(walked: Path, lake: Path, tmp_path: Path) -> None:
     whole = Path(shutil.copytree(walked, tmp_path / "whole"))
-    assert lakes_of_tests.run("train", whole, *KEYS) == 0
+    assert lakes.run("train", whole, *KEYS) == 0
     killed = begun(lake)
     time.sleep(0.3)
     killed.kill()
     killed.communicate(timeout=60)
-    assert lakes_of_tests.run("train", lake, *KEYS) == 0
+    assert lakes.run("train", lake, *KEYS) == 0
     assert vectors(lake) == vectors(whole)
 
 
 def test_the_log_names_the_run_and_counts_tokens(lake: Path) -> None:
-    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=2", "train.held_out=100") == 0
+    assert lakes.run("train", lake, *KEYS, "train.epochs=2", "train.held_out=100") == 0
     lines = log(lake)
     assert [line["event"] for line in lines] == ["start", "epoch", "epoch", "end"]
     assert lines[0]["to_first_batch"] > 0
@@ -103,10 +103,10 @@ def shards(lake: Path) -> list[Path]:
 
 
 def test_a_truncated_shard_is_named_and_the_former_embeddings_stay(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=1") == 0
+    assert lakes.run("train", lake, *KEYS, "train.epochs=1") == 0
     before, place = vectors(lake), shards(lake)[1]
     place.write_bytes(place.read_bytes()[:-200])
-    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=2") == 2
+    assert lakes.run("train", lake, *KEYS, "train.epochs=2") == 2
     assert f"{place}: truncated or damaged" in capsys.readouterr().err
     assert vectors(lake) == before
 
@@ -118,7 +118,7 @@ def test_a_node_beyond_the_vocabulary_is_one_clear_line(lake: Path, capsys: pyte
     rows = table["walk"].to_pylist()
     rows[5][7] = node
     pq.write_table(table.set_column(1, table.schema.field("walk"), pa.array(rows, table.schema.field("walk").type)), place)
-    assert lakes_of_tests.run("train", lake, *KEYS) == 2
+    assert lakes.run("train", lake, *KEYS) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("jobs/train.py: error: ")
     assert f"{place.name}: node {node} is not among the tokens of these walks: run jobs/walks.py again with --force" in error
@@ -128,25 +128,25 @@ def test_a_node_beyond_the_vocabulary_is_one_clear_line(lake: Path, capsys: pyte
 def test_an_empty_shard_is_passed_over(lake: Path) -> None:
     place = shards(lake)[2]
     pq.write_table(pq.read_table(place).slice(0, 0), place)
-    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=1") == 0
+    assert lakes.run("train", lake, *KEYS, "train.epochs=1") == 0
     assert len(vectors(lake)) == N
 
 
 def test_a_warm_start_from_the_lakes_own_embeddings_needs_less(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=10", "train.warm_start=lake") == 0
+    assert lakes.run("train", lake, *KEYS, "train.epochs=10", "train.warm_start=lake") == 0
     assert "60 cold rows" not in capsys.readouterr().out
-    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=10", "train.warm_start=lake") == 0
+    assert lakes.run("train", lake, *KEYS, "train.epochs=10", "train.warm_start=lake") == 0
     assert "up to date" in capsys.readouterr().out
     cold = pq.read_table(lake / "losses")["loss"].to_pylist()
     first = vectors(lake)
     table = pq.read_table(lake / "embeddings")
     place = next((lake / "embeddings").glob("*.parquet"))
     pq.write_table(table.slice(1), place)
-    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=1", "train.seed=8", "train.warm_start=lake") == 0
+    assert lakes.run("train", lake, *KEYS, "train.epochs=1", "train.seed=8", "train.warm_start=lake") == 0
     assert "59 warm rows, 1 rows from neighbours, 0 cold rows" in capsys.readouterr().out
     assert pq.read_table(lake / "losses")["loss"].to_pylist()[0] < cold[0]
     assert vectors(lake) != first
-    assert lakes_of_tests.run("train", lake, *KEYS, "train.epochs=1", "train.seed=8", "train.warm_start=lake") == 0
+    assert lakes.run("train", lake, *KEYS, "train.epochs=1", "train.seed=8", "train.warm_start=lake") == 0
     assert "up to date" in capsys.readouterr().out
 
 
@@ -168,14 +168,14 @@ def test_a_warm_start_from_the_lakes_own_embeddings_needs_less(lake: Path, capsy
 def test_keys_that_contradict_each_other_are_named(
     lake: Path, capsys: pytest.CaptureFixture[str], keys: tuple[str, ...], message: str
 ) -> None:
-    assert lakes_of_tests.run("train", lake, *KEYS, *keys) == 2
+    assert lakes.run("train", lake, *KEYS, *keys) == 2
     assert message in capsys.readouterr().err
     assert not (lake / "embeddings").exists()
 
 
 def test_several_workers_share_the_tables(lake: Path) -> None:
     keys = ("train.deterministic=false", "train.workers=2", "train.epochs=3", "train.skipgram.average=true")
-    assert lakes_of_tests.run("train", lake, *KEYS, *keys) == 0
+    assert lakes.run("train", lake, *KEYS, *keys) == 0
     assert log(lake)[0]["workers"] == 2
     assert all(context is None for _, context in vectors(lake).values())
     losses = pq.read_table(lake / "losses")["loss"].to_pylist()
@@ -191,10 +191,10 @@ def test_the_job_is_importable_without_spark() -> None:
     "keys", [(), ("train.objective=examples", "train.examples.batch_size=64")], ids=["skipgram", "examples"]
 )
 def test_a_training_loads_neither_spark_nor_pandas(lake: Path, keys: tuple[str, ...]) -> None:
-    code = "import sys; sys.path.insert(0, 'jobs'); import train; from walkgram import job; failed = job.main(train.JOB)"
+    code = "import sys; sys.path.insert(0, 'jobs'); import train; from walkgram.runtime.job import run_main; failed = run_main(train.JOB)"
     told = f"{code}; print(failed, sorted(sys.modules.keys() & {{'pyspark', 'pandas'}}))"
     for more in ((), ("train.seed=8", "train.warm_start=lake")) if not keys else ((),):
-        command = [sys.executable, "-c", told, *lakes_of_tests.arguments(lake, *KEYS, "train.epochs=2", *keys, *more)]
+        command = [sys.executable, "-c", told, *lakes.arguments(lake, *KEYS, "train.epochs=2", *keys, *more)]
         done = subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True)
         assert done.stdout.splitlines()[-1] == "0 []", done.stderr
 
@@ -205,7 +205,7 @@ def test_vectors_are_the_same_where_the_kernel_is_compiled_and_where_it_is_loade
     found = []
     for name in ("compiles", "loads"):
         lake = Path(shutil.copytree(walked, tmp_path / name))
-        command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes_of_tests.arguments(lake, *KEYS, "train.epochs=3")]
+        command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS, "train.epochs=3")]
         subprocess.run(command, check=True, capture_output=True, env=environment)
         found.append(vectors(lake))
     assert found[0] == found[1]

@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-import lakes_of_tests
-import processes_of_tests as processes
-from lakes_of_tests import vectors
-from walkgram.processes import Work, tokens
+from support import lakes
+from support import processes as processes
+from support.lakes import vectors
+from walkgram.runtime.launch import RemoteTrain, count_tokens
 
 ROOT = Path(__file__).parent.parent.parent
 N, GROUPS = 120, 4
@@ -36,7 +36,7 @@ def walked(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(4)
     pairs = {(int(a), int(b)) for a, b in rng.integers(0, N, (6000, 2)) if a < b and (a % GROUPS == b % GROUPS or not a % 10)}
     edges = [(f"i{a:03}", f"i{b:03}") for a, b in sorted(pairs)]
-    return lakes_of_tests.walked(folder, edges, "walks.num_walks=10", "walks.walk_length=30")
+    return lakes.walked(folder, edges, "walks.num_walks=10", "walks.walk_length=30")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def lake(walked: Path, tmp_path: Path) -> Path:
 
 def started(lake: Path, world: int, *keys: str) -> list[subprocess.Popen[str]]:
     """The job's processes, with what torchrun puts in their environment."""
-    command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes_of_tests.arguments(lake, *KEYS, *keys)]
+    command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS, *keys)]
     return processes.begun(command, world)
 
 
@@ -73,7 +73,7 @@ def apart(lake: Path) -> float:
 def alone(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one process makes of it."""
     lake = Path(shutil.copytree(walked, tmp_path_factory.mktemp("alone") / "lake"))
-    assert lakes_of_tests.run("train", lake, *KEYS) == 0
+    assert lakes.run("train", lake, *KEYS) == 0
     return lake
 
 
@@ -98,10 +98,10 @@ def test_two_processes_reach_what_one_does(alone: Path, together: Path) -> None:
     ends = [json.loads(line) for line in (together / "_logs" / "train.jsonl").read_text().splitlines()]
     assert ends[-1]["tokens"] == json.loads((alone / "_logs" / "train.jsonl").read_text().splitlines()[-1])["tokens"]
     assert ends[0]["processes"] == 2
-    done, total = tokens(str(together), 0.0)()
+    done, total = count_tokens(str(together), 0.0)()
     assert (done, ends[-1]["of"]) == (ends[-1]["tokens"], total)
     assert done == pytest.approx(total, rel=0.05)  # about so many walks are held out
-    assert tokens(str(together), time.time())() == (0, 0)
+    assert count_tokens(str(together), time.time())() == (0, 0)
 
 
 @pytest.mark.slow
@@ -109,7 +109,7 @@ def test_a_rerun_under_torchrun_is_up_to_date_and_a_forced_one_makes_the_same(to
     lake, before = Path(shutil.copytree(together, tmp_path / "lake")), vectors(together)
     for more in ([], ["--force"]):
         torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-        command = [*torchrun, str(ROOT / "jobs" / "train.py"), *lakes_of_tests.arguments(lake, *KEYS), *more]
+        command = [*torchrun, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS), *more]
         done = subprocess.run(command, text=True, capture_output=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr
         assert ("up to date" in done.stdout) == (not more)
@@ -157,14 +157,14 @@ def test_what_the_first_cannot_begin_the_others_end_quietly(lake: Path) -> None:
 
 
 def test_sparks_processes_make_what_those_of_torchrun_make(together: Path, lake: Path) -> None:
-    assert lakes_of_tests.run("train", lake, *KEYS, "train.processes=2") == 0
+    assert lakes.run("train", lake, *KEYS, "train.processes=2") == 0
     assert vectors(lake) == vectors(together)
     assert not (lake / "_checkpoints").exists()
 
 
 def test_what_spark_has_put_on_the_path_its_processes_find_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "")
-    sent = pickle.dumps(Work())
+    sent = pickle.dumps(RemoteTrain())
     monkeypatch.setattr(sys, "path", ["/somewhere/walkgram.zip", *sys.path])
     pickle.loads(sent)
     assert os.environ["PYTHONPATH"].startswith("/somewhere/walkgram.zip" + os.pathsep)
@@ -172,11 +172,11 @@ def test_what_spark_has_put_on_the_path_its_processes_find_too(monkeypatch: pyte
 
 @pytest.mark.slow
 def test_an_error_in_sparks_processes_is_one_line(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert lakes_of_tests.run("train", lake, *KEYS, "train.processes=3") == 2
+    assert lakes.run("train", lake, *KEYS, "train.processes=3") == 2
     assert "train.processes = 3 needs as many of Spark's tasks at once, and there are 2" in capsys.readouterr().err
     place = sorted((lake / "walks").glob("*.parquet"))[1]
     place.write_bytes(place.read_bytes()[:-200])
-    assert lakes_of_tests.run("train", lake, *KEYS, "train.processes=2") == 2
+    assert lakes.run("train", lake, *KEYS, "train.processes=2") == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("jobs/train.py: error: ")
     assert f"{place}: truncated or damaged" in last

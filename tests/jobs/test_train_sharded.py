@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-import lakes_of_tests
-import processes_of_tests as processes
-from lakes_of_tests import vectors
+from support import lakes
+from support import processes as processes
+from support.lakes import vectors
 
 ROOT = Path(__file__).parent.parent.parent
 SIZES = ("train.dim=16", "train.epochs=12", "train.window=3", "train.skipgram.batch_walks=16", "train.exchange_tokens=30")
@@ -32,7 +32,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     inside = rng.random((N, N)) < np.where(group[:, None] == group, 0.5, 0.02)
     both = {(i, (i + 1) % N) for i in range(N)} | {(int(a), int(b)) for a, b in np.argwhere(np.triu(inside, 1))}
     edges = [(f"i{a:02}", f"i{b:02}") for a, b in rng.permutation(sorted(both))]
-    return lakes_of_tests.walked(folder, edges, "walks.num_walks=10", "walks.walk_length=20")
+    return lakes.walked(folder, edges, "walks.num_walks=10", "walks.walk_length=20")
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def lake(walked: Path, tmp_path: Path) -> Path:
 
 def begun(lake: Path, world: int, *keys: str) -> list[subprocess.Popen[str]]:
     """The job's processes, as torchrun starts them."""
-    command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes_of_tests.arguments(lake, *KEYS, *keys)]
+    command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS, *keys)]
     return processes.begun(command, world)
 
 
@@ -83,7 +83,7 @@ def test_two_processes_write_every_node_once_and_find_planted_communities(whole:
     assert sorted(found) == [f"i{k:02}" for k in range(N)]
     assert np.isfinite(np.array(list(found.values()))).all()
     assert len(list((whole / "embeddings").glob("*.parquet"))) == 2
-    assert lakes_of_tests.manifest(whole, "embeddings")["rows"] == {"embeddings": N, "losses": 12}
+    assert lakes.manifest(whole, "embeddings")["rows"] == {"embeddings": N, "losses": 12}
     inside, between = same_group(found)
     assert inside > between + 0.3
     vocabulary = {row["item_id"]: row["frequency"] for row in pq.read_table(whole / "vocabulary").to_pylist()}
@@ -98,10 +98,10 @@ def test_a_second_run_comes_to_the_same_vectors(whole: Path, lake: Path) -> None
 
 
 def test_one_process_alone_comes_to_the_same_vectors_twice(lake: Path) -> None:
-    assert lakes_of_tests.run("train", lake, *KEYS) == 0
+    assert lakes.run("train", lake, *KEYS) == 0
     first = vectors(lake)
     shutil.rmtree(lake / "embeddings")
-    assert lakes_of_tests.run("train", lake, *KEYS) == 0
+    assert lakes.run("train", lake, *KEYS) == 0
     assert vectors(lake) == first
     inside, between = same_group(first)
     assert inside > between + 0.3
@@ -134,9 +134,9 @@ def test_a_run_that_ends_at_one_process_goes_on_to_the_same_vectors(whole: Path,
 @pytest.mark.slow
 def test_a_checkpoint_of_other_processes_or_tables_is_an_error(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ended(stopped(lake, signal.SIGTERM))
-    assert lakes_of_tests.run("train", lake, *KEYS) == 2
+    assert lakes.run("train", lake, *KEYS) == 2
     assert "checkpoint of another configuration (processes: 2 there, 1 here)" in capsys.readouterr().err
-    assert lakes_of_tests.run("train", lake, *KEYS, "train.tables=whole") == 2
+    assert lakes.run("train", lake, *KEYS, "train.tables=whole") == 2
     assert "tables: 'sharded' there, 'whole' here" in capsys.readouterr().err
 
 
@@ -153,5 +153,5 @@ def test_a_checkpoint_of_other_processes_or_tables_is_an_error(lake: Path, capsy
 def test_keys_that_need_whole_tables_are_named(
     walked: Path, capsys: pytest.CaptureFixture[str], keys: tuple[str, ...], message: str
 ) -> None:
-    assert lakes_of_tests.run("train", walked, *KEYS, *keys) == 2
+    assert lakes.run("train", walked, *KEYS, *keys) == 2
     assert message in capsys.readouterr().err

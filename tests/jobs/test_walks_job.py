@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stopped_runs import stop_after, times
+from support.interruptions import stop_after, times
 
 Job = Callable[..., int]
 RING = [(f"n{i}", f"n{(i + 1) % 7}", 1.0 + i) for i in range(7)] + [("n0", "n3", 9.0), ("n3", "n1", 0.5), ("n5", "n5", 2.0)]
@@ -34,11 +34,11 @@ def edges(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 @pytest.fixture(scope="module")
 def made(spark: Any, tmp_path_factory: pytest.TempPathFactory, edges: tuple[str, ...]) -> Path:
     """A lake up to the walks of every node."""
-    from walkgram import job
+    from walkgram.runtime import job
 
     lake = tmp_path_factory.mktemp("made") / "lake"
     for name in ("load_edges", "graph", "walks"):
-        assert job.main(importlib.import_module(name).JOB, arguments(lake, *edges)) == 0
+        assert job.run_main(importlib.import_module(name).JOB, arguments(lake, *edges)) == 0
     return lake
 
 
@@ -168,12 +168,12 @@ def stopped(job: Job, capsys: Any, monkeypatch: pytest.MonkeyPatch, lake: Path) 
 @pytest.fixture(scope="module")
 def straight(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], tuple[Any, Any]]:
     """The walks and tokens of a run with this seed that was not stopped."""
-    from walkgram import job
+    from walkgram.runtime import job
 
     def run(seed: int) -> tuple[Any, Any]:
         lake = tmp_path_factory.mktemp("straight") / "lake"
         shutil.copytree(made, lake)
-        assert job.main(importlib.import_module("walks").JOB, arguments(lake, f"walks.seed={seed}")) == 0
+        assert job.run_main(importlib.import_module("walks").JOB, arguments(lake, f"walks.seed={seed}")) == 0
         return bytes_of(lake), tokens(lake)
 
     return run

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-import oracles
-from walkgram.kernels import csr, letters, parts, walk, ways
-from walkgram.kernels.advance import advance
-from walkgram.kernels.letters import Block, Letters
+from support import oracles
+from walkgram.kernels.graph import csr, partition, reverse_edges
+from walkgram.kernels.walks import messages, walk
+from walkgram.kernels.walks.messages import GraphPartition, WalkerMessages
+from walkgram.kernels.walks.partitioned_walk import advance_partition
 
 P_Q = [(1.0, 1.0), (0.5, 2.0), (4.0, 0.25), (0.25, 4.0), (0.1, 1.0), (1e9, 1.0), (1e4, 1e-4), (1.0, 1e-3)]
 
@@ -21,23 +22,25 @@ def random_edges(n: int, m: int, seed: int, directed: bool, weighted: bool) -> t
     return ends[:, 0], ends[:, 1], rng.exponential(size=len(ends)) + 0.01 if weighted else np.ones(len(ends))
 
 
-def block(edges: tuple[np.ndarray, ...], n: int, number: int, count: int, directed: bool) -> Block:
-    made = [parts.part(*edges, k, count, n, directed) for k in range(count)]
+def block(edges: tuple[np.ndarray, ...], n: int, number: int, count: int, directed: bool) -> GraphPartition:
+    made = [partition.build_partition(*edges, k, count, n, directed) for k in range(count)]
     largest, totals = np.zeros(n), np.zeros(n)
     for k, part in enumerate(made):
         largest[k::count], totals[k::count] = part["largest"], part["totals"]
     mine, weights = made[number], np.concatenate([part["weights"] for part in made])
     equal = bool((weights == weights[0]).all())
-    back = ways.shares(mine["indices"], mine["back"] if directed else mine["weights"], largest, totals)
+    back = reverse_edges.compute_reverse_probabilities(
+        mine["indices"], mine["back"] if directed else mine["weights"], largest, totals
+    )
     slots = np.empty((0, 2), np.uint32) if equal else mine["slots"]
     if not equal and not len(slots):
-        slots = csr.whole_slots(mine["indptr"])
-    return Block(mine["indptr"], mine["indices"], slots, back[:0] if equal and not directed else back, number, count)
+        slots = csr.identity_alias_table(mine["indptr"])
+    return GraphPartition(mine["indptr"], mine["indices"], slots, back[:0] if equal and not directed else back, number, count)
 
 
-def joined(several: list[Letters]) -> Letters:
+def joined(several: list[WalkerMessages]) -> WalkerMessages:
     """Letters one behind the other."""
-    heads = [np.concatenate([getattr(s, name) for s in several]) for name in Letters._fields[:7]]
+    heads = [np.concatenate([getattr(s, name) for s in several]) for name in WalkerMessages._fields[:7]]
     ends, part_ends = (
         np.concatenate([[0], np.cumsum(np.concatenate([np.diff(getattr(s, name)) for s in several]))])
         for name in ("ends", "part_ends")
@@ -45,32 +48,32 @@ def joined(several: list[Letters]) -> Letters:
     candidates, shares, chances = (
         np.concatenate([getattr(s, name) for s in several]) for name in ("candidates", "shares", "parts")
     )
-    return Letters(*heads, ends, candidates, shares, part_ends, chances)
+    return WalkerMessages(*heads, ends, candidates, shares, part_ends, chances)
 
 
-def chosen(whole: Letters, mask: np.ndarray) -> Letters:
+def chosen(whole: WalkerMessages, mask: np.ndarray) -> WalkerMessages:
     """The letters of a mask."""
     counts, part_counts = np.diff(whole.ends), np.diff(whole.part_ends)
     keep, keep_parts = np.repeat(mask, counts), np.repeat(mask, part_counts)
-    return Letters(
+    return WalkerMessages(
         *[a[mask] for a in whole[:7]], np.concatenate([[0], np.cumsum(counts[mask])]), whole.candidates[keep],
         whole.shares[keep], np.concatenate([[0], np.cumsum(part_counts[mask])]), whole.parts[keep_parts],
     )  # fmt: skip
 
 
 def walked(
-    blocks: list[Block], how: letters.Rule, starts: np.ndarray, ids: np.ndarray
+    blocks: list[GraphPartition], how: messages.WalkParams, starts: np.ndarray, ids: np.ndarray
 ) -> tuple[list[list[int]], int, np.ndarray]:
     """(walks, rounds, letters sent by each walk)."""
     count = len(blocks)
     first = starts[ids % len(starts)].astype(blocks[0].indices.dtype)
-    waiting, steps = letters.departures(ids, first)
+    waiting, steps = messages.initial_walkers(ids, first)
     trails, rounds, sent = [steps], 0, np.zeros(len(ids), np.int64)
     while len(waiting.walk):
-        out: list[Letters] = []
+        out: list[WalkerMessages] = []
         to = np.where(np.diff(waiting.ends) > 0, waiting.before, waiting.at) % count
         for b in blocks:
-            made, trail = advance(b, how, starts, chosen(waiting, to == b.number))
+            made, trail = advance_partition(b, how, starts, chosen(waiting, to == b.number))
             out += made
             trails += trail
         waiting = joined(out)
@@ -94,11 +97,13 @@ def test_walks_between_blocks_are_those_of_the_whole_graph(
     whole = block(edges, n, 0, 1, directed)
     src, dst, w = edges
     other = src != dst if not directed else np.zeros(len(src), np.bool_)
-    rows = csr.build(np.append(src, dst[other]), np.append(dst, src[other]), np.append(w, w[other]), 0, n, n)
+    rows = csr.build_csr(np.append(src, dst[other]), np.append(dst, src[other]), np.append(w, w[other]), 0, n, n)
     starts, ids = np.arange(0, n, 1), np.arange(400)
-    nodes, lengths = walk.walks(walk.graph(*rows, not directed), starts[ids % n], ids, 9, p, q, length, restart, stop)
+    nodes, lengths = walk.sample_walks(
+        walk.build_walk_graph(*rows, not directed), starts[ids % n], ids, 9, p, q, length, restart, stop
+    )
     expected = [row[:end].tolist() for row, end in zip(nodes, lengths, strict=True)]
-    how = letters.rule(p, q, length, restart, stop, 9)
+    how = messages.make_walk_params(p, q, length, restart, stop, 9)
     assert walked([whole], how, starts, ids)[0] == expected
     for count in (3, 16):
         cut = [block(edges, n, b, count, directed) for b in range(count)]
@@ -114,18 +119,18 @@ def test_hubs_that_refuse_for_long_are_walked_alike(p: float, q: float) -> None:
     ring = [(i, i % 180 + 1) for i in range(1, 181)]
     ends = np.unique(np.sort([(0, i) for i in range(1, 181)] + ring, axis=1), axis=0)
     edges = ends[:, 0], ends[:, 1], np.random.default_rng(4).exponential(size=len(ends)) + 0.1
-    rows = csr.build(np.append(*ends.T), np.append(*ends.T[::-1]), np.append(edges[2], edges[2]), 0, n, n)
+    rows = csr.build_csr(np.append(*ends.T), np.append(*ends.T[::-1]), np.append(edges[2], edges[2]), 0, n, n)
     starts, ids = np.arange(n), np.arange(300)
-    nodes, _ = walk.walks(walk.graph(*rows, True), starts[ids % n], ids, 9, p, q, length)
+    nodes, _ = walk.sample_walks(walk.build_walk_graph(*rows, True), starts[ids % n], ids, 9, p, q, length)
     cut = [block(edges, n, b, 3, False) for b in range(3)]
-    assert walked(cut, letters.rule(p, q, length, 0.0, 0.0, 9), starts, ids)[0] == nodes.tolist()
+    assert walked(cut, messages.make_walk_params(p, q, length, 0.0, 0.0, 9), starts, ids)[0] == nodes.tolist()
 
 
 def test_portions_change_nothing() -> None:
     cut = block(random_edges(40, 150, 3, False, True), 40, 1, 3, False)
-    how, starts, ids = letters.rule(1.0, 1e-3, 10, 0.0, 0.0, 1), np.arange(40), np.arange(1, 300, 3)
-    there = letters.departures(ids, np.full(100, 1, np.int32))[0]
-    whole, parts = advance(cut, how, starts, there), advance(cut, how, starts, there, room=5)
+    how, starts, ids = messages.make_walk_params(1.0, 1e-3, 10, 0.0, 0.0, 1), np.arange(40), np.arange(1, 300, 3)
+    there = messages.initial_walkers(ids, np.full(100, 1, np.int32))[0]
+    whole, parts = advance_partition(cut, how, starts, there), advance_partition(cut, how, starts, there, room=5)
     assert len(whole[0]) == 1
     assert len(parts[0]) > 10
     for one, other in zip(whole[0][0], joined(parts[0]), strict=True):
@@ -137,7 +142,7 @@ def test_portions_change_nothing() -> None:
 def test_one_block_needs_one_round_and_no_letter() -> None:
     edges = random_edges(40, 150, 3, False, True)
     _, rounds, sent = walked(
-        [block(edges, 40, 0, 1, False)], letters.rule(0.5, 2.0, 10, 0.0, 0.0, 1), np.arange(40), np.arange(99)
+        [block(edges, 40, 0, 1, False)], messages.make_walk_params(0.5, 2.0, 10, 0.0, 0.0, 1), np.arange(40), np.arange(99)
     )
     assert (rounds, sent.sum()) == (1, 0)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from walkgram.kernels import csr, ways
+from walkgram.kernels.graph import csr, reverse_edges
 
 COIN = 2.0**32
 
@@ -11,7 +11,7 @@ COIN = 2.0**32
 def built(edges: list[tuple[int, int, float]], low: int, high: int, n: int) -> dict[int, dict[int, float]]:
     """The rows that csr.build makes, as a dict of dicts; checks the order on the way."""
     src, dst = (np.array([e[i] for e in edges], np.int64) for i in (0, 1))
-    indptr, indices, weights = csr.build(src, dst, np.array([e[2] for e in edges], np.float64), low, high, n)
+    indptr, indices, weights = csr.build_csr(src, dst, np.array([e[2] for e in edges], np.float64), low, high, n)
     assert (indptr.dtype, indices.dtype, weights.dtype) == (np.int64, np.int32, np.float64)
     assert len(indptr) == high - low + 1
     rows = {}
@@ -24,7 +24,7 @@ def built(edges: list[tuple[int, int, float]], low: int, high: int, n: int) -> d
 
 def probabilities(weights: list[float]) -> np.ndarray:
     """What the alias slots of one row amount to: slot s is its own with probability (threshold + 1) / 2^32."""
-    threshold, other = csr.alias_slots(np.array([0, len(weights)]), np.array(weights, np.float64)).T
+    threshold, other = csr.build_alias_table(np.array([0, len(weights)]), np.array(weights, np.float64)).T
     own = (threshold.astype(np.float64) + 1) / COIN
     return (own + np.bincount(other, 1 - own, len(weights))) / len(weights)
 
@@ -86,9 +86,9 @@ def test_alias_slots_amount_to_the_weights(weights: list[float]) -> None:
 def test_alias_slots_of_a_row_do_not_depend_on_the_rows_beside_it() -> None:
     rows = [ROWS["small"], [], ROWS["skewed"], ROWS["one"], []]
     indptr = np.concatenate([[0], np.cumsum([len(r) for r in rows])])
-    slots = csr.alias_slots(indptr, np.array([w for r in rows for w in r]))
+    slots = csr.build_alias_table(indptr, np.array([w for r in rows for w in r]))
     for low, high, row in zip(indptr[:-1], indptr[1:], rows, strict=True):
-        alone = csr.alias_slots(np.array([0, len(row)]), np.array(row, np.float64))
+        alone = csr.build_alias_table(np.array([0, len(row)]), np.array(row, np.float64))
         assert slots[low:high].tolist() == alone.tolist()
 
 
@@ -96,12 +96,16 @@ def test_alias_slots_of_a_row_do_not_depend_on_the_rows_beside_it() -> None:
 def test_shares_back_are_those_of_the_edge_the_other_way(scale: float) -> None:
     edges = {(0, 1): 2.0, (1, 0): 3.0, (1, 2): 1.0, (0, 2): 5.0, (2, 2): 4.0, (2, 0): 1.0, (3, 0): 7.0}
     src, dst = (np.array([e[i] for e in edges], np.int64) for i in (0, 1))
-    indptr, indices, weights = csr.build(src, dst, np.array(list(edges.values())) * scale, 0, 4, 4)
+    indptr, indices, weights = csr.build_csr(src, dst, np.array(list(edges.values())) * scale, 0, 4, 4)
     totals = {v: sum(w for (a, _), w in edges.items() if a == v) for v in range(4)}
     rows = np.repeat(np.arange(4), np.diff(indptr))
     expected = [edges.get((v, t), 0.0) / totals[v] for t, v in zip(rows.tolist(), indices.tolist(), strict=True)]
-    back = ways.matched(indptr, indices, *ways.transposed(indptr, indices, weights))
-    np.testing.assert_allclose(ways.shares(indices, back, *ways.row_totals(indptr, weights)), expected, rtol=1e-6)
+    back = reverse_edges.match_reverse_weights(indptr, indices, *reverse_edges.transpose_csr(indptr, indices, weights))
+    np.testing.assert_allclose(
+        reverse_edges.compute_reverse_probabilities(indices, back, *reverse_edges.sum_rows(indptr, weights)),
+        expected,
+        rtol=1e-6,
+    )
 
 
 def test_has_edge_finds_the_members_of_a_row_and_nothing_else() -> None:
@@ -116,19 +120,19 @@ def test_has_edge_finds_the_members_of_a_row_and_nothing_else() -> None:
 def test_node_numbers_that_32_bits_do_not_hold_get_64() -> None:
     large = 2**40
     src, dst = np.array([1, 0, 1, 1]), np.array([large - 1, 2**33, 5, large - 1])
-    indptr, indices, weights = csr.build(src, dst, np.array([1.0, 2.0, 3.0, 4.0]), 0, 2, large)
+    indptr, indices, weights = csr.build_csr(src, dst, np.array([1.0, 2.0, 3.0, 4.0]), 0, 2, large)
     assert (indices.dtype, indptr.tolist(), indices.tolist()) == (np.int64, [0, 1, 3], [2**33, 5, large - 1])
     assert weights.tolist() == [2.0, 3.0, 5.0]
-    assert csr.build(src % 2, src, np.ones(4), 0, 2, 2**31)[1].dtype == np.int32
+    assert csr.build_csr(src % 2, src, np.ones(4), 0, 2, 2**31)[1].dtype == np.int32
 
 
 @pytest.mark.parametrize("n", [1 << 20, (1 << 20) + 1, 1 << 33])
 def test_sorting_order_is_stable_for_any_range(n: int) -> None:
     keys = np.random.default_rng(n).integers(0, n, 5000)
     keys[::7] = keys[3]
-    assert csr.sorting_order(keys, n).tolist() == np.argsort(keys, kind="stable").tolist()
+    assert csr.radix_argsort(keys, n).tolist() == np.argsort(keys, kind="stable").tolist()
 
 
 def test_whole_slots_are_the_alias_slots_of_equal_weights() -> None:
     indptr = np.array([0, 3, 3, 4, 9])
-    assert csr.whole_slots(indptr).tolist() == csr.alias_slots(indptr, np.full(9, 0.3)).tolist()
+    assert csr.identity_alias_table(indptr).tolist() == csr.build_alias_table(indptr, np.full(9, 0.3)).tolist()

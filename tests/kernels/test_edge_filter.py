@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from walkgram.kernels import csr, edge_filter
-from walkgram.kernels.walk import graph, walks
+from walkgram.kernels.graph import csr, edge_filter
+from walkgram.kernels.walks.walk import build_walk_graph, sample_walks
 
 
 def rows(n: int, m: int, seed: int, symmetric: bool) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
@@ -17,7 +17,7 @@ def rows(n: int, m: int, seed: int, symmetric: bool) -> tuple[NDArray[np.int64],
     if symmetric:
         apart = src != dst
         src, dst, weight = np.append(src, dst[apart]), np.append(dst, src[apart]), np.append(weight, weight[apart])
-    return csr.build(src, dst, weight, 0, n, n)
+    return csr.build_csr(src, dst, weight, 0, n, n)
 
 
 @numba.njit
@@ -25,7 +25,7 @@ def asked(words: Any, a: Any, b: Any, symmetric: bool) -> Any:
     """What the filter says of each (a, b)."""
     out = np.empty(len(a), np.bool_)
     for i in range(len(a)):
-        out[i] = edge_filter.may_have(words, edge_filter.key(a[i], b[i], symmetric))
+        out[i] = edge_filter.may_contain(words, edge_filter.hash_edge(a[i], b[i], symmetric))
     return out
 
 
@@ -33,7 +33,7 @@ def asked(words: Any, a: Any, b: Any, symmetric: bool) -> Any:
 def test_every_edge_is_affirmed_and_few_others(symmetric: bool) -> None:
     n = 500
     indptr, indices, _ = rows(n, 3000, 1, symmetric)
-    words = edge_filter.build(indptr, indices, symmetric)
+    words = edge_filter.build_edge_filter(indptr, indices, symmetric)
     src = np.repeat(np.arange(n), np.diff(indptr))
     assert asked(words, src, indices.astype(np.int64), symmetric).all()
     edges = set(zip(src.tolist(), indices.tolist(), strict=True))
@@ -44,7 +44,7 @@ def test_every_edge_is_affirmed_and_few_others(symmetric: bool) -> None:
 
 
 def test_a_graph_without_edges_has_a_filter_that_denies_all() -> None:
-    words = edge_filter.build(np.zeros(4, np.int64), np.empty(0, np.int32), True)
+    words = edge_filter.build_edge_filter(np.zeros(4, np.int64), np.empty(0, np.int32), True)
     assert not asked(words, np.array([0, 1]), np.array([1, 2]), True).any()
 
 
@@ -52,8 +52,8 @@ def test_a_graph_without_edges_has_a_filter_that_denies_all() -> None:
 def test_walks_are_the_same_however_the_filter_is_made(p: float, q: float) -> None:
     indptr, indices, weights = rows(60, 400, 3, True)
     ids, full = np.arange(240), np.array([2**64 - 1], np.uint64)
-    made = graph(indptr, indices, weights, True)
-    other = graph(indptr, indices, weights, False)
-    nodes = [walks(g, ids % 60, ids, 5, p, q, 30)[0] for g in (made, other, made._replace(filter=full))]
+    made = build_walk_graph(indptr, indices, weights, True)
+    other = build_walk_graph(indptr, indices, weights, False)
+    nodes = [sample_walks(g, ids % 60, ids, 5, p, q, 30)[0] for g in (made, other, made._replace(filter=full))]
     assert (nodes[0] == nodes[1]).all()
     assert (nodes[0] == nodes[2]).all()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from walkgram import hashing
-from walkgram.kernels import fused, fused_tile, lanes, negatives, tiles
+from walkgram import rng
+from walkgram.kernels.sgns import cpu, cpu_tile, negatives, simd, tiles
 
 N = 9
 RAGGED = [
@@ -27,15 +27,15 @@ def sigmoid(x: float) -> float:
     return float(1 / (1 + np.exp(-x)))
 
 
-def drawn(law: fused.Law, walk_id: int, tile: int) -> list[int]:
+def drawn(law: cpu.SgnsParams, walk_id: int, tile: int) -> list[int]:
     """The negatives of a tile, by the kernel's own draw."""
     places = np.zeros(law.shared, np.int64)
-    fused_tile.draw(places, 0, law.shared, law.slots, np.uint64(hashing.stream(KEYS[0], walk_id)), tile)
+    cpu_tile.draw_tile_negatives(places, 0, law.shared, law.slots, np.uint64(rng.derive_stream(KEYS[0], walk_id)), tile)
     return places.tolist()
 
 
 def looped(
-    tables: tuple[NDArray[np.float64], NDArray[np.float64]], walks: Sequence[tuple[int, list[int]]], law: fused.Law,
+    tables: tuple[NDArray[np.float64], NDArray[np.float64]], walks: Sequence[tuple[int, list[int]]], law: cpu.SgnsParams,
     rate: float, paces: Any = ((), ()),
 ) -> float:  # fmt: skip
     """Move the tables tile by tile, pair by pair; the loss of all tiles, each taken before its step; paces where asked."""
@@ -65,20 +65,22 @@ def looped(
     return loss
 
 
-def law_of(window: int, tile: int, shared: int, times: float = 5.0, dynamic: bool = True) -> fused.Law:
-    slots = negatives.unigram(np.arange(1, N + 1), 0.75).slots
-    return fused.law(tiles.window_weights(window, dynamic), tile, shared, times, slots, np.ones(N, np.float32))
+def law_of(window: int, tile: int, shared: int, times: float = 5.0, dynamic: bool = True) -> cpu.SgnsParams:
+    slots = negatives.build_unigram_table(np.arange(1, N + 1), 0.75).slots
+    return cpu.make_sgns_params(
+        tiles.compute_window_weights(window, dynamic), tile, shared, times, slots, np.ones(N, np.float32)
+    )
 
 
 def run(
-    tables: tuple[NDArray[np.float32], NDArray[np.float32]], walks: Sequence[tuple[int, list[int]]], law: fused.Law,
+    tables: tuple[NDArray[np.float32], NDArray[np.float32]], walks: Sequence[tuple[int, list[int]]], law: cpu.SgnsParams,
     rate: float, every: int = 1, paces: Any = None,
 ) -> tuple[float, float, int, int]:  # fmt: skip
     lengths = np.array([len(walk) for _, walk in walks], np.int64)
     values = np.array([row for _, walk in walks for row in walk], np.int32)
     ids = np.array([i for i, _ in walks], np.int64)
-    room = fused.room(law, *tables[0].shape, paces is not None)
-    found = fused.train(*tables, values, np.cumsum(lengths) - lengths, lengths, ids, law, KEYS, (rate, rate), every, room)
+    room = cpu.make_workspace(law, *tables[0].shape, paces is not None)
+    found = cpu.train_walks(*tables, values, np.cumsum(lengths) - lengths, lengths, ids, law, KEYS, (rate, rate), every, room)
     assert not room.curved.any()
     if paces is not None:
         paces[:] = room.pace
@@ -147,7 +149,7 @@ def test_the_first_walk_with_a_row_that_is_not_finite_is_named_and_nothing_more_
     moved = spread(16)
     moved[table][6, 3] = bad
     after = [t.copy() for t in moved]
-    law = law_of(3, 8, 4)._replace(slots=negatives.unigram(np.array([1, 1, 1, 1, 1, 1, 0, 1, 1]), 0.75).slots)
+    law = law_of(3, 8, 4)._replace(slots=negatives.build_unigram_table(np.array([1, 1, 1, 1, 1, 1, 0, 1, 1]), 0.75).slots)
     assert run(moved, [(7, [5, 6, 6, 1]), (8, [0, 1])], law, 0.1)[3] == 0
     assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(moved, after, strict=True))
 
@@ -181,7 +183,7 @@ def test_subsampling_keeps_tokens_by_their_probability_and_a_walk_is_what_is_lef
 
 def test_the_sigmoid_is_exact_enough_and_safe_at_any_size() -> None:
     x = np.concatenate([np.linspace(-25, 25, 20_001), [-1e30, 1e30]]).astype(np.float32)
-    found = np.array([fused_tile.sigmoid.py_func(value) for value in x], np.float64)
+    found = np.array([cpu_tile.sigmoid.py_func(value) for value in x], np.float64)
     with np.errstate(over="ignore"):
         exact = 1 / (1 + np.exp(-x.astype(np.float64)))
     near = np.abs(x) < 10
@@ -195,13 +197,13 @@ def test_the_sigmoid_is_exact_enough_and_safe_at_any_size() -> None:
 @pytest.mark.parametrize("dim", [1, 16, 17, 64, 80, 128, 300])
 def test_products_of_rows_equal_numpy(rows: int, dim: int) -> None:
     rng = np.random.default_rng(rows * dim)
-    a, b = lanes.aligned(2, lanes.padded(dim)), lanes.aligned(rows + 2, lanes.padded(dim))
+    a, b = simd.allocate_aligned(2, simd.pad_dim(dim)), simd.allocate_aligned(rows + 2, simd.pad_dim(dim))
     assert a.ctypes.data % 64 == b.ctypes.data % 64 == 0
     a[:], b[:] = rng.normal(size=a.shape), rng.normal(size=b.shape)
     out, by = np.full(rows + 4, 7.0, np.float32), rng.normal(size=3 * rows + 2).astype(np.float32)
-    lanes.dots(a, 1, b, 1, rows + 1, out, 2)
+    simd.dot_rows(a, 1, b, 1, rows + 1, out, 2)
     np.testing.assert_allclose(out[2:-2], b[1:-1] @ a[1], rtol=0, atol=1e-4)
     assert out[[0, 1, -2, -1]].tolist() == [7.0] * 4
     expected = a[0] + by[1 : 1 + 3 * rows : 3] @ b[1:-1]
-    lanes.add_rows(a, 0, b, 1, rows + 1, by, 1, 3)
+    simd.add_rows(a, 0, b, 1, rows + 1, by, 1, 3)
     np.testing.assert_allclose(a[0], expected, rtol=0, atol=1e-4)

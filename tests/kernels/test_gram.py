@@ -5,9 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-import oracles_of_pairs as brute
-from blocks_of_tests import Own, block, counts, random_lists
-from walkgram.kernels import gram
+from support import pair_oracles as brute
+from support.blocks import Own, block, counts, random_lists
+from walkgram.kernels.pairs import cooccurrence
 
 Counts = dict[tuple[int, int], tuple[int, int]]
 N = 25
@@ -109,8 +109,8 @@ def test_batches_hold_each_pair_once(
     own = random_lists(60, N, 12, seed=8)
     made = [block(own, N, *case)]
     whole = counts(made, 0, N, N, case[0] is None)
-    monkeypatch.setattr(gram, "BATCH", 4)
-    batches = [len(rows.partner) for rows in gram.counted(made, 0, N, N, case[0] is None, 1, columns)]
+    monkeypatch.setattr(cooccurrence, "BATCH", 4)
+    batches = [len(rows.partner) for rows in cooccurrence.count_pairs(made, 0, N, N, case[0] is None, 1, columns)]
     assert len(batches) > N / 5
     assert max(batches) <= min(N, columns) + 4
     assert counts(made, 0, N, N, case[0] is None, columns=columns) == whole == expected(own, *case)
@@ -153,7 +153,7 @@ def test_an_array_with_gaps_is_no_block() -> None:
 @pytest.mark.parametrize("parts", [1, 2, 7, 100])
 @pytest.mark.parametrize("work", [[5], [0, 0, 0, 0], [1000, 1, 1, 1], [1, 1, 1, 1000], list(range(50))], ids=str)
 def test_ranges_cover_every_item_once_and_none_is_empty(work: list[int], parts: int) -> None:
-    bounds = gram.ranges_of_equal_work(np.array(work, np.int64), parts)
+    bounds = cooccurrence.split_by_work(np.array(work, np.int64), parts)
     assert bounds[0] == 0
     assert bounds[-1] == len(work)
     assert (np.diff(bounds) > 0).all()
@@ -163,11 +163,11 @@ def test_ranges_cover_every_item_once_and_none_is_empty(work: list[int], parts: 
 @pytest.mark.parametrize(("size", "parts"), [(1, 8), (2**45, 8), (2**45, 1000)])
 def test_ranges_share_the_work_to_within_the_largest_item(size: int, parts: int) -> None:
     work = np.random.default_rng(1).integers(0, 100, 2000) * size
-    bounds = gram.ranges_of_equal_work(work, parts)
+    bounds = cooccurrence.split_by_work(work, parts)
     shares = np.add.reduceat(work + 1, bounds[:-1])
     assert len(shares) > 0.9 * parts
     assert np.abs(shares - (work + 1).sum() / parts).max() <= 2 * (99 * size + 1)
 
 
 def test_no_items_make_no_range() -> None:
-    assert gram.ranges_of_equal_work(np.empty(0, np.int64), 4).tolist() == [0]
+    assert cooccurrence.split_by_work(np.empty(0, np.int64), 4).tolist() == [0]

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from walkgram.kernels import losses
+from walkgram.kernels.recipe import losses
 
 
 def test_weighted_bce_is_the_formula_over_the_batch_not_over_the_weights() -> None:

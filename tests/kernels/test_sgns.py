@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-import tiles_of_tests as given
-from tiles_of_tests import RAGGED
-from walkgram.kernels import sgns, tiles
+from support import tiles as given
+from support.tiles import RAGGED
+from walkgram.kernels.sgns import tiles, torch_step
 
 HUB = [[0, leaf, 0, leaf + 1, 0, leaf + 2] for leaf in range(1, 20)]
 PING_PONG = [[0, 1] * 20] * 10
@@ -21,7 +21,7 @@ PING_PONG = [[0, 1] * 20] * 10
 @pytest.mark.parametrize("kind", [np.int32, np.int64])
 def test_every_pair_of_the_window_is_in_one_tile_with_its_weight(tile: int, window: int, kind: type) -> None:
     batch = given.made(RAGGED, window, 1, tile, pad=-1)
-    cut = tiles.tiles(batch.walks.astype(kind), batch.lengths.astype(kind), tile, batch.weights)
+    cut = tiles.cut_tiles(batch.walks.astype(kind), batch.lengths.astype(kind), tile, batch.weights)
     found: Counter[tuple[int, int, int, int, float]] = Counter()
     for t, i, place in zip(*np.nonzero(cut.weights), strict=True):
         walk, number = int(cut.walk[t]), int(cut.number[t])
@@ -35,7 +35,7 @@ def test_every_pair_of_the_window_is_in_one_tile_with_its_weight(tile: int, wind
 
 def test_places_outside_the_walk_are_marked_and_read_row_zero() -> None:
     batch = given.made(RAGGED, 2, 1, 4, pad=-1)
-    cut = tiles.tiles(batch.walks, batch.lengths, 4, batch.weights)
+    cut = tiles.cut_tiles(batch.walks, batch.lengths, 4, batch.weights)
     assert cut.centre.shape[1] == 4
     assert cut.context.shape[1] == 8
     assert not cut.centre[~cut.centred].any()
@@ -47,15 +47,17 @@ def test_places_outside_the_walk_are_marked_and_read_row_zero() -> None:
 
 
 def test_weights_fall_by_distance_or_are_flat() -> None:
-    assert tiles.window_weights(4, True).tolist() == [0, 1, 0.75, 0.5, 0.25]
-    assert tiles.window_weights(3, False).tolist() == [0, 1, 1, 1]
-    assert tiles.window_weights(1, True).dtype == np.float32
+    assert tiles.compute_window_weights(4, True).tolist() == [0, 1, 0.75, 0.5, 0.25]
+    assert tiles.compute_window_weights(3, False).tolist() == [0, 1, 1, 1]
+    assert tiles.compute_window_weights(1, True).dtype == np.float32
 
 
-def by_row(batch: given.Made, negatives: float, vector: Tensor, context: Tensor) -> tuple[sgns.Gradients, Tensor, Tensor]:
+def by_row(batch: given.Made, negatives: float, vector: Tensor, context: Tensor) -> tuple[torch_step.Gradients, Tensor, Tensor]:
     """What the kernel found, and its ascent directions summed by row of the tables."""
     at = given.places(batch)
-    found = sgns.gradients(vector[at.centre], context[at.context], context[at.negative], at.weights.to(vector.dtype), negatives)
+    found = torch_step.compute_gradients(
+        vector[at.centre], context[at.context], context[at.negative], at.weights.to(vector.dtype), negatives
+    )
     centre = torch.zeros_like(vector).index_add_(0, at.centre.flatten(), found.centre.flatten(0, 1))
     outward = torch.zeros_like(context).index_add_(0, at.context.flatten(), found.context.flatten(0, 1))
     return found, centre, outward.index_add_(0, at.negative.flatten(), found.negative.flatten(0, 1))
@@ -100,7 +102,7 @@ def test_scores_of_a_billion_give_finite_gradients(sign: int) -> None:
     """A centre at logit +-1e9 with its context and its negative: the wrong one of the two has the whole gradient."""
     centre = torch.full((1, 2, 1), 1e5)
     context, negative = torch.full((1, 2, 1), sign * 1e4), torch.full((1, 1, 1), sign * 1e4)
-    found = sgns.gradients(centre, context, negative, 1 - torch.eye(2)[None], 1)
+    found = torch_step.compute_gradients(centre, context, negative, 1 - torch.eye(2)[None], 1)
     assert all(torch.isfinite(part).all() for part in found)
     assert float(found.loss) == pytest.approx(2e9)
     pulled, pushed = (0, 1) if sign == 1 else (1, 0)
@@ -117,7 +119,7 @@ def test_a_step_is_the_gradient_at_the_rate_that_each_rows_curvature_allows(rate
     assert (min(a.min() for a in allowed) < rate) == (rate == 1.0)  # the bound bites at the one rate only
     scratch, pace = torch.zeros(6, dtype=torch.float64), torch.ones(2, 6)
     paces = [1 + a * k for a, k in zip(allowed, given.curvatures(batch, 5, vector, context), strict=True)]
-    sgns.step(vector, context, given.places(batch), 5, rate, scratch, pace)
+    torch_step.step_batch(vector, context, given.places(batch), 5, rate, scratch, pace)
     torch.testing.assert_close((vector, context), tuple(wanted), rtol=1e-9, atol=1e-9)
     assert not scratch.any()
     torch.testing.assert_close(pace, torch.stack(paces).float())
@@ -136,7 +138,7 @@ def test_a_bounded_step_stays_finite_and_the_loss_falls(walks: list[list[int]], 
     """The first steps may overshoot: the tables are small, so are their curvatures, and both grow within a step."""
     batch, (vector, context) = given.made(walks, 5, 5, 16, n=24), given.tables(24, 8, 0.1, torch.float32)
     at, scratch = given.places(batch), torch.zeros(24)
-    lost = [float(sgns.step(vector, context, at, 5, rate, scratch)[0]) for _ in range(100)]
+    lost = [float(torch_step.step_batch(vector, context, at, 5, rate, scratch)[0]) for _ in range(100)]
     assert all(map(math.isfinite, lost))
     assert lost[-1] < 0.7 * lost[0]
     assert max(lost[5:]) < lost[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-HERE = Path(__file__).parent
+CHECKS = Path(__file__).parent.parent / "support" / "sgns_checks.py"
 needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="triton is not installed")
 
 # Both kernels to machine code, which needs no device: what the interpreter lets pass, the compiler may not.
@@ -18,7 +18,7 @@ import sys
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-from walkgram.kernels import sgns_launched as launched
+from walkgram.kernels.sgns import triton_kernels as launched
 
 element, capability = sys.argv[1], int(sys.argv[2])
 types = dict.fromkeys(("vector", "context", "table"), f"*{element}")
@@ -46,7 +46,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 @needs_triton
 def test_the_fused_step_is_the_plain_one() -> None:
     interpreted = {} if torch.cuda.is_available() else {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
-    done = run("-m", "pytest", "-p", "no:cacheprovider", str(HERE / "fused_checks.py"), **interpreted)
+    done = run("-m", "pytest", "-p", "no:cacheprovider", str(CHECKS), **interpreted)
     assert done.returncode == 0, done.stdout[-6000:]
 
 
@@ -58,8 +58,10 @@ def test_the_kernels_compile_for_devices(element: str, capability: str, tmp_path
 
 
 def test_nothing_else_loads_triton_and_without_it_the_error_says_what_to_do() -> None:
-    code = "import sys, walkgram.kernels.sgns, walkgram.kernels.tiles; print('triton' in sys.modules, flush=True);"
-    done = run("-c", code + "sys.modules['triton'] = None; import walkgram.kernels.sgns_triton")
+    code = (
+        "import sys, walkgram.kernels.sgns.torch_step, walkgram.kernels.sgns.tiles; print('triton' in sys.modules, flush=True);"
+    )
+    done = run("-c", code + "sys.modules['triton'] = None; import walkgram.kernels.sgns.triton_step")
     assert done.stdout == "False\n"
     assert "TrainError: the fused skip-gram step needs Triton" in done.stderr
     assert "pip install triton" in done.stderr

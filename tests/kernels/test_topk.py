@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import oracles
-from walkgram.kernels import topk
+from support import oracles
+from walkgram.kernels.knn import topk
 
 Matrix = NDArray[np.float32]
 PLANE = np.array([[1, 0], [0, 1], [2, 1], [-1, 0], [1, 1], [2, 1]], np.float32)
@@ -16,7 +16,7 @@ PLANE = np.array([[1, 0], [0, 1], [2, 1], [-1, 0], [1, 1], [2, 1]], np.float32)
 def found(vectors: Matrix, k: int, cuts: tuple[int, ...] = (), first: int = 0, last: int | None = None) -> list[list]:  # type: ignore[type-arg]
     bounds = [0, *cuts, len(vectors)]
     blocks = [(low, vectors[low:high]) for low, high in pairwise(bounds)]
-    rows, scores = topk.top(vectors[first:last], first, blocks, k)
+    rows, scores = topk.find_top_k(vectors[first:last], first, blocks, k)
     return [list(zip(r, s, strict=True)) for r, s in zip(rows.tolist(), scores.tolist(), strict=True)]
 
 
@@ -62,24 +62,24 @@ def test_one_vector_has_no_neighbours(k: int) -> None:
 def test_planted_groups_are_each_others_nearest() -> None:
     rng = np.random.default_rng(4)
     centres = np.repeat(rng.normal(size=(8, 16)), 6, axis=0)
-    vectors = topk.normalised((centres + 0.05 * rng.normal(size=centres.shape)).astype(np.float32))
+    vectors = topk.normalize_rows((centres + 0.05 * rng.normal(size=centres.shape)).astype(np.float32))
     for row, hits in enumerate(found(vectors, 5, (13, 31))):
         assert {other // 6 for other, _ in hits} == {row // 6}
 
 
 def test_scores_of_unit_vectors_are_cosines() -> None:
     vectors = np.random.default_rng(5).normal(size=(30, 7)).astype(np.float32)
-    for row, hits in enumerate(found(topk.normalised(vectors), 29)):
+    for row, hits in enumerate(found(topk.normalize_rows(vectors), 29)):
         for other, score in hits:
             assert score == pytest.approx(oracles.cosine(vectors[row].tolist(), vectors[other].tolist()), abs=1e-6)
 
 
 def test_unit_lengths_of_huge_tiny_and_zero_vectors() -> None:
     rows = np.array([[3e30, 4e30], [3e-30, 4e-30], [1e-45, 0], [0, 0], [-3, 4]], np.float32)
-    unit = topk.normalised(rows)
+    unit = topk.normalize_rows(rows)
     assert unit.dtype == np.float32
     np.testing.assert_allclose(unit, [[0.6, 0.8], [0.6, 0.8], [1, 0], [0, 0], [-0.6, 0.8]], rtol=1e-6)
 
 
 def test_a_vector_of_zeros_scores_zero_with_all() -> None:
-    assert {score for _, score in found(topk.normalised(np.zeros((4, 3), np.float32)), 3)[1]} == {0.0}
+    assert {score for _, score in found(topk.normalize_rows(np.zeros((4, 3), np.float32)), 3)[1]} == {0.0}

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import oracles
-from walkgram.kernels import csr, transition
-from walkgram.kernels.judge import search
-from walkgram.kernels.walk import Graph, walks
-from walkgram.kernels.walk import graph as make
+from support import oracles
+from walkgram.kernels.graph import csr
+from walkgram.kernels.walks import transition
+from walkgram.kernels.walks.rejection import search_rows
+from walkgram.kernels.walks.walk import WalkGraph, sample_walks
+from walkgram.kernels.walks.walk import build_walk_graph as make
 
 TRIANGLES = oracles.undirected([
     (0, 1, 1.0), (0, 2, 2.0), (1, 2, 3.0), (2, 3, 1.5), (3, 4, 0.5), (2, 4, 4.0), (4, 5, 1.0), (5, 6, 2.5), (6, 7, 1.0),
@@ -19,16 +20,16 @@ TRIANGLES = oracles.undirected([
 ])  # fmt: skip
 
 
-def arrays(graph: oracles.Graph, n: int, weighted: bool = True) -> Graph:
+def arrays(graph: oracles.Graph, n: int, weighted: bool = True) -> WalkGraph:
     edges = [(v, x, w) for v, row in graph.items() for x, w in row.items()]
     src, dst = (np.array([e[i] for e in edges], np.int64) for i in (0, 1))
-    indptr, indices, weights = csr.build(src, dst, np.array([e[2] for e in edges], np.float64), 0, n, n)
+    indptr, indices, weights = csr.build_csr(src, dst, np.array([e[2] for e in edges], np.float64), 0, n, n)
     symmetric = all(graph.get(x, {}).get(v) == w for v, row in graph.items() for x, w in row.items())
     return make(indptr, indices, weights if weighted else np.ones_like(weights), symmetric)
 
 
 def walked(
-    graph: Graph,
+    graph: WalkGraph,
     ids: Sequence[int] | NDArray[np.int64],
     p: float = 0.5,
     q: float = 2.0,
@@ -37,7 +38,7 @@ def walked(
 ) -> list[list[int]]:
     """One walk for each id, from node id modulo n; lists cut at their lengths."""
     walk_ids = np.array(ids, np.int64)
-    nodes, lengths = walks(graph, walk_ids % (len(graph.indptr) - 1), walk_ids, seed, p, q, length)
+    nodes, lengths = sample_walks(graph, walk_ids % (len(graph.indptr) - 1), walk_ids, seed, p, q, length)
     return [row[:end].tolist() for row, end in zip(nodes, lengths, strict=True)]
 
 
@@ -79,7 +80,7 @@ def test_every_step_follows_an_edge_and_walks_start_where_they_are_told(weighted
 
 @pytest.mark.parametrize("length", [1, 2, 3, 80])
 def test_walks_have_walk_length_nodes(length: int) -> None:
-    nodes, lengths = walks(arrays(TRIANGLES, 10), np.arange(10), np.arange(10), 7, 0.5, 2.0, length)
+    nodes, lengths = sample_walks(arrays(TRIANGLES, 10), np.arange(10), np.arange(10), 7, 0.5, 2.0, length)
     assert nodes.shape == (10, length)
     assert (nodes.dtype, lengths.dtype) == (np.int32, np.int64)
     assert (lengths == length).all()
@@ -125,7 +126,7 @@ def test_search_is_membership_in_the_row() -> None:
     asked = [(row, node) for row in (0, 2, 3) for node in range(45)]  # a walker never comes from an empty row
     row, node = (np.array([a[i] for a in asked], np.int32) for i in (0, 1))
     found = np.zeros(len(asked), np.bool_)
-    search(indptr, indices, row, node, np.arange(len(asked), dtype=np.uint32), len(asked), found)
+    search_rows(indptr, indices, row, node, np.arange(len(asked), dtype=np.uint32), len(asked), found)
     assert found.tolist() == [n in rows[r] for r, n in asked]
 
 
@@ -135,5 +136,5 @@ def test_exact_probabilities_are_the_oracles(p: float, q: float) -> None:
     matrix = np.array([[graph[v].get(x, 0.0) for x in range(10)] for v in range(10)])
     for before, at in [(-1, v) for v in range(10)] + [(t, v) for t in range(10) for v in graph[t]]:
         expected = oracles.transition(graph, None if before < 0 else before, at, p, q)
-        found = transition.exact(matrix, before, at, p, q)
+        found = transition.compute_transition_probabilities(matrix, before, at, p, q)
         np.testing.assert_allclose(found, [expected.get(x, 0.0) for x in range(10)], rtol=1e-12)

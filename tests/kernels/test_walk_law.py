@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-import oracles
-from walkgram.kernels import csr
-from walkgram.kernels.walk import graph as make
-from walkgram.kernels.walk import walks
+from support import oracles
+from walkgram.kernels.graph import csr
+from walkgram.kernels.walks.walk import build_walk_graph as make
+from walkgram.kernels.walks.walk import sample_walks
 
 Rule = Callable[[int | None, int], Mapping[int, float]]
 N = 10
@@ -33,10 +33,10 @@ def counted(graph: oracles.Graph, p: float, q: float, weighted: bool) -> tuple[N
     """(first (N, N), second (N, N, N)): how often walks took each first step, and each later one after a step."""
     edges = [(v, x, w) for v, row in graph.items() for x, w in row.items()]
     src, dst = (np.array([e[i] for e in edges], np.int64) for i in (0, 1))
-    indptr, indices, weights = csr.build(src, dst, np.array([e[2] for e in edges], np.float64), 0, N, N)
+    indptr, indices, weights = csr.build_csr(src, dst, np.array([e[2] for e in edges], np.float64), 0, N, N)
     symmetric = all(graph.get(x, {}).get(v) == w for v, row in graph.items() for x, w in row.items())
     ids = np.arange(20_000)
-    nodes, lengths = walks(
+    nodes, lengths = sample_walks(
         make(indptr, indices, weights if weighted else np.ones_like(weights), symmetric), ids % N, ids, 7, p, q, 40
     )
     assert (lengths == 40).all()

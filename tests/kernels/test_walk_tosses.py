@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-import oracles
-from walkgram.kernels import csr, walk
+from support import oracles
+from walkgram.kernels.graph import csr
+from walkgram.kernels.walks import walk
 
 STOP, RESTART = 4, 5  # the draws' numbers
 PATH = {v: {v + 1: 1.0 + v % 3} for v in range(9)}  # 0 -> 1 -> ... -> 9, where it ends
@@ -23,18 +24,18 @@ BIASES = [(0.25, 4.0), (4.0, 0.25), (1.0, 1.0)]
 Law = Mapping[tuple[int, ...], float]
 
 
-def made(graph: oracles.Graph, n: int) -> walk.Graph:
+def made(graph: oracles.Graph, n: int) -> walk.WalkGraph:
     edges = [(v, x, w) for v, row in graph.items() for x, w in row.items()]
     src, dst, weight = (np.array([e[i] for e in edges], t) for i, t in enumerate((np.int64, np.int64, np.float64)))
     symmetric = all(graph.get(x, {}).get(v) == w for v, x, w in edges)
-    return walk.graph(*csr.build(src, dst, weight, 0, n, n), symmetric)
+    return walk.build_walk_graph(*csr.build_csr(src, dst, weight, 0, n, n), symmetric)
 
 
 def walked(
-    graph: walk.Graph, starts: NDArray[np.int64], ids: Sequence[int] | NDArray[np.int64],
+    graph: walk.WalkGraph, starts: NDArray[np.int64], ids: Sequence[int] | NDArray[np.int64],
     p: float, q: float, length: int, restart: float = 0.0, stop: float = 0.0, seed: int = 7,
 ) -> list[tuple[int, ...]]:  # fmt: skip
-    nodes, lengths = walk.walks(graph, starts, np.array(ids, np.int64), seed, p, q, length, restart, stop)
+    nodes, lengths = walk.sample_walks(graph, starts, np.array(ids, np.int64), seed, p, q, length, restart, stop)
     return [tuple(row[:end]) for row, end in zip(nodes.tolist(), lengths.tolist(), strict=True)]
 
 
@@ -81,7 +82,7 @@ def test_a_node_without_edges_is_left_by_going_back_alone(p: float, q: float) ->
 @pytest.mark.parametrize(("p", "q"), BIASES)
 def test_without_tosses_nothing_changes_and_a_toss_changes_nothing_before_it(name: str, p: float, q: float) -> None:
     graph, ids = made(GRAPHS[name], 5), np.arange(1500)
-    nodes, lengths = walk.walks(graph, ids % 5, ids, 7, p, q, 20)
+    nodes, lengths = walk.sample_walks(graph, ids % 5, ids, 7, p, q, 20)
     straight = [tuple(row[:end]) for row, end in zip(nodes.tolist(), lengths.tolist(), strict=True)]
     assert walked(graph, ids % 5, ids, p, q, 20, 0.0, 0.0) == straight
     never = 2.0**-60  # the tosses are made, and lost
@@ -169,7 +170,7 @@ def test_long_walks_keep_the_law_to_their_end(p: float, q: float) -> None:
         **oracles.undirected([(1, 2, 2.0), (2, 3, 1.0), (3, 1, 1.0), (3, 4, 2.0), (4, 1, 1.0)]),
     }
     length, restart, stop, m = 40, 0.2, 0.02, 20_000
-    nodes, lengths = walk.walks(made(graph, 5), np.zeros(m, np.int64), np.arange(m), 7, p, q, length, restart, stop)
+    nodes, lengths = walk.sample_walks(made(graph, 5), np.zeros(m, np.int64), np.arange(m), 7, p, q, length, restart, stop)
     alive = np.array([(lengths > k).sum() for k in range(length)])
     found = [stats.binomtest(int(a - b), int(a), stop).pvalue for a, b in pairwise(alive)]
     late = np.arange(length) < lengths[:, None]

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import oracles
-from walkgram.kernels import negatives, tiles, windows
+from support import oracles
+from walkgram.kernels.recipe import windows
+from walkgram.kernels.sgns import negatives, tiles
 
 RAGGED = [[3, 1, 4, 1, 5], [9], [2, 6, 5], [7, 7]]
 
@@ -19,20 +20,20 @@ def padded(walks: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_pairs_of_a_walk_of_three() -> None:
-    target, context = windows.pairs(*padded([[5, 6, 7]]), 1)
+    target, context = windows.list_window_pairs(*padded([[5, 6, 7]]), 1)
     assert list(zip(target, context, strict=True)) == [(5, 6), (6, 5), (6, 7), (7, 6)]
 
 
 @pytest.mark.parametrize("window", [1, 2, 4, 5, 100])
 def test_pairs_are_the_skip_grams_of_every_walk_in_order(window: int) -> None:
-    target, context = windows.pairs(*padded(RAGGED), window)
+    target, context = windows.list_window_pairs(*padded(RAGGED), window)
     expected = [pair for walk in RAGGED for pair in oracles.skip_grams(walk, window)]
     assert list(zip(target.tolist(), context.tolist(), strict=True)) == expected
 
 
 @pytest.mark.parametrize("walks", [[], [[1]], [[1], [2]]])
 def test_walks_of_one_node_have_no_pairs(walks: list[list[int]]) -> None:
-    target, context = windows.pairs(*padded(walks), 3)
+    target, context = windows.list_window_pairs(*padded(walks), 3)
     assert (len(target), len(context)) == (0, 0)
 
 
@@ -43,14 +44,14 @@ def test_window_weights_are_the_mean_of_windows_drawn_from_one_to_the_widest(len
         for i, j in oracles.skip_grams(range(length), width):
             drawn[i, j] += 1 / window
     apart = np.abs(np.arange(length)[:, None] - np.arange(length))
-    weights = np.append(tiles.window_weights(window, True), np.zeros(length, np.float32))
+    weights = np.append(tiles.compute_window_weights(window, True), np.zeros(length, np.float32))
     np.testing.assert_allclose(weights[np.where(apart > window, window + 1, apart)], drawn, atol=1e-6)
 
 
 @pytest.mark.parametrize("exponent", [1.0, 0.75, 0.0])
 def test_draws_follow_the_power_of_the_counts(exponent: float) -> None:
     counts = [1, 50, 7, 900, 3, 3, 200]
-    drawn = np.bincount(negatives.unigram(np.array(counts), exponent).draw(7, 0, 200_000), minlength=7)
+    drawn = np.bincount(negatives.build_unigram_table(np.array(counts), exponent).draw(7, 0, 200_000), minlength=7)
     weights = np.array([c**exponent for c in counts])
     assert stats.chisquare(drawn, weights / weights.sum() * 200_000).pvalue > 1e-3
     wrong = np.array([c ** (exponent + 0.05) for c in counts])
@@ -58,32 +59,32 @@ def test_draws_follow_the_power_of_the_counts(exponent: float) -> None:
 
 
 def test_draws_are_a_function_of_seed_and_step_and_begin_alike() -> None:
-    table = negatives.unigram(np.arange(1, 1000), 0.75)
+    table = negatives.build_unigram_table(np.arange(1, 1000), 0.75)
     assert table.draw(7, 3, 50).tolist() == table.draw(7, 3, 500)[:50].tolist()
     assert len({tuple(table.draw(seed, step, 50)) for seed in (1, 2) for step in (0, 1, 2)}) == 6
     assert table.draw(7, 3, 0).tolist() == []
 
 
 def test_a_row_that_was_never_visited_is_never_drawn() -> None:
-    drawn = negatives.unigram(np.array([0, 5, 0, 10**15, 0]), 0.75).draw(7, 0, 100_000)
+    drawn = negatives.build_unigram_table(np.array([0, 5, 0, 10**15, 0]), 0.75).draw(7, 0, 100_000)
     assert set(drawn.tolist()) <= {1, 3}
 
 
 def test_a_table_of_one_row_gives_that_row() -> None:
-    assert set(negatives.unigram(np.array([12]), 0.75).draw(7, 0, 100).tolist()) == {0}
+    assert set(negatives.build_unigram_table(np.array([12]), 0.75).draw(7, 0, 100).tolist()) == {0}
 
 
 @pytest.mark.parametrize("n", [1, 3, 1000, 2**32 - 1])
 def test_slot_and_coin_are_the_two_halves_of_the_product(n: int) -> None:
     words = [0, 1, 2**32, 2**63 + 12345, 2**64 - 1, oracles.word(1, 2, 3, 4, 5)]
-    slot, coin = negatives.split(np.array(words, np.uint64), n)
+    slot, coin = negatives.split_words(np.array(words, np.uint64), n)
     assert slot.tolist() == [w * n >> 64 for w in words]
     assert coin.tolist() == [(w * n >> 32) % 2**32 for w in words]
 
 
 def test_uniform_negatives_are_uniform() -> None:
     ids = np.arange(2000)
-    drawn = negatives.uniform_for_walks(7, ids, np.full(2000, 9), 3, 11, 0)
+    drawn = negatives.draw_uniform_negatives(7, ids, np.full(2000, 9), 3, 11, 0)
     assert len(drawn) == 2000 * 9 * 3
     assert stats.chisquare(np.bincount(drawn, minlength=11)).pvalue > 1e-3
     one, two, three = drawn.reshape(-1, 3).T
@@ -93,18 +94,18 @@ def test_uniform_negatives_are_uniform() -> None:
 
 def test_negatives_of_a_walk_are_its_own_whatever_is_drawn_beside_it() -> None:
     ids, pairs = np.array([4, 10, 2]), np.array([3, 0, 5])
-    whole = negatives.uniform_for_walks(7, ids, pairs, 2, 10**6, 0)
-    alone = [negatives.uniform_for_walks(7, ids[i : i + 1], pairs[i : i + 1], 2, 10**6, 0) for i in range(3)]
+    whole = negatives.draw_uniform_negatives(7, ids, pairs, 2, 10**6, 0)
+    alone = [negatives.draw_uniform_negatives(7, ids[i : i + 1], pairs[i : i + 1], 2, 10**6, 0) for i in range(3)]
     assert whole.tolist() == np.concatenate(alone).tolist()
     assert len(set(whole.tolist())) == 16
 
 
 def test_another_attempt_draws_other_negatives() -> None:
-    draws = [negatives.uniform_for_walks(7, np.array([4]), np.array([50]), 4, 10**6, a) for a in range(3)]
+    draws = [negatives.draw_uniform_negatives(7, np.array([4]), np.array([50]), 4, 10**6, a) for a in range(3)]
     assert len(np.unique(np.concatenate(draws))) > 590
 
 
 @pytest.mark.parametrize(("pairs", "each"), [([], 3), ([0], 3), ([5], 0)])
 def test_no_pairs_or_no_negatives_draw_nothing(pairs: list[int], each: int) -> None:
     ids = np.arange(len(pairs))
-    assert len(negatives.uniform_for_walks(7, ids, np.array(pairs, np.int64), each, 9, 0)) == 0
+    assert len(negatives.draw_uniform_negatives(7, ids, np.array(pairs, np.int64), each, 9, 0)) == 0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from walkgram.errors import InputError
-from walkgram.lake import archive
+from walkgram.lake.sources import archive
 
 FILES = {"ratings.csv": b"userId,movieId,rating,timestamp\n1,1,5,1\n", "movies.csv": b"movieId,title,genres\n1,One,a|b\n"}
 SHA = {name: hashlib.sha256(data).hexdigest() for name, data in FILES.items()}
@@ -51,38 +51,38 @@ def server() -> Iterator[Any]:
 
 
 def test_the_archive_is_downloaded_once_and_unpacked(server: Any, tmp_path: Path) -> None:
-    folder = Path(archive.fetch(server.url, SHA, str(tmp_path)))
+    folder = Path(archive.fetch_archive(server.url, SHA, str(tmp_path)))
     assert {f.name: f.read_bytes() for f in folder.iterdir()} == FILES
-    assert archive.fetch(server.url, SHA, str(tmp_path)) == str(folder)
+    assert archive.fetch_archive(server.url, SHA, str(tmp_path)) == str(folder)
     assert server.hits == 1
 
 
 def test_a_file_that_differs_from_its_checksum_is_refused_and_removed(server: Any, tmp_path: Path) -> None:
     server.body = zipped({**FILES, "movies.csv": b"other"})
     with pytest.raises(InputError, match=r"movies\.csv .*differs from its SHA-256"):
-        archive.fetch(server.url, SHA, str(tmp_path))
+        archive.fetch_archive(server.url, SHA, str(tmp_path))
     server.body = zipped(FILES)
-    assert (Path(archive.fetch(server.url, SHA, str(tmp_path))) / "movies.csv").read_bytes() == FILES["movies.csv"]
+    assert (Path(archive.fetch_archive(server.url, SHA, str(tmp_path))) / "movies.csv").read_bytes() == FILES["movies.csv"]
 
 
 def test_an_archive_without_the_file_is_refused(server: Any, tmp_path: Path) -> None:
     server.body = zipped({"ratings.csv": FILES["ratings.csv"]})
     with pytest.raises(InputError, match=r"holds no movies\.csv"):
-        archive.fetch(server.url, SHA, str(tmp_path))
+        archive.fetch_archive(server.url, SHA, str(tmp_path))
 
 
 @pytest.mark.parametrize("body", [b"", b"no zip at all"])
 def test_what_is_no_archive_is_refused_and_not_kept(server: Any, tmp_path: Path, body: bytes) -> None:
     server.body = body
     with pytest.raises(InputError, match="INPUT="):
-        archive.fetch(server.url, SHA, str(tmp_path))
+        archive.fetch_archive(server.url, SHA, str(tmp_path))
     server.body = zipped(FILES)
-    assert archive.fetch(server.url, SHA, str(tmp_path))
+    assert archive.fetch_archive(server.url, SHA, str(tmp_path))
 
 
 def test_offline_the_error_names_INPUT(tmp_path: Path) -> None:  # noqa: N802
     with pytest.raises(InputError, match=r"cannot be downloaded .*INPUT="):
-        archive.fetch("http://127.0.0.1:9/ml-latest-small.zip", SHA, str(tmp_path))
+        archive.fetch_archive("http://127.0.0.1:9/ml-latest-small.zip", SHA, str(tmp_path))
 
 
 def test_the_pipeline_reads_the_archive(server: Any, job: Callable[..., int], tmp_path: Path) -> None:

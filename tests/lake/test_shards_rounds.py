@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from walkgram.lake import files
+from walkgram.lake import paths
 from walkgram.lake.blocks import Blocks
-from walkgram.lake.rounds import Rounds
+from walkgram.lake.exchange import Exchange
 from walkgram.lake.shards import Shards
-from walkgram.stages import walks
+from walkgram.stages.walks import walks
 
 N = 2**31
 
@@ -25,13 +25,13 @@ def below(folder: Path) -> list[str]:
 
 def groups(n: int = N) -> Iterator[pa.RecordBatch]:
     """Two row groups of walks, with walks that are short, equal, and at the ends of the numbers."""
-    schema = walks.schema(n)
+    schema = walks.walks_schema(n)
     yield pa.record_batch([[0, 1, 2], [[5, 4, n - 1], [0], [7, 7, 7, 7]]], schema=schema)
     yield pa.record_batch([[3, 2**62], [list(range(300)), [n - 1, 0, n - 1]]], schema=schema)
 
 
 def shards(folder: Path, n: int = N) -> Shards:
-    return Shards(str(folder / "walks"), str(folder / "aside"), walks.schema(n))
+    return Shards(str(folder / "walks"), str(folder / "aside"), walks.walks_schema(n))
 
 
 def broken() -> Iterator[pa.RecordBatch]:
@@ -41,23 +41,23 @@ def broken() -> Iterator[pa.RecordBatch]:
 
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     final, aside = str(tmp_path / "to" / "file"), str(tmp_path / "aside")
-    with files.whole(final, aside) as (_, place):
+    with paths.atomic_write(final, aside) as (_, place):
         Path(place).write_text("first")
         assert below(tmp_path) == [f"aside/{Path(place).name}"]
     assert below(tmp_path) == ["to/file"]
-    with pytest.raises(KeyboardInterrupt), files.whole(final, aside) as (_, place):
+    with pytest.raises(KeyboardInterrupt), paths.atomic_write(final, aside) as (_, place):
         Path(place).write_text("half")
         raise KeyboardInterrupt
     assert below(tmp_path) == ["to/file"]
     assert Path(final).read_text() == "first"
-    with pytest.raises(ValueError, match="before a byte"), files.whole(str(tmp_path / "other"), aside):
+    with pytest.raises(ValueError, match="before a byte"), paths.atomic_write(str(tmp_path / "other"), aside):
         raise ValueError("before a byte was written")
     assert below(tmp_path) == ["to/file"]
 
 
 def test_two_attempts_at_once_write_apart(tmp_path: Path) -> None:
     final, aside = str(tmp_path / "to" / "file"), str(tmp_path / "aside")
-    with files.whole(final, aside) as (_, one), files.whole(final, aside) as (_, two):
+    with paths.atomic_write(final, aside) as (_, one), paths.atomic_write(final, aside) as (_, two):
         assert one != two
         Path(one).write_text("same")
         Path(two).write_text("same")
@@ -116,11 +116,11 @@ def letters(*rows: list[tuple[int, list[float]]]) -> list[pa.RecordBatch]:
 
 
 @pytest.fixture
-def mail(tmp_path: Path) -> Rounds:
-    return Rounds(str(tmp_path / "mail"), str(tmp_path / "aside"))
+def mail(tmp_path: Path) -> Exchange:
+    return Exchange(str(tmp_path / "mail"), str(tmp_path / "aside"))
 
 
-def test_a_receiver_reads_its_own_rows_of_a_round(mail: Rounds) -> None:
+def test_a_receiver_reads_its_own_rows_of_a_round(mail: Exchange) -> None:
     sent = letters([(1, [0.5]), (2, [])], [], [(3, [1.0, 2.0])])
     mail.write(4, 7, sent)
     assert [mail.read(4, 7, receiver).to_pylist() for receiver in range(3)] == [batch.to_pylist() for batch in sent]
@@ -131,7 +131,7 @@ def test_a_receiver_reads_its_own_rows_of_a_round(mail: Rounds) -> None:
     assert (mail.rows(0, 7), mail.read(0, 7, 1).num_rows) == (0, 0)
 
 
-def test_the_latest_round_is_one_that_every_sender_is_done_with(mail: Rounds) -> None:
+def test_the_latest_round_is_one_that_every_sender_is_done_with(mail: Exchange) -> None:
     assert mail.latest(2) == -1
     mail.write(0, 0, letters([(1, [])]))
     assert (mail.latest(1), mail.latest(2)) == (0, -1)
@@ -150,7 +150,7 @@ def test_the_latest_round_is_one_that_every_sender_is_done_with(mail: Rounds) ->
     assert not Path(mail.folder).exists()
 
 
-def test_a_sender_that_fails_has_sent_nothing(mail: Rounds, tmp_path: Path) -> None:
+def test_a_sender_that_fails_has_sent_nothing(mail: Exchange, tmp_path: Path) -> None:
     other = pa.record_batch([pa.array(["x"])], names=["walk"])
     with pytest.raises(pa.ArrowInvalid):
         mail.write(0, 0, [*letters([(1, [])]), other])

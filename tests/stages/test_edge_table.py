@@ -8,12 +8,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from oracles import merged, vocabulary
+from support.oracles import merged, vocabulary
 from walkgram.config.schema import EdgeColumns
 from walkgram.errors import InputError
-from walkgram.stages import edge_table
-from walkgram.stages import vocabulary as numbering
-from walkgram.stages.columns import odd
+from walkgram.stages.source import edge_table
+from walkgram.stages.source import vocabulary as numbering
+from walkgram.stages.source.columns import is_not_long_text
 
 COLUMNS = EdgeColumns()
 SCHEMA = "src {0}, dst {0}, weight double"
@@ -32,11 +32,11 @@ def multigraph(text: bool) -> Rows:
 
 def edges(frame: DataFrame, directed: bool, columns: EdgeColumns = COLUMNS) -> tuple[dict[tuple[Any, Any], float], list[Any]]:
     """(edges by the nodes' ids, vocabulary), through every step of the stage; the table's indices are checked on the way."""
-    rows = edge_table.typed(frame, columns)
-    ids = edge_table.id_type(rows, None, False, edge_table.census(rows))
-    summed = edge_table.summed(rows, ids, directed, bool(columns.weight)).persist()
-    words = numbering.numbered(edge_table.counted(summed, None)).persist()
-    table = edge_table.indexed(summed, words, directed).collect()
+    rows = edge_table.parse(frame, columns)
+    ids = edge_table.resolve_id_type(rows, None, False, edge_table.profile(rows))
+    summed = edge_table.sum_duplicates(rows, ids, directed, bool(columns.weight)).persist()
+    words = numbering.number_items(edge_table.count_edges_per_node(summed, None)).persist()
+    table = edge_table.index_edges(summed, words, directed).collect()
     named = sorted(tuple(word) for word in words.collect())
     assert [word[0] for word in named] == list(range(len(named)))
     assert directed or all(row["src"] <= row["dst"] for row in table)
@@ -65,7 +65,7 @@ def test_without_weights_an_edge_weighs_its_rows(spark: Any) -> None:
 
 
 def bad(frame: DataFrame, columns: EdgeColumns = COLUMNS) -> list[str | None]:
-    return [row["bad"] for row in edge_table.typed(frame, columns).collect()]
+    return [row["bad"] for row in edge_table.parse(frame, columns).collect()]
 
 
 def test_the_fault_of_a_row_names_column_and_value(spark: Any) -> None:
@@ -95,18 +95,20 @@ def test_a_column_of_another_type_is_named(spark: Any, column: str, kind: str) -
     kinds = {"src": "long", "dst": "long", "weight": "double"} | {column: kind}
     frame = spark.createDataFrame([], ", ".join(f"{name} {kind}" for name, kind in kinds.items()))
     with pytest.raises(InputError, match=f"{column!r} is"):
-        edge_table.typed(frame, COLUMNS)
+        edge_table.parse(frame, COLUMNS)
 
 
 def id_type(frame: DataFrame, untyped: bool) -> T.DataType:
-    rows = edge_table.typed(frame, EdgeColumns(weight=""))
-    return edge_table.id_type(rows, None, untyped, edge_table.census(rows))
+    rows = edge_table.parse(frame, EdgeColumns(weight=""))
+    return edge_table.resolve_id_type(rows, None, untyped, edge_table.profile(rows))
 
 
 def test_text_that_a_long_would_change_is_odd(spark: Any) -> None:
     texts = {"1": False, "-3": False, "9007199254740993": False, "9223372036854775807": False, "0": False}
     texts |= dict.fromkeys(["007", "1.0", "9223372036854775808", " 1", "+1", "-0", "a", "é", ""], True)
-    found = spark.createDataFrame([(t,) for t in [*texts, None]], "t string").select("t", odd(F.col("t")).alias("odd"))
+    found = spark.createDataFrame([(t,) for t in [*texts, None]], "t string").select(
+        "t", is_not_long_text(F.col("t")).alias("odd")
+    )
     assert {row["t"]: row["odd"] for row in found.collect()} == texts | {None: False}
 
 
@@ -128,26 +130,26 @@ def test_a_long_column_beside_a_text_column_makes_text(spark: Any) -> None:
 )
 def test_the_table_of_nodes_tells_the_ids_type_and_who_is_unknown(spark: Any, ends: str, nodes: str, ids: str) -> None:
     rows = spark.createDataFrame([(1, 2), (2, 9), (8, 1)], "src long, dst long")
-    rows = edge_table.typed(rows.selectExpr(f"cast(src as {ends}) src", f"cast(dst as {ends}) dst"), EdgeColumns(weight=""))
+    rows = edge_table.parse(rows.selectExpr(f"cast(src as {ends}) src", f"cast(dst as {ends}) dst"), EdgeColumns(weight=""))
     vertices = spark.createDataFrame([(1,), (2,), (5,)], "id long").selectExpr(f"cast(id as {nodes}) item_id")
-    known = edge_table.known(rows, vertices)
+    known = edge_table.flag_unknown_nodes(rows, vertices)
     assert {row["bad"] for row in known.collect()} == {
         None,
         "column 'dst' holds 9, which is not in input.nodes",
         "column 'src' holds 8, which is not in input.nodes",
     }
-    found = edge_table.census(known)
+    found = edge_table.profile(known)
     assert (found["rows"], found["bad"]) == (3, 2)
-    made = edge_table.id_type(known, vertices, True, found)
+    made = edge_table.resolve_id_type(known, vertices, True, found)
     assert made.typeName() == ids
-    summed = edge_table.summed(known, made, False, False)
-    counts = {(row["item_id"], row["frequency"]) for row in edge_table.counted(summed, vertices).collect()}
+    summed = edge_table.sum_duplicates(known, made, False, False)
+    counts = {(row["item_id"], row["frequency"]) for row in edge_table.count_edges_per_node(summed, vertices).collect()}
     assert counts == ({(1, 1), (2, 1), (5, 0)} if ids == "long" else {("1", 1), ("2", 1), ("5", 0)})
 
 
 def test_nodes_of_text_become_longs_where_all_are_whole_and_a_null_is_bad(spark: Any) -> None:
     for texts, expected in ((["1", "20", None], "bigint"), (["1", "007"], "string"), (["1", "x"], "string")):
-        made = edge_table.nodes(spark.createDataFrame([(t,) for t in texts], "`my id` string"), "my id", untyped=True)
+        made = edge_table.parse_nodes(spark.createDataFrame([(t,) for t in texts], "`my id` string"), "my id", untyped=True)
         assert dict(made.dtypes)["item_id"] == expected
         assert [row["bad"] for row in made.collect()] == [None if t else "column 'my id' is null" for t in texts]
 
@@ -155,18 +157,21 @@ def test_nodes_of_text_become_longs_where_all_are_whole_and_a_null_is_bad(spark:
 def test_a_table_that_cannot_be_used_says_why() -> None:
     found = {"rows": 3, "bad": 2, "example": "column 'weight' is null", "odd": False}
     with pytest.raises(InputError, match=r"place: column 'weight' is null, and 2 of 3 rows .*bad_rows"):
-        edge_table.check(found, "place", "fail")
-    edge_table.check(found, "place", "drop")
+        edge_table.validate(found, "place", "fail")
+    edge_table.validate(found, "place", "drop")
     with pytest.raises(InputError, match="none of 3 rows can be used: column 'weight' is null"):
-        edge_table.check(found | {"bad": 3}, "place", "drop")
+        edge_table.validate(found | {"bad": 3}, "place", "drop")
     with pytest.raises(InputError, match="no rows"):
-        edge_table.check({"rows": 0, "bad": 0}, "place", "drop")
+        edge_table.validate({"rows": 0, "bad": 0}, "place", "drop")
 
 
 def test_weights_that_add_up_to_infinity_are_named_with_their_ends(spark: Any) -> None:
-    rows = edge_table.typed(
+    rows = edge_table.parse(
         spark.createDataFrame([(1, 2, 1.7e308), (2, 1, 1e308), (3, 3, 1e308)], SCHEMA.format("long")), COLUMNS
     )
     with pytest.raises(InputError, match=r"the rows from 1 to 2 add up .* 1 of 2 edges"):
-        edge_table.check_sums(edge_table.summed(rows, T.LongType(), False, True), "place")
-    assert edge_table.check_sums(edge_table.summed(rows, T.LongType(), True, True), "place") == {"edges": 3, "self loops": 1}
+        edge_table.validate_sums(edge_table.sum_duplicates(rows, T.LongType(), False, True), "place")
+    assert edge_table.validate_sums(edge_table.sum_duplicates(rows, T.LongType(), True, True), "place") == {
+        "edges": 3,
+        "self loops": 1,
+    }

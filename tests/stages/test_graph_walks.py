@@ -11,13 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from graphs_of_tests import EDGES, Built, built
+from support.graphs import EDGES, Built, built
 from walkgram.config.schema import Walks
 from walkgram.errors import WalkgramError
-from walkgram.kernels import csr, walk
+from walkgram.kernels.graph import csr
+from walkgram.kernels.walks import walk
 from walkgram.lake.blocks import Blocks
 from walkgram.lake.shards import Shards
-from walkgram.stages import graphframe, walks
+from walkgram.stages.graph import graphframe
+from walkgram.stages.walks import walks
 
 
 def adjacency(block: Mapping[str, np.ndarray], n: int) -> np.ndarray:
@@ -67,8 +69,8 @@ def test_a_block_is_the_same_however_many_parts_it_is_made_of(
     if not directed:
         other = src != dst
         src, dst, w = np.append(src, dst[other]), np.append(dst, src[other]), np.append(w, w[other])
-    straight = walk.graph(*csr.build(src, dst, w, 0, 41, 41), not directed)
-    for name in walk.Graph._fields:
+    straight = walk.build_walk_graph(*csr.build_csr(src, dst, w, 0, 41, 41), not directed)
+    for name in walk.WalkGraph._fields:
         assert one[name].tolist() == many[name].tolist() == getattr(straight, name).tolist(), name
 
 
@@ -111,10 +113,10 @@ def walked(
     """(walks by id, visits by node), as they lie on the disk."""
     config = Walks(**({"num_walks": 100, "walk_length": 12, "p": 0.25, "q": 4.0, "seed": 3, "shards": shards} | keys))
     starts = starts or made.nodes
-    plan = walks.Plan(config, len(starts.open(0)["nodes"]), 8)
-    sink = Shards(str(folder / f"walks-{shards}"), str(folder / "aside"), walks.schema(8))
-    counts = walks.walk(spark.range(0, plan.shards, 1, tasks), plan, made.blocks, starts, sink)
-    visits = {r["index"]: r["count"] for r in walks.tokens(counts).collect()}
+    plan = walks.WalkPlan(config, len(starts.open(0)["nodes"]), 8)
+    sink = Shards(str(folder / f"walks-{shards}"), str(folder / "aside"), walks.walks_schema(8))
+    counts = walks.write_walks(spark.range(0, plan.shards, 1, tasks), plan, made.blocks, starts, sink)
+    visits = {r["index"]: r["count"] for r in walks.sum_visits(counts).collect()}
     rows = spark.read.parquet(sink.folder).collect()
     assert len(rows) == plan.total
     assert sink.count() == plan.shards
@@ -152,7 +154,7 @@ def test_walks_start_at_the_chosen_nodes_alone(spark: Any, tmp_path: Path) -> No
     made, chosen = built(spark, tmp_path, 8), Blocks(str(tmp_path / "starts"), "test")
     words = spark.createDataFrame([(i, f"n{i}", 1) for i in range(8)], "index long, item_id string, frequency long")
     table = spark.createDataFrame([("n5",), ("n2",), ("n5",)], "`my id` string")
-    walks.starts(table, "my id", words, made.nodes, chosen).collect()
+    walks.write_start_nodes(table, "my id", words, made.nodes, chosen).collect()
     by_id, _ = walked(spark, made, tmp_path, 3, starts=chosen)
     assert len(by_id) == 200
     assert all(walk[0] == (2, 5)[i % 2] for i, walk in by_id.items())
@@ -166,20 +168,20 @@ def test_start_nodes_that_are_not_in_the_graph_are_named(spark: Any, tmp_path: P
     words = spark.createDataFrame([(i, f"n{i}", 1) for i in range(8)], "index long, item_id string, frequency long")
     table = spark.createDataFrame([(i,) for i in ids], "`my id` string")
     with pytest.raises(Exception, match=line):
-        walks.starts(table, "my id", words, made.nodes, Blocks(str(tmp_path / "starts"), "test")).collect()
+        walks.write_start_nodes(table, "my id", words, made.nodes, Blocks(str(tmp_path / "starts"), "test")).collect()
 
 
 def test_node_numbers_beyond_32_bits_are_lists_of_longs() -> None:
-    assert walks.schema(2**31).field("walk").type == pa.list_(pa.int32())
-    assert walks.schema(2**31 + 1).field("walk").type == pa.list_(pa.int64())
+    assert walks.walks_schema(2**31).field("walk").type == pa.list_(pa.int32())
+    assert walks.walks_schema(2**31 + 1).field("walk").type == pa.list_(pa.int64())
 
 
 def test_a_plan_cuts_all_walks_into_shards_and_row_groups() -> None:
     for total, shards in ((7, 3), (1, 5), (1000, 0)):
-        plan = walks.Plan(Walks(num_walks=1, walk_length=80, shards=shards), total, total)
+        plan = walks.WalkPlan(Walks(num_walks=1, walk_length=80, shards=shards), total, total)
         ids = [i for shard in range(plan.shards) for group in plan.groups(shard) for i in group.tolist()]
         assert ids == list(range(total))
-    large = walks.Plan(Walks(num_walks=10, walk_length=80), 200_000_000, 200_000_000)
+    large = walks.WalkPlan(Walks(num_walks=10, walk_length=80), 200_000_000, 200_000_000)
     assert len(large.ids(0)) * 80 == pytest.approx(walks.SHARD, rel=0.01)
     assert max(len(group) for group in large.groups(0)) * 80 <= walks.ROW_GROUP
 

@@ -8,20 +8,20 @@ from pyspark.sql import DataFrame
 
 from walkgram.config.schema import Columns
 from walkgram.errors import InputError
-from walkgram.stages import interactions
+from walkgram.stages.source import interactions
 
 COLUMNS = Columns()
 SCHEMA = "user_id long, item_id long, rating double, timestamp long"
 
 
 def kept(frame: DataFrame, threshold: float | None = None, unit: str = "s", untyped: bool = False) -> set[tuple[Any, ...]]:
-    rows = interactions.usable(interactions.typed(frame, COLUMNS, unit, untyped))
-    table = interactions.kept(interactions.latest(rows), threshold)
+    rows = interactions.drop_invalid(interactions.parse(frame, COLUMNS, unit, untyped))
+    table = interactions.above_threshold(interactions.deduplicate(rows), threshold)
     return {tuple(row) for row in table.collect()}
 
 
 def bad(frame: DataFrame, unit: str = "s", untyped: bool = False) -> list[str | None]:
-    return [row["bad"] for row in interactions.typed(frame, COLUMNS, unit, untyped).collect()]
+    return [row["bad"] for row in interactions.parse(frame, COLUMNS, unit, untyped).collect()]
 
 
 def at(seconds: int) -> datetime:
@@ -57,7 +57,7 @@ def test_a_null_rating_fails_the_threshold_and_stays_without_one(spark: Any) -> 
 
 def test_rows_with_a_null_id_are_dropped_and_counted(spark: Any) -> None:
     frame = spark.createDataFrame([(None, 1, 1.0, 1), (1, None, 1.0, 1), (None, None, 1.0, 1), (1, 1, 1.0, 1)], SCHEMA)
-    found = interactions.census(interactions.typed(frame, COLUMNS, "s", False))
+    found = interactions.profile(interactions.parse(frame, COLUMNS, "s", False))
     assert (found["rows"], found["null_users"], found["null_items"], found["null_ids"], found["bad"]) == (4, 2, 2, 3, 0)
     assert len(kept(frame)) == 1
 
@@ -66,10 +66,10 @@ def test_rows_with_a_null_id_are_dropped_and_counted(spark: Any) -> None:
 def test_ratings_that_are_not_finite_are_bad(spark: Any, rating: float) -> None:
     frame = spark.createDataFrame([(1, 1, rating, 1), (1, 2, 3.0, 1)], SCHEMA)
     assert [b is not None for b in bad(frame)] == [True, False]
-    found = interactions.census(interactions.typed(frame, COLUMNS, "s", False))
+    found = interactions.profile(interactions.parse(frame, COLUMNS, "s", False))
     with pytest.raises(InputError, match=r"column 'rating' holds .*1 of 2 rows.*bad_rows"):
-        interactions.check(found, "place", COLUMNS, "fail")
-    interactions.check(found, "place", COLUMNS, "drop")
+        interactions.validate(found, "place", COLUMNS, "fail")
+    interactions.validate(found, "place", COLUMNS, "drop")
     assert len(kept(frame)) == 1
 
 
@@ -109,7 +109,7 @@ def test_text_ids_become_longs_only_where_none_of_them_changes(spark: Any, ids: 
     frame = spark.createDataFrame(
         [("u", i, "1", "1") for i in ids], "user_id string, item_id string, rating string, timestamp string"
     )
-    typed = interactions.typed(frame, COLUMNS, "s", True)
+    typed = interactions.parse(frame, COLUMNS, "s", True)
     assert dict(typed.dtypes)["item_id"] == expected
     assert dict(typed.dtypes)["user_id"] == "string"
     assert {str(r["item_id"]) for r in typed.collect()} == {str(i) for i in ids}
@@ -119,14 +119,14 @@ def test_text_ids_become_longs_only_where_none_of_them_changes(spark: Any, ids: 
 def test_an_id_column_of_another_type_is_named(spark: Any, kind: str) -> None:
     frame = spark.createDataFrame([], f"user_id {kind}, item_id long, rating double, timestamp long")
     with pytest.raises(InputError, match="'user_id' is"):
-        interactions.typed(frame, COLUMNS, "s", False)
+        interactions.parse(frame, COLUMNS, "s", False)
 
 
 def test_columns_may_be_absent_by_choice_and_have_dots_in_their_names(spark: Any) -> None:
     columns = Columns(user_id="u.id", item_id="i d", rating="", timestamp="")
     frame = spark.createDataFrame([(1, 2), (1, 2)], "`u.id` int, `i d` int")
-    rows = interactions.latest(interactions.usable(interactions.typed(frame, columns, "s", False)))
-    assert [tuple(r) for r in interactions.kept(rows, None).collect()] == [(1, 2, None, None)]
+    rows = interactions.deduplicate(interactions.drop_invalid(interactions.parse(frame, columns, "s", False)))
+    assert [tuple(r) for r in interactions.above_threshold(rows, None).collect()] == [(1, 2, None, None)]
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ def test_columns_may_be_absent_by_choice_and_have_dots_in_their_names(spark: Any
     ],
 )
 def test_a_table_that_cannot_be_used_says_why(spark: Any, rows: list[Any], said: str) -> None:
-    found = interactions.census(interactions.typed(spark.createDataFrame(rows, SCHEMA), COLUMNS, "s", False))
+    found = interactions.profile(interactions.parse(spark.createDataFrame(rows, SCHEMA), COLUMNS, "s", False))
     with pytest.raises(InputError, match=said):
-        interactions.check(found, "place", COLUMNS, "drop")
+        interactions.validate(found, "place", COLUMNS, "drop")
 
 
 @pytest.mark.parametrize("kind", ["double", "float", "decimal(12,2)"])
@@ -148,13 +148,13 @@ def test_whole_numbers_stored_as_another_number_are_longs_and_others_are_bad(spa
     rows = spark.createDataFrame([(1.0, 1), (2.5, 2), (None, 3)], "user_id double, item_id long").selectExpr(
         f"cast(user_id as {kind}) user_id", "item_id", "1.0D rating", "1L timestamp"
     )
-    typed = interactions.typed(rows, COLUMNS, "s", False).collect()
+    typed = interactions.parse(rows, COLUMNS, "s", False).collect()
     assert [(r["user_id"], r["bad"] is not None) for r in typed] == [(1, False), (None, True), (None, False)]
 
 
 def test_doubles_beyond_their_precision_and_nan_are_no_ids(spark: Any) -> None:
     rows = [(2.0**53, 1, 1.0, 1), (2.0**60, 1, 1.0, 1), (float("nan"), 1, 1.0, 1), (float("inf"), 1, 1.0, 1)]
-    typed = interactions.typed(
+    typed = interactions.parse(
         spark.createDataFrame(rows, "user_id double, item_id long, rating double, timestamp long"), COLUMNS, "s", False
     )
     assert [(r["user_id"], r["bad"] is not None) for r in typed.collect()] == [

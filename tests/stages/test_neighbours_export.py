@@ -8,7 +8,10 @@ import pytest
 
 from walkgram.errors import InputError
 from walkgram.lake.blocks import Blocks
-from walkgram.stages import export, items, neighbours, report
+from walkgram.stages import export
+from walkgram.stages.evaluation import summary
+from walkgram.stages.similarity import join
+from walkgram.stages.source import items
 
 EMBEDDINGS = "item_id string, vector array<float>, frequency long"
 
@@ -21,11 +24,11 @@ def embeddings(spark: Any, n: int, dim: int = 5, seed: int = 0) -> tuple[Any, np
 
 
 def joined(spark: Any, folder: Path, frame: Any, n: int, block_rows: int, k: int) -> dict[str, list[tuple[str, int, float]]]:
-    rows, store, blocks = neighbours.numbered(frame), Blocks(str(folder), "test"), -(-n // block_rows)
-    neighbours.vectors(rows, blocks, block_rows, store).collect()
+    rows, store, blocks = join.number_rows(frame), Blocks(str(folder), "test"), -(-n // block_rows)
+    join.write_vectors(rows, blocks, block_rows, store).collect()
     found: dict[str, list[tuple[str, int, float]]] = {}
     for r in (
-        neighbours.neighbours(spark.range(0, blocks, 1, blocks), rows, blocks, block_rows, k, store)
+        join.join_top_k(spark.range(0, blocks, 1, blocks), rows, blocks, block_rows, k, store)
         .orderBy("item_id", "rank")
         .collect()
     ):
@@ -49,22 +52,22 @@ def test_neighbours_equal_brute_force_for_any_blocks(spark: Any, tmp_path: Path,
 def test_vectors_of_several_lengths_are_refused(spark: Any, tmp_path: Path) -> None:
     frame = spark.createDataFrame([("a", [1.0], 2), ("b", [1.0, 2.0], 1)], EMBEDDINGS)
     with pytest.raises(Exception, match="several lengths"):
-        neighbours.vectors(neighbours.numbered(frame), 1, 10, Blocks(str(tmp_path), "test")).collect()
+        join.write_vectors(join.number_rows(frame), 1, 10, Blocks(str(tmp_path), "test")).collect()
     assert issubclass(InputError, Exception)
 
 
 def test_lines_keep_vector_and_title_together_on_one_line(spark: Any) -> None:
     frame = spark.createDataFrame([("b", [0.5, -1.0], 1), ("a", [1.5, 2.0], 1), ("c\td", [0.0, 1e-7], 9)], EMBEDDINGS)
     titles = spark.createDataFrame([("a", "A\nlong\ttitle"), ("c\td", None), ("zz", "Z")], "item_id string, title string")
-    lines = export.lines(frame, titles).collect()
+    lines = export.projector_lines(frame, titles).collect()
     assert [r["metadata"] for r in lines] == ["c d\t", "a\tA long title", "b\t"]
     assert [[float(x) for x in r["vector"].split("\t")] for r in lines] == [[0.0, pytest.approx(1e-7)], [1.5, 2.0], [0.5, -1.0]]
-    assert [r["metadata"] for r in export.lines(frame, None).collect()] == ["c d\t", "a\t", "b\t"]
+    assert [r["metadata"] for r in export.projector_lines(frame, None).collect()] == ["c d\t", "a\t", "b\t"]
 
 
 def test_degrees_count_a_self_loop_once(spark: Any) -> None:
     edges = spark.createDataFrame([(0, 1, 1.0), (0, 2, 1.0), (2, 2, 1.0)], "src long, dst long, weight double")
-    assert [tuple(r) for r in export.degrees(edges).collect()] == [(1, 1), (2, 2)]
+    assert [tuple(r) for r in export.count_degrees(edges).collect()] == [(1, 1), (2, 2)]
 
 
 def test_items_take_the_type_of_the_interactions_ids(spark: Any) -> None:
@@ -83,7 +86,7 @@ def test_items_take_the_type_of_the_interactions_ids(spark: Any) -> None:
         "id string, name string, tags string, grp string",
     )
     columns = ItemColumns(item_id="id", title="name", lists=["tags"], keep=["grp"])
-    found = {r["item_id"]: (r["title"], r["tags"], r["grp"]) for r in items.items(raw, columns, LongType()).collect()}
+    found = {r["item_id"]: (r["title"], r["tags"], r["grp"]) for r in items.select_items(raw, columns, LongType()).collect()}
     assert found == {1: ("One", ["x", "y"], "g"), 3: (None, [], "h")}
 
 
@@ -96,13 +99,14 @@ def test_same_group_against_chance(spark: Any) -> None:
         [("a", "b", 1, 0.9), ("a", "c", 2, 0.8), ("b", "a", 1, 0.9), ("c", "d", 1, 0.1)],
         "item_id string, neighbour_id string, rank int, score double",
     )
-    row = report.same_group(near, sides, vectors, "grp").first()
+    row = summary.compare_with_chance(near, sides, vectors, "grp").first()
     assert (row["share"], row["chance"]) == (pytest.approx(2 / 4), pytest.approx(2 / 6))
-    chosen = report.of_titles(sides, ["C", "A"])
-    assert [(r["position"], r["item"], r["neighbour"]) for r in report.named(chosen, near, sides, 1).collect()] == [
+    chosen = summary.find_titles(sides, ["C", "A"])
+    assert [(r["position"], r["item"], r["neighbour"]) for r in summary.name_neighbours(chosen, near, sides, 1).collect()] == [
         (1, "C", "D"),
         (2, "A", "B"),
     ]
     assert [
-        (r["position"], r["hits"], r["of"]) for r in report.hits(chosen, near, sides, "grp").orderBy("position").collect()
+        (r["position"], r["hits"], r["of"])
+        for r in summary.count_group_hits(chosen, near, sides, "grp").orderBy("position").collect()
     ] == [(1, 0, 1), (2, 1, 2)]

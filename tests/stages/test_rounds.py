@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from graphs_of_tests import Built, built
+from support.graphs import Built, built
 from walkgram.config.schema import Walks
-from walkgram.lake.rounds import Rounds
+from walkgram.lake.exchange import Exchange
 from walkgram.lake.shards import Shards
-from walkgram.stages import rounds, walks
+from walkgram.stages.walks import partitioned, walks
 
 N = 30
 KEYS = {"num_walks": 12, "walk_length": 9, "p": 0.25, "q": 4.0, "seed": 5, "shards": 3, "restart": 0.05, "stop": 0.02}
@@ -34,8 +34,8 @@ def by_blocks(
     spark: Any, made: Built, folder: Path, blocks: int, stop_after: int | None = None, **keys: Any
 ) -> tuple[Shards, int, list[int]]:
     """(shards, rounds, the steps told) of the engine of blocks; stopped after so many rounds."""
-    plan = walks.Plan(Walks(**(KEYS | keys)), len(made.nodes.open(0)["nodes"]), N)
-    sink = Shards(str(folder / "walks"), str(folder / "aside"), walks.schema(N))
+    plan = walks.WalkPlan(Walks(**(KEYS | keys)), len(made.nodes.open(0)["nodes"]), N)
+    sink = Shards(str(folder / "walks"), str(folder / "aside"), walks.walks_schema(N))
     told: list[int] = []
 
     def tell(steps: int) -> None:
@@ -43,9 +43,9 @@ def by_blocks(
         if len(told) == stop_after:
             raise StoppedError
 
-    took = rounds.walk(
+    took = partitioned.walk_partitioned(
         lambda k: spark.range(0, k, 1, k), plan, blocks, made.blocks, made.nodes,
-        lambda name: Rounds(str(folder / "rounds" / name), str(folder / "aside")), sink, tell,
+        lambda name: Exchange(str(folder / "rounds" / name), str(folder / "aside")), sink, tell,
     )  # fmt: skip
     assert not list((folder / "rounds").glob("*/*"))
     return sink, took, told
@@ -53,10 +53,10 @@ def by_blocks(
 
 def whole(spark: Any, made: Built, folder: Path, **keys: Any) -> tuple[Shards, dict[int, int]]:
     """The shards and the visits of the engine that maps the whole graph."""
-    plan = walks.Plan(Walks(**(KEYS | keys)), len(made.nodes.open(0)["nodes"]), N)
-    sink = Shards(str(folder / "walks"), str(folder / "aside"), walks.schema(N))
-    counted = walks.walk(spark.range(0, plan.shards, 1, 2), plan, made.blocks, made.nodes, sink)
-    return sink, {r["index"]: r["count"] for r in walks.tokens(counted).collect()}
+    plan = walks.WalkPlan(Walks(**(KEYS | keys)), len(made.nodes.open(0)["nodes"]), N)
+    sink = Shards(str(folder / "walks"), str(folder / "aside"), walks.walks_schema(N))
+    counted = walks.write_walks(spark.range(0, plan.shards, 1, 2), plan, made.blocks, made.nodes, sink)
+    return sink, {r["index"]: r["count"] for r in walks.sum_visits(counted).collect()}
 
 
 def bytes_of(sink: Shards) -> list[bytes]:
@@ -74,17 +74,21 @@ def test_one_three_and_sixteen_blocks_write_the_very_same_shards(spark: Any, tmp
         assert took <= 2 * KEYS["walk_length"]
         assert told == sorted(told)
         assert told[-1] == sum(visits.values())
-        counted = walks.walk(
-            spark.range(0, 3, 1, 2), walks.Plan(Walks(**KEYS), len(one.nodes.open(0)["nodes"]), N), cut.blocks, cut.nodes, sink
+        counted = walks.write_walks(
+            spark.range(0, 3, 1, 2),
+            walks.WalkPlan(Walks(**KEYS), len(one.nodes.open(0)["nodes"]), N),
+            cut.blocks,
+            cut.nodes,
+            sink,
         )
-        assert {r["index"]: r["count"] for r in walks.tokens(counted).collect()} == visits
+        assert {r["index"]: r["count"] for r in walks.sum_visits(counted).collect()} == visits
     assert len(pq.read_table(expected.folder)) == 12 * len(one.nodes.open(0)["nodes"])
 
 
 def test_a_run_stopped_after_any_round_goes_on_to_the_same_walks(
     spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rounds, "WALKERS", 40)  # three waves
+    monkeypatch.setattr(partitioned, "WALKERS", 40)  # three waves
     made = built(spark, tmp_path / "g", N, edges(False), (3, 3))
     expected, took, told = by_blocks(spark, made, tmp_path / "straight", 3)
     assert bytes_of(expected) == bytes_of(whole(spark, made_whole(spark, tmp_path), tmp_path / "whole")[0])
@@ -107,13 +111,13 @@ def made_whole(spark: Any, folder: Path) -> Built:
 def test_a_lost_tasks_round_is_made_again(spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = built(spark, tmp_path / "g", N, edges(False), (3, 3))
     expected = bytes_of(by_blocks(spark, made, tmp_path / "straight", 3)[0])
-    original: Callable[..., Any] = rounds.Engine.round
+    original: Callable[..., Any] = partitioned.PartitionedWalk.round
 
-    def losing(self: rounds.Engine, tasks: Any, number: int) -> Any:
+    def losing(self: partitioned.PartitionedWalk, tasks: Any, number: int) -> Any:
         if number == 2:  # one task wrote its steps, but not its letters; another one wrote nothing
             self.run_block(2, 1)
             Path(self.letters.place(2, 1)).unlink()
         return original(self, tasks, number)
 
-    monkeypatch.setattr(rounds.Engine, "round", losing)
+    monkeypatch.setattr(partitioned.PartitionedWalk, "round", losing)
     assert bytes_of(by_blocks(spark, made, tmp_path / "lost", 3)[0]) == expected

@@ -13,8 +13,8 @@ import inside
 reads = []
 original = zipimport._read_directory
 zipimport._read_directory = lambda archive: reads.append(archive) or original(archive)
-from walkgram.stages.workers import keep_archives
-keep_archives(); keep_archives()
+from walkgram.stages.workers import cache_zip_directories
+cache_zip_directories(); cache_zip_directories()
 importlib.invalidate_caches()
 first = reads.count(place)
 importlib.invalidate_caches(); importlib.invalidate_caches()

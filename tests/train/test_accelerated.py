@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from oracles import MemoryShard
-from walkgram.config.training import Skipgram as Options
-from walkgram.config.training import Train
+from support.oracles import MemoryShard
+from walkgram.config.train import Skipgram as Options
+from walkgram.config.train import Train
 from walkgram.errors import TrainError
 from walkgram.train import loop
-from walkgram.train.accelerated import Accelerated
-from walkgram.train.saved import Checkpoints
-from walkgram.train.shards import Walks
-from walkgram.train.skipgram import Skipgram
+from walkgram.train.checkpoint import Checkpoints
+from walkgram.train.data.walks import WalkDataset
+from walkgram.train.models.skipgram import Skipgram
+from walkgram.train.models.skipgram_batched import BatchedSkipgram
 
 N = 30
 RNG = np.random.default_rng(5)
@@ -23,19 +23,19 @@ NOWHERE = Checkpoints("memory:", lambda: None, lambda _: None, {})
 def made(batch_walks: int, **options: float) -> Skipgram:
     chosen = Options(batch_walks=batch_walks, **options)  # type: ignore[arg-type]
     config = Train(dim=10, window=3, negatives=4, epochs=2, skipgram=chosen)
-    return Skipgram(Walks([MemoryShard([WALKS])], np.arange(N)), np.arange(1, N + 1), config)
+    return Skipgram(WalkDataset([MemoryShard([WALKS])], np.arange(N)), np.arange(1, N + 1), config)
 
 
 def on_torch(objective: Skipgram) -> Skipgram:
     """The same objective by way of batches in plain torch."""
-    objective.accelerated = Accelerated(objective.vector, objective.context, objective.law, objective.config, "cpu")
+    objective.accelerated = BatchedSkipgram(objective.vector, objective.context, objective.law, objective.config, "cpu")
     return objective
 
 
 @pytest.mark.parametrize("subsample", [0.0, 0.05])
 def test_walks_of_one_tile_taken_singly_move_the_tables_as_the_fused_kernel_does(subsample: float) -> None:
     fused, plain = made(1, subsample=subsample), on_torch(made(1, subsample=subsample))
-    losses = [[epoch.loss for epoch in loop.train(o, loop.Plan(2), NOWHERE)] for o in (fused, plain)]
+    losses = [[epoch.loss for epoch in loop.run_loop(o, loop.TrainPlan(2), NOWHERE)] for o in (fused, plain)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     for table, other in zip(fused.vectors(), plain.vectors(), strict=True):
         assert table is not None
@@ -45,7 +45,7 @@ def test_walks_of_one_tile_taken_singly_move_the_tables_as_the_fused_kernel_does
 
 def test_a_batch_of_many_walks_lowers_the_loss_and_its_state_goes_on() -> None:
     whole, first, second = (on_torch(made(16, learning_rate=0.1)) for _ in range(3))
-    epochs = loop.train(whole, loop.Plan(6), NOWHERE)
+    epochs = loop.run_loop(whole, loop.TrainPlan(6), NOWHERE)
     assert epochs[-1].loss < epochs[0].loss
     for epoch in range(2):
         for batch in (first if epoch == 0 else second).batches(epoch):
@@ -61,7 +61,7 @@ def test_a_batch_of_many_walks_lowers_the_loss_and_its_state_goes_on() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")
 def test_a_device_that_is_not_there_is_named_with_the_remedy() -> None:
-    walks = Walks([MemoryShard([WALKS])], np.arange(N))
+    walks = WalkDataset([MemoryShard([WALKS])], np.arange(N))
     with pytest.raises(
         TrainError,
         match=r"train\.device = cuda: torch finds no CUDA device here, or too few for its processes; use train\.device = cpu",

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-import objectives_of_tests as given
-from walkgram.config.training import Skipgram as Options
-from walkgram.config.training import Train
+from support import models as given
+from walkgram.config.train import Skipgram as Options
+from walkgram.config.train import Train
 from walkgram.errors import TrainError
-from walkgram.train import borrowed, loop
-from walkgram.train.borrowed import Borrowed
-from walkgram.train.parallel import ALONE, Peers
-from walkgram.train.skipgram import Skipgram
+from walkgram.train import loop
+from walkgram.train.distributed import SINGLE_PROCESS, ProcessGroup
+from walkgram.train.models import skipgram_sharded
+from walkgram.train.models.skipgram import Skipgram
+from walkgram.train.models.skipgram_sharded import RowShardedSkipgram
 
 N, EPOCHS = given.N, 3
 
@@ -56,14 +57,14 @@ def config(**options: float) -> Train:
     return Train(dim=4, epochs=EPOCHS, window=2, negatives=2, tables="sharded", skipgram=skipgram)
 
 
-def made(peers: Peers = ALONE, kept: list[Kept] | None = None, **options: float) -> Borrowed:
-    return Borrowed(given.walks(), np.arange(1, N + 1), config(**options), peers, (kept or places())[1:])
+def made(peers: ProcessGroup = SINGLE_PROCESS, kept: list[Kept] | None = None, **options: float) -> RowShardedSkipgram:
+    return RowShardedSkipgram(given.walks(), np.arange(1, N + 1), config(**options), peers, (kept or places())[1:])
 
 
-def trained(kept: list[Kept]) -> Borrowed:
+def trained(kept: list[Kept]) -> RowShardedSkipgram:
     objective, (first, *_) = made(kept=kept), kept
     checkpoints = loop.Checkpoints(first.place, first.load, first.save, {})
-    loop.train(objective, loop.Plan(EPOCHS, save_every=0), checkpoints)
+    loop.run_loop(objective, loop.TrainPlan(EPOCHS, save_every=0), checkpoints)
     return objective
 
 
@@ -71,7 +72,7 @@ def trained(kept: list[Kept]) -> Borrowed:
 def test_rows_start_as_those_of_whole_tables(world: int) -> None:
     whole = Skipgram(given.walks(), np.arange(1, N + 1), config())
     for rank in range(world):
-        own = made(Peers(rank, world))
+        own = made(ProcessGroup(rank, world))
         for mine, all_of in zip(own.vectors(), whole.vectors(), strict=True):
             assert mine is not None
             assert all_of is not None
@@ -82,8 +83,8 @@ def test_rows_start_as_those_of_whole_tables(world: int) -> None:
 def test_batches_have_numbers_of_their_own_and_the_walks_of_all_processes_are_all_walks() -> None:
     numbers, walks = [], []
     for rank in range(3):
-        own = made(Peers(rank, 3))
-        assert own.join(own.peers) == borrowed.EVERY
+        own = made(ProcessGroup(rank, 3))
+        assert own.join(own.peers) == skipgram_sharded.EVERY
         batches = list(own.batches(1))
         assert len(batches) == own.steps()
         assert [number for _, number, _ in own.batches(1, 2)] == [number for _, number, _ in batches[2:]]
@@ -95,7 +96,7 @@ def test_batches_have_numbers_of_their_own_and_the_walks_of_all_processes_are_al
 
 def test_a_batch_takes_the_values_of_its_own_walks() -> None:
     for _, number, chunk in made().batches(0):
-        own = borrowed.alone(chunk, number)
+        own = skipgram_sharded.copy_walks(chunk, number)
         assert len(own.values) == chunk.lengths.sum()
         for k, walk in enumerate(chunk.walk_ids):
             assert own.values[own.starts[k] : own.starts[k] + own.lengths[k]].tolist() == given.WALKS[walk][1]
@@ -104,7 +105,7 @@ def test_a_batch_takes_the_values_of_its_own_walks() -> None:
 def test_the_loss_falls_and_every_token_is_counted() -> None:
     objective = made()
     checkpoints = loop.Checkpoints("memory:", lambda: None, lambda _: None, {})
-    epochs = loop.train(objective, loop.Plan(EPOCHS), checkpoints)
+    epochs = loop.run_loop(objective, loop.TrainPlan(EPOCHS), checkpoints)
     assert epochs[-1].loss < epochs[0].loss
     found = [objective.step(batch, 0, 0) for batch in objective.batches(0)]
     assert sum(step.tokens for step in found) == sum(len(walk) for _, walk in given.WALKS)
@@ -139,7 +140,7 @@ def test_rows_of_another_checkpoint_are_an_error_and_gone_ones_too() -> None:
 
 
 def test_a_row_that_is_not_finite_is_named_as_the_tables_row() -> None:
-    objective = made(Peers(1, 5))
+    objective = made(ProcessGroup(1, 5))
     objective.context.local[1, 2] = np.nan
     with pytest.raises(TrainError, match="context_vector of row 6 is not finite"):
         loop.check_finite(objective)

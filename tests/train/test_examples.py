@@ -9,22 +9,23 @@ import pytest
 import torch
 from scipy import stats
 
-from oracles import MemoryShard, counted_examples, skip_grams
-from walkgram.config.training import Examples as ExamplesConfig
-from walkgram.config.training import Train
-from walkgram.kernels import negatives, walk
-from walkgram.train.examples import Examples, Merged, he_normal, merge
-from walkgram.train.shards import Walks
+from support.oracles import MemoryShard, counted_examples, skip_grams
+from walkgram.config.train import KerasNode2Vec as ExamplesConfig
+from walkgram.config.train import Train
+from walkgram.kernels.sgns import negatives
+from walkgram.kernels.walks import walk
+from walkgram.train.data.walks import WalkDataset
+from walkgram.train.models.keras_node2vec import ExampleTable, KerasNode2Vec, build_examples, init_he_normal
 
 Ids = Sequence[tuple[int, Sequence[int]]]
 RAGGED: Ids = [(4, [0, 1, 2, 1, 3]), (0, [4]), (9, [2, 2, 0]), (2, [3, 4, 3, 4]), (7, [0, 5])]
 
 
-def walks(*groups: Ids, n: int = 6) -> Walks:
-    return Walks([MemoryShard(groups)], np.arange(n))
+def walks(*groups: Ids, n: int = 6) -> WalkDataset:
+    return WalkDataset([MemoryShard(groups)], np.arange(n))
 
 
-def as_counter(merged: Merged) -> Counter[tuple[int, int, int]]:
+def as_counter(merged: ExampleTable) -> Counter[tuple[int, int, int]]:
     columns = (column.astype(int).tolist() for column in merged[:4])
     found = Counter({(a, b, label): count for a, b, label, count in zip(*columns, strict=True)})
     assert len(found) == len(merged.src)
@@ -35,20 +36,20 @@ def as_counter(merged: Merged) -> Counter[tuple[int, int, int]]:
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     """The negatives that are drawn, call by call."""
     calls: list[np.ndarray] = []
-    draw = negatives.uniform_for_walks
+    draw = negatives.draw_uniform_negatives
 
     def recording(*args: Any) -> np.ndarray:
         calls.append(draw(*args))
         return calls[-1]
 
-    monkeypatch.setattr(negatives, "uniform_for_walks", recording)
+    monkeypatch.setattr(negatives, "draw_uniform_negatives", recording)
     return calls
 
 
 @pytest.mark.parametrize("window", [1, 2, 10])
 @pytest.mark.parametrize("each", [0, 1, 4])
 def test_merged_examples_are_those_of_a_counter(drawn: list[np.ndarray], window: int, each: int) -> None:
-    merged = merge(walks(RAGGED), window, each, 7, False)
+    merged = build_examples(walks(RAGGED), window, each, 7, False)
     pairs = [pair for _, nodes in RAGGED for pair in skip_grams(nodes, window)]
     against = list(zip(np.repeat([a for a, _ in pairs], each).tolist(), drawn[0].tolist(), strict=True))
     assert as_counter(merged) == counted_examples(pairs, 1) + counted_examples(against, 0)
@@ -57,7 +58,7 @@ def test_merged_examples_are_those_of_a_counter(drawn: list[np.ndarray], window:
 
 
 def test_examples_come_in_the_order_of_their_first_appearance() -> None:
-    merged = merge(walks([(0, [5, 3, 5, 3]), (1, [0, 3])]), 2, 0, 7, False)
+    merged = build_examples(walks([(0, [5, 3, 5, 3]), (1, [0, 3])]), 2, 0, 7, False)
     assert merged.src.tolist() == [3, 0]
     assert merged.dst.tolist() == [5, 3]
     assert merged.times.tolist() == [6, 2]
@@ -66,15 +67,15 @@ def test_examples_come_in_the_order_of_their_first_appearance() -> None:
 
 @pytest.mark.parametrize("exclude", [True, False])
 def test_examples_do_not_depend_on_the_row_groups(exclude: bool) -> None:
-    whole = merge(walks(RAGGED, n=40), 2, 3, 7, exclude)
-    split = merge(walks(RAGGED[:1], RAGGED[1:4], RAGGED[4:], n=40), 2, 3, 7, exclude)
+    whole = build_examples(walks(RAGGED, n=40), 2, 3, 7, exclude)
+    split = build_examples(walks(RAGGED[:1], RAGGED[1:4], RAGGED[4:], n=40), 2, 3, 7, exclude)
     for a, b in zip(whole, split, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_negatives_may_be_positives_unless_excluded() -> None:
     def overlap(exclude: bool) -> tuple[int, int]:
-        merged = merge(walks(RAGGED), 2, 20, 7, exclude)
+        merged = build_examples(walks(RAGGED), 2, 20, 7, exclude)
         pairs = [{(a, b) for a, b, label in as_counter(merged) if label == wanted} for wanted in (0, 1)]
         return len(pairs[0] & pairs[1]), len(pairs[0])
 
@@ -85,21 +86,21 @@ def test_negatives_may_be_positives_unless_excluded() -> None:
 
 
 def test_excluded_negatives_are_drawn_anew_not_left_out() -> None:
-    plain, excluded = (merge(walks(RAGGED[:1], n=1000), 2, 9, 7, exclude) for exclude in (False, True))
+    plain, excluded = (build_examples(walks(RAGGED[:1], n=1000), 2, 9, 7, exclude) for exclude in (False, True))
     assert sum(excluded.times) == sum(plain.times)
-    crowded = merge(walks([(0, [0, 1, 2, 3, 4])]), 4, 50, 7, True)
+    crowded = build_examples(walks([(0, [0, 1, 2, 3, 4])]), 4, 50, 7, True)
     against = {pair[:2] for pair in as_counter(crowded) if pair[2] == 0}
     assert against == {(a, 5) for a in range(5)}
     assert sum(crowded.times[crowded.label == 0]) > 400  # of 1,000; the first draws alone give 167
 
 
 def test_where_every_pair_is_positive_no_negative_is_left() -> None:
-    merged = merge(walks([(0, list(range(60)))], n=60), 60, 1, 7, True)
+    merged = build_examples(walks([(0, list(range(60)))], n=60), 60, 1, 7, True)
     assert merged.label.tolist() == [1] * (60 * 59 // 2)
 
 
 def test_a_negative_equal_to_its_target_is_dropped_whether_or_not_another_walk_repeats_a_node() -> None:
-    alone, beside = (merge(walks(ids), 1, 200, 7, True) for ids in ([(0, [0, 1])], [(0, [0, 1]), (1, [5, 5])]))
+    alone, beside = (build_examples(walks(ids), 1, 200, 7, True) for ids in ([(0, [0, 1])], [(0, [0, 1]), (1, [5, 5])]))
     of_first = [{key: c for key, c in as_counter(m).items() if key[2] == 0 and key[1] != 5} for m in (alone, beside)]
     assert of_first[0] == of_first[1]
 
@@ -108,9 +109,9 @@ def test_negatives_do_not_follow_the_walks_of_the_same_seed(drawn: list[np.ndarr
     """On a complete graph the walk's next node and the negative are both uniform, and must be so independently."""
     n, length = 200, 30
     row = np.array([[x for x in range(n) if x != v] for v in range(n)], np.int32)
-    graph = walk.graph(np.arange(n + 1) * (n - 1), row.ravel(), np.ones(n * (n - 1)), True)
-    nodes, _ = walk.walks(graph, np.arange(n), np.arange(n), 7, 1.0, 1.0, length)
-    merge(walks([(i, nodes[i].tolist()) for i in range(n)], n=n), 1, 1, 7, False)
+    graph = walk.build_walk_graph(np.arange(n + 1) * (n - 1), row.ravel(), np.ones(n * (n - 1)), True)
+    nodes, _ = walk.sample_walks(graph, np.arange(n), np.arange(n), 7, 1.0, 1.0, length)
+    build_examples(walks([(i, nodes[i].tolist()) for i in range(n)], n=n), 1, 1, 7, False)
     negative = drawn[0].reshape(n, 2 * (length - 1))[:, 1:length]
     near = np.abs(negative - nodes[:, 1:]) <= 1
     assert near.mean() < 5 * 3 / n
@@ -118,25 +119,25 @@ def test_negatives_do_not_follow_the_walks_of_the_same_seed(drawn: list[np.ndarr
 
 @pytest.mark.parametrize(("groups", "count"), [([], 0), ([[(0, [1])]], 0), ([[(0, [1, 1])]], 0), ([[(0, [1, 2])]], 1)])
 def test_walks_without_pairs_make_no_example(groups: list[Ids], count: int) -> None:
-    assert len(merge(walks(*groups), 3, 0, 7, False).src) == count
+    assert len(build_examples(walks(*groups), 3, 0, 7, False).src) == count
 
 
 def test_he_normal_has_the_published_spread_and_is_cut_at_two_standard_deviations() -> None:
-    table = he_normal(1000, 200, 7).double()
+    table = init_he_normal(1000, 200, 7).double()
     sigma = (2 / 1000) ** 0.5
     assert table.dtype == torch.float64
-    assert he_normal(3, 2, 7).dtype == torch.float32
+    assert init_he_normal(3, 2, 7).dtype == torch.float32
     assert float(table.std()) == pytest.approx(sigma, rel=0.01)
     assert abs(float(table.mean())) < sigma / 100
     uncut = sigma / stats.truncnorm(-2, 2).std()
     assert float(table.abs().max()) == pytest.approx(2 * uncut, rel=1e-3)
     assert stats.kstest(table.flatten().numpy() / uncut, stats.truncnorm(-2, 2).cdf).pvalue > 1e-3
-    assert not torch.equal(he_normal(5, 5, 7), he_normal(5, 5, 8))
+    assert not torch.equal(init_he_normal(5, 5, 7), init_he_normal(5, 5, 8))
 
 
-def objective(size: int, l2: float = 1e-2) -> Examples:
+def objective(size: int, l2: float = 1e-2) -> KerasNode2Vec:
     recipe = ExamplesConfig(batch_size=size, shuffle_buffer=8, l2=l2)
-    return Examples(walks(RAGGED), Train(dim=3, window=2, negatives=3, examples=recipe))
+    return KerasNode2Vec(walks(RAGGED), Train(dim=3, window=2, negatives=3, examples=recipe))
 
 
 def test_an_epoch_gives_whole_batches_of_distinct_examples() -> None:
@@ -167,7 +168,7 @@ def test_planted_groups_come_to_lie_together() -> None:
     rng = np.random.default_rng(1)
     ids = [(i, (i % 4 * 5 + rng.integers(0, 5, 10)).tolist()) for i in range(200)]
     recipe = ExamplesConfig(batch_size=32, learning_rate=1e-2)
-    made = Examples(walks(ids, n=20), Train(dim=8, window=3, negatives=4, examples=recipe))
+    made = KerasNode2Vec(walks(ids, n=20), Train(dim=8, window=3, negatives=4, examples=recipe))
     for batch in (batch for epoch in range(60) for batch in made.batches(epoch)):
         made.step(batch, 0.0, 0.0)
     unit = torch.nn.functional.normalize(made.vectors()[0], dim=1)

@@ -8,22 +8,22 @@ from typing import Any
 
 import pytest
 
-from objectives_of_tests import WALKS, Make, Memory, examples, same, skipgram
+from support.models import WALKS, Make, Memory, examples, same, skipgram
 from walkgram.errors import Stopped, TrainError
 from walkgram.train import loop
-from walkgram.train.loop import Plan
-from walkgram.train.place import Step
-from walkgram.train.watch import Watch, tensorboard
+from walkgram.train.loop import TrainPlan
+from walkgram.train.monitor import TrainMonitor, open_tensorboard
+from walkgram.train.state import StepResult
 
 
 class Asked:
     """Asks the process to stop, by a signal, when so many batches are under way."""
 
-    def __init__(self, objective: loop.Objective, after: int, number: int) -> None:
+    def __init__(self, objective: loop.LoopModel, after: int, number: int) -> None:
         self.left, self.number, self.step = after, number, objective.step
         objective.step = self.stepped  # type: ignore[method-assign]
 
-    def stepped(self, batch: Any, progress: float, following: float) -> Step:
+    def stepped(self, batch: Any, progress: float, following: float) -> StepResult:
         self.left -= 1
         if self.left == 0:
             signal.raise_signal(self.number)
@@ -36,21 +36,21 @@ def test_a_signal_writes_a_checkpoint_inside_the_epoch_and_a_rerun_equals_no_int
     make: Make, number: int, status: int
 ) -> None:
     whole, broken, resumed = make(), make(), make()
-    losses = [epoch.loss for epoch in loop.train(whole, Plan(3), Memory().checkpoints())]
+    losses = [epoch.loss for epoch in loop.run_loop(whole, TrainPlan(3), Memory().checkpoints())]
     memory = Memory()
     Asked(broken, broken.steps() + 4, number)
     before = signal.getsignal(number)
     with pytest.raises(Stopped, match=r"epoch 2, \d+ of \d+ batches done; the checkpoint is memory:train\.pt") as found:
-        loop.train(broken, Plan(3), memory.checkpoints())
+        loop.run_loop(broken, TrainPlan(3), memory.checkpoints())
     assert (found.value.status, memory.saved, signal.getsignal(number)) == (status, 2, before)
-    done = loop.train(resumed, Plan(3), memory.checkpoints())
+    done = loop.run_loop(resumed, TrainPlan(3), memory.checkpoints())
     assert same(resumed, whole)
     assert [epoch.loss for epoch in done] == pytest.approx(losses, rel=1e-12)
 
 
 def test_a_signal_after_the_last_batch_is_heard_and_what_is_left_is_done_by_a_rerun() -> None:
     whole, broken, resumed, memory = skipgram(), skipgram(), skipgram(), Memory()
-    loop.train(whole, Plan(2), Memory().checkpoints())
+    loop.run_loop(whole, TrainPlan(2), Memory().checkpoints())
     measure, left = broken.measure, [2]
 
     def measured() -> float | None:
@@ -61,15 +61,15 @@ def test_a_signal_after_the_last_batch_is_heard_and_what_is_left_is_done_by_a_re
 
     broken.measure = measured  # type: ignore[method-assign]
     with pytest.raises(Stopped, match="stopped by SIGTERM after epoch 2;"):
-        loop.train(broken, Plan(2), memory.checkpoints())
-    assert len(loop.train(resumed, Plan(2), memory.checkpoints())) == 2
+        loop.run_loop(broken, TrainPlan(2), memory.checkpoints())
+    assert len(loop.run_loop(resumed, TrainPlan(2), memory.checkpoints())) == 2
     assert same(resumed, whole)
 
 
 def test_checkpoints_are_written_as_often_as_the_plan_says_and_change_nothing() -> None:
     whole, often, memory = skipgram(), skipgram(), Memory()
-    loop.train(whole, Plan(2), Memory().checkpoints())
-    loop.train(often, Plan(2, save_every=0.0), memory.checkpoints())
+    loop.run_loop(whole, TrainPlan(2), Memory().checkpoints())
+    loop.run_loop(often, TrainPlan(2, save_every=0.0), memory.checkpoints())
     assert memory.saved == 2 * often.steps() + 2
     assert same(whole, often)
 
@@ -80,12 +80,12 @@ def test_workers_train_every_batch_once_and_are_stopped_whole(workers: int) -> N
     seen: list[int] = []
     step = objective.step
 
-    def watched(batch: Any, progress: float, following: float) -> Step:
+    def watched(batch: Any, progress: float, following: float) -> StepResult:
         seen.extend(batch[1].walk_ids.tolist())
         return step(batch, progress, following)
 
     objective.step = watched  # type: ignore[method-assign]
-    epochs = loop.train(objective, Plan(3, workers), memory.checkpoints())
+    epochs = loop.run_loop(objective, TrainPlan(3, workers), memory.checkpoints())
     assert sorted(seen) == sorted([i for i, _ in WALKS] * 3)
     assert epochs[-1].loss < epochs[0].loss
 
@@ -94,13 +94,13 @@ def test_training_ends_early_when_the_held_out_loss_does_not_fall() -> None:
     objective, memory = skipgram(), Memory()
     losses = iter([3.0, 2.0, 2.5, 2.0, 1.0])
     objective.measure = lambda: next(losses)  # type: ignore[method-assign]
-    epochs = loop.train(objective, Plan(5, patience=2), memory.checkpoints())
+    epochs = loop.run_loop(objective, TrainPlan(5, patience=2), memory.checkpoints())
     assert [epoch.held_out for epoch in epochs] == [3.0, 2.0, 2.5, 2.0]
 
 
 def test_a_value_that_is_not_finite_stops_the_run_with_the_batch_the_rate_and_the_remedy() -> None:
     objective, memory = skipgram(), Memory()
-    loop.train(objective, Plan(1), memory.checkpoints())
+    loop.run_loop(objective, TrainPlan(1), memory.checkpoints())
     saved = memory.data
     broken = skipgram()
     broken.vectors()[0][5, 1] = float("nan")
@@ -108,7 +108,7 @@ def test_a_value_that_is_not_finite_stops_the_run_with_the_batch_the_rate_and_th
     with pytest.raises(
         TrainError, match=r"a vector of walk \d+ is not finite, rate 0\.\d+ at epoch 1, batch \d+: lower .*--force"
     ):
-        loop.train(broken, Plan(5), again.checkpoints())
+        loop.run_loop(broken, TrainPlan(5), again.checkpoints())
     assert again.saved == 0
     assert memory.data == saved
 
@@ -116,8 +116,8 @@ def test_a_value_that_is_not_finite_stops_the_run_with_the_batch_the_rate_and_th
 def test_what_a_run_shows_is_lines_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     lines: list[str] = []
     scalars: list[tuple[str, float, int]] = []
-    shown = Watch(lines.append, lambda *scalar: scalars.append(scalar), run="abc")
-    loop.train(skipgram(), Plan(2), Memory().checkpoints(), shown)
+    shown = TrainMonitor(lines.append, lambda *scalar: scalars.append(scalar), run="abc")
+    loop.run_loop(skipgram(), TrainPlan(2), Memory().checkpoints(), shown)
     found = [json.loads(line) for line in lines]
     assert [line["event"] for line in found] == ["start", "epoch", "epoch", "end"]
     assert found[0]["run"] == "abc"
@@ -131,7 +131,7 @@ def test_what_a_run_shows_is_lines_of_json(capsys: pytest.CaptureFixture[str]) -
 def test_tensorboard_gets_the_scalars_and_its_absence_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(TrainError, match=r"train\.tensorboard needs TensorBoard: pip install .*walkgram\[tensorboard\]"):
-        tensorboard("folder")
+        open_tensorboard("folder")
     seen: list[tuple[Any, ...]] = []
 
     class Writer:
@@ -145,5 +145,5 @@ def test_tensorboard_gets_the_scalars_and_its_absence_is_named(monkeypatch: pyte
             pass
 
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", types.SimpleNamespace(SummaryWriter=Writer))
-    tensorboard("folder")("train/loss", 1.5, 7)
+    open_tensorboard("folder")("train/loss", 1.5, 7)
     assert seen == [("folder",), ("train/loss", 1.5, 7)]

@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-import processes_of_tests as processes
-from oracles import MemoryShard
-from processes_of_tests import DIM, KEYS, POOL, RATES, ROUNDS, N
-from walkgram.config.training import Train
+from support import processes as processes
+from support.oracles import MemoryShard
+from support.processes import DIM, KEYS, POOL, RATES, ROUNDS, N
+from walkgram.config.train import Train
 from walkgram.errors import TrainError
-from walkgram.kernels import fused
-from walkgram.train import parallel, sharded
-from walkgram.train.objectives import workers
-from walkgram.train.parallel import Peers, joined, walks_between
-from walkgram.train.shards import Walks
+from walkgram.kernels.sgns import cpu
+from walkgram.train import distributed
+from walkgram.train.data.walks import WalkDataset
+from walkgram.train.distributed import ProcessGroup, init_process_group, walks_per_sync
+from walkgram.train.models.registry import count_workers
+from walkgram.train.placement import row_sharded
 
-ALONE = Peers()
+ALONE = ProcessGroup()
 
 
 @pytest.fixture(scope="module", params=[2, 3])
@@ -44,7 +45,7 @@ def test_what_the_first_says_all_hear(found: list[dict[str, Any]]) -> None:
 
 def shares(paces: list[np.ndarray]) -> np.ndarray:
     """Of the changes of each row, the part that is taken; as one process would have gone, over what they went apart."""
-    felt = parallel.FELT * np.array(paces, float)
+    felt = distributed.CURVATURE_DAMPING * np.array(paces, float)
     apart = (1 - np.exp(-felt)).sum(0)
     return np.where(apart > 0, (1 - np.exp(-felt.sum(0))) / np.where(apart > 0, apart, 1), 1.0)
 
@@ -69,7 +70,9 @@ def test_combined_tables_follow_the_rule_and_are_equal_everywhere(found: list[di
 def test_rows_that_moved_little_get_the_sum_and_hubs_the_mean() -> None:
     little, much = torch.tensor([1e-4, 1e-4]), torch.tensor([1e4, 1e4])
     for paces, expected in ((little, 1.0), (much, 0.5)):
-        assert float(parallel.share(paces.sum(), parallel.relaxed(paces).sum())) == pytest.approx(expected, rel=1e-4)
+        assert float(distributed.delta_scale(paces.sum(), distributed.saturation(paces).sum())) == pytest.approx(
+            expected, rel=1e-4
+        )
 
 
 def test_borrowed_rows_are_those_of_a_dense_table(found: list[dict[str, Any]]) -> None:
@@ -87,13 +90,13 @@ def test_borrowed_rows_are_those_of_a_dense_table(found: list[dict[str, Any]]) -
         np.testing.assert_allclose(each["borrowed"][1], dense[rank :: len(found)], atol=4e-6)
 
 
-def directly(tables: list[np.ndarray], chunk: sharded.Chunk) -> tuple[list[np.ndarray], np.ndarray, Any]:
+def directly(tables: list[np.ndarray], chunk: row_sharded.ShardedBatch) -> tuple[list[np.ndarray], np.ndarray, Any]:
     """The kernel on whole tables, its negatives taken from the chunk's pool; the tables, paces, and what it returns."""
     slots = np.zeros((POOL, 2), np.uint32)
     slots[:, 1] = processes.pool_of(chunk.number)
     law, after = processes.law(slots), [each.copy() for each in tables]
-    room = fused.room(law, N, DIM, paced=True)
-    told = fused.train(*after, chunk.values, chunk.starts, chunk.lengths, chunk.ids, law, KEYS, RATES, 1, room)
+    room = cpu.make_workspace(law, N, DIM, paced=True)
+    told = cpu.train_walks(*after, chunk.values, chunk.starts, chunk.lengths, chunk.ids, law, KEYS, RATES, 1, room)
     return after, room.pace, told
 
 
@@ -142,18 +145,18 @@ def test_a_pool_is_a_function_of_its_chunk() -> None:
 
 def test_rows_outside_the_table_are_an_error() -> None:
     with pytest.raises(TrainError, match="rows 2 to 41 of a table of 41"):
-        sharded.Sharded(N, DIM, ALONE).fetch(torch.tensor([2, N]))
+        row_sharded.RowShardedEmbedding(N, DIM, ALONE).fetch(torch.tensor([2, N]))
 
 
 def test_the_interval_follows_the_tables() -> None:
-    assert walks_between(10, 80, 2, 4) == 1
-    assert walks_between(2_708, 80, 2, 4) == 67
-    assert walks_between(1_000_000, 80, 8, 4) == 6_250
+    assert walks_per_sync(10, 80, 2, 4) == 1
+    assert walks_per_sync(2_708, 80, 2, 4) == 67
+    assert walks_per_sync(1_000_000, 80, 8, 4) == 6_250
 
 
 def test_one_process_exchanges_nothing() -> None:
     table = processes.table()
-    with joined() as peers:
+    with init_process_group() as peers:
         assert (peers.rank, peers.world) == (0, 1)
         peers.combine([table], [torch.ones(N)], [peers.base(table)])
         assert peers.sum([2]) == [2.0]
@@ -189,16 +192,16 @@ def test_who_cannot_join_says_why(monkeypatch: pytest.MonkeyPatch, change: dict[
     for name, value in {**processes.place(0, 2, processes.free_port()), **change}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(TrainError, match=message):
-        joined(seconds=1)
+        init_process_group(seconds=1)
 
 
 def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     free = Train(deterministic=False, device="cpu")
-    assert workers(free) == 8
+    assert count_workers(free) == 8
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
-    assert workers(free) == 2
-    assert workers(Train()) == 1
+    assert count_workers(free) == 2
+    assert count_workers(Train()) == 1
 
 
 def test_parts_of_the_walks_are_all_of_them_once_and_as_many_everywhere() -> None:
@@ -208,7 +211,7 @@ def test_parts_of_the_walks_are_all_of_them_once_and_as_many_everywhere() -> Non
     for world in (1, 2, 3, 50):
         found[world] = []
         for rank in range(world):
-            walks = Walks(shards, np.arange(5))
+            walks = WalkDataset(shards, np.arange(5))
             walks.part = (rank, world)
             batches = [batch.walk_ids.tolist() for batch in walks.batches(4, 9, 1)]
             assert len(batches) == walks.count(4) == -(-12 // world)

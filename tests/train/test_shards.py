@@ -8,17 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from oracles import MemoryShard
+from support.oracles import MemoryShard
 from walkgram import tables
 from walkgram.errors import TrainError
-from walkgram.lake import arrow
-from walkgram.train.shards import Batch, Walks
+from walkgram.lake import parquet
+from walkgram.train.data.walks import PaddedBatch, WalkDataset
 
 NODES = np.array([2, 3, 5, 7, 11])
 GROUPS = [[(0, [2, 3, 5]), (1, [7])], [(2, [11, 2]), (3, [3, 3, 3, 3]), (4, [5, 7])]]
 
 
-def walks_of(batch: Batch) -> list[tuple[int, list[int]]]:
+def walks_of(batch: PaddedBatch) -> list[tuple[int, list[int]]]:
     """(walk_id, nodes) of every walk of a batch; checks what lies behind the ends."""
     assert (batch.rows.dtype, batch.lengths.dtype, batch.walk_ids.dtype) == (np.int64,) * 3
     for row, length in zip(batch.rows, batch.lengths, strict=True):
@@ -31,12 +31,12 @@ def numbered(count: int) -> list[tuple[int, list[int]]]:
     return [(i, [int(NODES[i % 5])] * (1 + i % 3)) for i in range(count)]
 
 
-def epoch_of(walks: Walks, size: int, seed: int, epoch: int) -> list[tuple[int, list[int]]]:
+def epoch_of(walks: WalkDataset, size: int, seed: int, epoch: int) -> list[tuple[int, list[int]]]:
     return [walk for chunk in walks.batches(size, seed, epoch) for walk in walks_of(chunk.padded())]
 
 
 def test_walks_come_in_order_as_rows_of_the_tables() -> None:
-    walks = Walks([MemoryShard(GROUPS)], NODES)
+    walks = WalkDataset([MemoryShard(GROUPS)], NODES)
     first, second = walks.in_order()
     assert first.rows.tolist() == [[0, 1, 2], [3, 0, 0]]
     assert walks_of(first) + walks_of(second) == GROUPS[0] + GROUPS[1]
@@ -45,7 +45,7 @@ def test_walks_come_in_order_as_rows_of_the_tables() -> None:
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
 def test_an_epoch_gives_every_walk_once_in_as_many_batches_as_counted(size: int) -> None:
     shards = [MemoryShard([numbered(40)[:9], numbered(40)[9:30]]), MemoryShard([numbered(40)[30:]])]
-    walks = Walks(shards, NODES)
+    walks = WalkDataset(shards, NODES)
     batches = list(walks.batches(size, 7, 0))
     assert len(batches) == walks.count(size)
     assert all(1 <= len(batch.lengths) <= size for batch in batches)
@@ -55,7 +55,7 @@ def test_an_epoch_gives_every_walk_once_in_as_many_batches_as_counted(size: int)
 
 
 def test_the_order_is_a_function_of_seed_and_epoch() -> None:
-    walks = Walks([MemoryShard([numbered(60)[:30], numbered(60)[30:]])], NODES)
+    walks = WalkDataset([MemoryShard([numbered(60)[:30], numbered(60)[30:]])], NODES)
     assert epoch_of(walks, 4, 7, 1) == epoch_of(walks, 4, 7, 1) == epoch_of(walks, 9, 7, 1)
     orders = {tuple(i for i, _ in epoch_of(walks, 4, seed, epoch)) for seed in (7, 8) for epoch in (0, 1, 2)}
     assert len(orders) == 6
@@ -63,7 +63,7 @@ def test_the_order_is_a_function_of_seed_and_epoch() -> None:
 
 
 def test_row_groups_come_in_every_order() -> None:
-    walks = Walks([MemoryShard([[(i, [2])] for i in range(3)])], NODES)
+    walks = WalkDataset([MemoryShard([[(i, [2])] for i in range(3)])], NODES)
     assert len({tuple(i for i, _ in epoch_of(walks, 1, 7, epoch)) for epoch in range(60)}) == 6
 
 
@@ -75,7 +75,7 @@ def test_at_most_two_row_groups_are_read_ahead_of_the_one_in_work() -> None:
             read.append(row_group)
             return super().read(row_group, columns)
 
-    batches = Walks([Watched([numbered(10)] * 9)], NODES).batches(5, 7, 0)
+    batches = WalkDataset([Watched([numbered(10)] * 9)], NODES).batches(5, 7, 0)
     for done in range(1, 10):
         next(batches), next(batches)
         time.sleep(0.05)
@@ -85,7 +85,7 @@ def test_at_most_two_row_groups_are_read_ahead_of_the_one_in_work() -> None:
 
 
 def test_an_epoch_may_begin_at_any_batch() -> None:
-    walks = Walks([MemoryShard([numbered(40)[:9], numbered(40)[9:30]]), MemoryShard([numbered(40)[30:]])], NODES)
+    walks = WalkDataset([MemoryShard([numbered(40)[:9], numbered(40)[9:30]]), MemoryShard([numbered(40)[30:]])], NODES)
     whole = [walks_of(chunk.padded()) for chunk in walks.batches(4, 7, 3)]
     for skip in range(walks.count(4) + 2):
         assert [walks_of(chunk.padded()) for chunk in walks.batches(4, 7, 3, skip)] == whole[skip:]
@@ -93,59 +93,59 @@ def test_an_epoch_may_begin_at_any_batch() -> None:
 
 def test_walks_kept_back_are_a_function_of_seed_and_walk_and_are_in_no_batch() -> None:
     rows = [(i, [2, 3]) for i in range(2000)]
-    once = Walks([MemoryShard([rows])], NODES, held_out=300, seed=5)
-    split = Walks([MemoryShard([rows[:700]]), MemoryShard([rows[1200:], rows[700:1200]])], NODES, held_out=300, seed=5)
+    once = WalkDataset([MemoryShard([rows])], NODES, held_out=300, seed=5)
+    split = WalkDataset([MemoryShard([rows[:700]]), MemoryShard([rows[1200:], rows[700:1200]])], NODES, held_out=300, seed=5)
     kept = [sorted(i for chunk in walks.kept_back() for i in chunk.walk_ids.tolist()) for walks in (once, split)]
     assert kept[0] == kept[1]
     assert 220 < len(kept[0]) < 380
     trained = sorted(i for i, _ in epoch_of(split, 64, 7, 0))
     assert sorted(trained + kept[0]) == list(range(2000))
-    other = Walks([MemoryShard([rows])], NODES, held_out=300, seed=6)
+    other = WalkDataset([MemoryShard([rows])], NODES, held_out=300, seed=6)
     assert sorted(i for chunk in other.kept_back() for i in chunk.walk_ids.tolist()) != kept[0]
 
 
 @pytest.mark.parametrize("walk", [[2, None, 3], None])
 def test_a_null_in_a_walk_ends_the_run(walk: list[int] | None) -> None:
     with pytest.raises(TrainError, match=r"memory:bad\.parquet: a walk, a node or a walk_id is null"):
-        list(Walks([MemoryShard([[(0, [2, 3]), (1, walk)]], uri="memory:bad.parquet")], NODES).in_order())  # type: ignore[list-item]
+        list(WalkDataset([MemoryShard([[(0, [2, 3]), (1, walk)]], uri="memory:bad.parquet")], NODES).in_order())  # type: ignore[list-item]
 
 
 def test_an_error_while_reading_ahead_comes_out_where_the_walks_are_used() -> None:
     shard = MemoryShard([[(0, [2, 3])], [(1, [5, 4])]], uri="memory:bad.parquet")
     with pytest.raises(TrainError, match="node 4 is not"):
-        list(Walks([shard], NODES).batches(1, 7, 0))
+        list(WalkDataset([shard], NODES).batches(1, 7, 0))
 
 
 @pytest.mark.parametrize("node", [4, 12, 10**9, -1, 0])
 def test_a_node_without_tokens_ends_the_run_and_is_named(node: int) -> None:
     shard = MemoryShard([[(0, [2, 3])], [(1, [5, node, 4])]], uri="memory:bad.parquet")
     with pytest.raises(TrainError, match=rf"memory:bad\.parquet: node {node} is not"):
-        list(Walks([shard], NODES).in_order())
+        list(WalkDataset([shard], NODES).in_order())
 
 
 def test_a_walk_is_refused_where_no_node_has_tokens() -> None:
     with pytest.raises(TrainError, match="node 2 is not"):
-        list(Walks([MemoryShard(GROUPS)], np.empty(0, np.int64)).in_order())
+        list(WalkDataset([MemoryShard(GROUPS)], np.empty(0, np.int64)).in_order())
 
 
 @pytest.mark.parametrize("shards", [[], [MemoryShard([])], [MemoryShard([[]])]], ids=["none", "no groups", "no rows"])
 def test_empty_shards_give_no_batch(shards: list[MemoryShard]) -> None:
-    walks = Walks(shards, NODES)
+    walks = WalkDataset(shards, NODES)
     assert walks.count(4) == 0
     assert list(walks.batches(4, 7, 0)) == []
     assert list(walks.in_order()) == []
 
 
 def test_empty_shards_and_row_groups_beside_others_are_passed_over() -> None:
-    walks = Walks([MemoryShard([]), MemoryShard([[], GROUPS[0], []]), MemoryShard([[]])], NODES)
+    walks = WalkDataset([MemoryShard([]), MemoryShard([[], GROUPS[0], []]), MemoryShard([[]])], NODES)
     assert walks.count(4) == 1
     assert sorted(epoch_of(walks, 4, 7, 0)) == GROUPS[0]
 
 
 def test_parquet_shards_give_the_walks_that_were_written(tmp_path: Path) -> None:
-    schema = tables.schema("walks")
+    schema = tables.table_schema("walks")
     rows = [[{"walk_id": i, "walk": walk} for i, walk in group] for group in GROUPS]
     batches = [pa.RecordBatch.from_pylist(group, schema) for group in rows]
-    assert arrow.write_table(str(tmp_path / "walks"), schema, batches) == 5
-    walks = Walks(arrow.shards(str(tmp_path / "walks")), NODES)
+    assert parquet.write_table(str(tmp_path / "walks"), schema, batches) == 5
+    walks = WalkDataset(parquet.list_shards(str(tmp_path / "walks")), NODES)
     assert sorted(epoch_of(walks, 2, 7, 0)) == GROUPS[0] + GROUPS[1]

@@ -5,16 +5,17 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from oracles import MemoryShard, undirected
-from walkgram.config.training import Skipgram as Options
-from walkgram.config.training import Train
-from walkgram.kernels import csr
-from walkgram.kernels.walk import graph as make
-from walkgram.kernels.walk import walks as walk_graph
-from walkgram.train import loop, skipgram
-from walkgram.train.saved import Checkpoints
-from walkgram.train.shards import Walks
-from walkgram.train.skipgram import Skipgram
+from support.oracles import MemoryShard, undirected
+from walkgram.config.train import Skipgram as Options
+from walkgram.config.train import Train
+from walkgram.kernels.graph import csr
+from walkgram.kernels.walks.walk import build_walk_graph as make
+from walkgram.kernels.walks.walk import sample_walks as walk_graph
+from walkgram.train import loop
+from walkgram.train.checkpoint import Checkpoints
+from walkgram.train.data.walks import WalkDataset
+from walkgram.train.models import skipgram
+from walkgram.train.models.skipgram import Skipgram
 
 RAGGED = [(0, [0, 1, 2, 1, 3]), (1, [4]), (2, [2, 2, 0]), (3, [3, 4, 3, 4])]
 COUNTS = np.array([2, 2, 3, 3, 3])
@@ -23,7 +24,7 @@ NOWHERE = Checkpoints("memory:", lambda: None, lambda _: None, {})
 
 def made(ids: list[tuple[int, list[int]]], counts: np.ndarray, **options: float) -> Skipgram:
     config = Train(dim=6, window=2, negatives=3, epochs=2, skipgram=Options(**options))  # type: ignore[arg-type]
-    return Skipgram(Walks([MemoryShard([ids])], np.arange(len(counts))), counts, config)
+    return Skipgram(WalkDataset([MemoryShard([ids])], np.arange(len(counts))), counts, config)
 
 
 @pytest.mark.parametrize(("progress", "rate"), [(0.0, 0.004), (0.5, 0.002), (0.9, 0.0015), (1.0, 0.0015)])
@@ -38,12 +39,12 @@ def test_a_least_rate_above_the_first_is_no_rise() -> None:
 def test_tables_start_with_the_length_asked_for_and_by_the_seed_alone() -> None:
     counts = np.full(500, 2)
     config = Train(dim=48, seed=3, skipgram=Options(start_norm=0.7))
-    first, again = (Skipgram(Walks([MemoryShard([])], np.arange(500)), counts, config) for _ in range(2))
+    first, again = (Skipgram(WalkDataset([MemoryShard([])], np.arange(500)), counts, config) for _ in range(2))
     assert torch.equal(first.vector, again.vector)
     assert float(first.vector.norm(dim=1).square().mean() ** 0.5) == pytest.approx(0.7, rel=0.01)
     assert first.vector.unique().numel() > 23_000
     assert not first.context.any()
-    fewer = Skipgram(Walks([MemoryShard([])], np.arange(9)), np.full(9, 2), config)
+    fewer = Skipgram(WalkDataset([MemoryShard([])], np.arange(9)), np.full(9, 2), config)
     assert torch.equal(fewer.vector, first.vector[:9])
 
 
@@ -59,7 +60,7 @@ def test_a_batch_says_its_tokens_and_two_epochs_draw_other_negatives() -> None:
 def test_walks_of_one_node_each_train_to_a_loss_of_zero() -> None:
     lonely = made([(0, [3]), (1, [0])], COUNTS)
     before = lonely.vector.clone()
-    assert [epoch.loss for epoch in loop.train(lonely, loop.Plan(2), NOWHERE)] == [0.0, 0.0]
+    assert [epoch.loss for epoch in loop.run_loop(lonely, loop.TrainPlan(2), NOWHERE)] == [0.0, 0.0]
     assert torch.equal(lonely.vector, before)
 
 
@@ -70,7 +71,7 @@ def test_walks_of_one_node_each_train_to_a_loss_of_zero() -> None:
 def test_no_usual_rate_diverges(rate: float, walk: list[int]) -> None:
     counts = np.bincount(walk, minlength=40) + 1
     trained = made([(i, walk) for i in range(64)], counts, learning_rate=rate, batch_walks=8)
-    epochs = loop.train(trained, loop.Plan(6), NOWHERE)
+    epochs = loop.run_loop(trained, loop.TrainPlan(6), NOWHERE)
     assert all(np.isfinite(epoch.loss) for epoch in epochs)
     assert epochs[-1].loss <= epochs[0].loss * 1.05
     assert all(float(table.norm(dim=1).max()) < 30 for table in (trained.vector, trained.context))
@@ -79,7 +80,7 @@ def test_no_usual_rate_diverges(rate: float, walk: list[int]) -> None:
 def test_the_mean_of_both_tables_may_be_written_alone() -> None:
     both, mean = made(RAGGED, COUNTS), made(RAGGED, COUNTS, average=True)
     for objective in (both, mean):
-        loop.train(objective, loop.Plan(2), NOWHERE)
+        loop.run_loop(objective, loop.TrainPlan(2), NOWHERE)
     vector, context = both.vectors()
     assert context is not None
     assert torch.equal(mean.vectors()[0], (vector + context) / 2)
@@ -89,18 +90,18 @@ def test_the_mean_of_both_tables_may_be_written_alone() -> None:
 
 def test_the_chance_to_stay_is_that_of_word2vec() -> None:
     counts = np.array([900, 90, 10])
-    kept = skipgram.keep_of(counts, 1e-3)
+    kept = skipgram.keep_probabilities(counts, 1e-3)
     assert kept.tolist() == pytest.approx([(1e-3 / f) ** 0.5 + 1e-3 / f for f in (0.9, 0.09, 0.01)], rel=1e-6)
-    assert skipgram.keep_of(counts, 0.0).tolist() == [1, 1, 1]
+    assert skipgram.keep_probabilities(counts, 0.0).tolist() == [1, 1, 1]
 
 
 def test_the_held_out_loss_repeats_itself_and_falls() -> None:
     rows = [(i, [i % 5, (i + 1) % 5, (i + 2) % 5, i % 5]) for i in range(400)]
-    walks = Walks([MemoryShard([rows[:150], rows[150:]])], np.arange(5), held_out=100, seed=7)
+    walks = WalkDataset([MemoryShard([rows[:150], rows[150:]])], np.arange(5), held_out=100, seed=7)
     trained = Skipgram(walks, np.full(5, 320), Train(dim=8, window=1, held_out=100, skipgram=Options(batch_walks=16)))
     before = trained.measure()
     assert trained.measure() == before
-    epochs = loop.train(trained, loop.Plan(3), NOWHERE)
+    epochs = loop.run_loop(trained, loop.TrainPlan(3), NOWHERE)
     losses = [epoch.held_out for epoch in epochs]
     assert before is not None
     assert all(loss is not None and loss < before for loss in losses)
@@ -121,7 +122,7 @@ def test_planted_communities_are_found_from_walks(workers: int) -> None:
     groups, size, length = 5, 16, 20
     graph, n = planted(groups, size, 3), groups * size
     edges = np.array([(v, x, w) for v, row in graph.items() for x, w in row.items()])
-    indptr, indices, weights = csr.build(edges[:, 0].astype(int), edges[:, 1].astype(int), edges[:, 2], 0, n, n)
+    indptr, indices, weights = csr.build_csr(edges[:, 0].astype(int), edges[:, 1].astype(int), edges[:, 2], 0, n, n)
     csr_rows = make(indptr, indices, weights, True)
     ids = np.arange(10 * n)
     nodes, lengths = walk_graph(csr_rows, ids % n, ids, 7, 0.5, 2.0, length)
@@ -129,8 +130,8 @@ def test_planted_communities_are_found_from_walks(workers: int) -> None:
     rows = list(zip(ids.tolist(), nodes.tolist(), strict=True))
     shards = [MemoryShard([rows[:400]]), MemoryShard([rows[400:]])]
     config = Train(dim=16, window=5, epochs=3, negatives=5, skipgram=Options(learning_rate=0.05, batch_walks=16))
-    skipgram = Skipgram(Walks(shards, np.arange(n)), np.bincount(nodes.ravel(), minlength=n), config)
-    losses = [e.loss for e in loop.train(skipgram, loop.Plan(3, workers), NOWHERE)]
+    skipgram = Skipgram(WalkDataset(shards, np.arange(n)), np.bincount(nodes.ravel(), minlength=n), config)
+    losses = [e.loss for e in loop.run_loop(skipgram, loop.TrainPlan(3, workers), NOWHERE)]
     unit = normalize(skipgram.vectors()[0], dim=1)
     nearest = (unit @ unit.T).fill_diagonal_(-2).topk(10).indices
     assert float(((nearest // size) == torch.arange(n)[:, None] // size).float().mean()) > 0.9

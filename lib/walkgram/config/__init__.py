@@ -4,7 +4,7 @@ Every key carries its meaning and unit, from which `--help` is made (`describe`)
 a value out of range raises `ConfigError` with its path, such as `conf/x.toml: walks.p: ...`.
 """
 
-from walkgram.config.load import describe, load
+from walkgram.config.load import describe_keys, load_config
 from walkgram.config.schema import Config
 
-__all__ = ["Config", "describe", "load"]
+__all__ = ["Config", "describe_keys", "load_config"]

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from walkgram.config.schema import Config, Section
 from walkgram.errors import ConfigError
 
-__all__ = ["describe", "keys", "load"]
+__all__ = ["describe_keys", "list_keys", "load_config"]
 
 
-def load(path: str | None, overrides: Sequence[str] = (), base: Mapping[str, Any] | None = None) -> Config:
+def load_config(path: str | None, overrides: Sequence[str] = (), base: Mapping[str, Any] | None = None) -> Config:
     """The configuration of a TOML file (or of `base`, a mapping) with overrides such as `walks.p=.5` applied.
 
     Raises `ConfigError`, one line with the file and, for each fault, the key's path.
@@ -32,7 +32,7 @@ def load(path: str | None, overrides: Sequence[str] = (), base: Mapping[str, Any
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(f"{where}: " + "; ".join(explain(e) for e in error.errors())) from None
+        raise ConfigError(f"{where}: " + "; ".join(explain_error(e) for e in error.errors())) from None
 
 
 def read_toml(path: str) -> dict[str, Any]:
@@ -55,10 +55,10 @@ def set_key(tree: dict[str, Any], override: str) -> None:
         tree = tree.setdefault(name, {})
         if not isinstance(tree, dict):
             raise ConfigError(f"--set {override}: {name} is not a section")
-    tree[names[-1]] = read_value(annotation(names), text)
+    tree[names[-1]] = read_value(find_annotation(names), text)
 
 
-def annotation(names: Sequence[str]) -> Any:
+def find_annotation(names: Sequence[str]) -> Any:
     """The type of the key at this path, or str where there is none (validation then names the unknown key)."""
     model: Any = Config
     for name in names:
@@ -86,11 +86,11 @@ def read_value(kind: Any, text: str) -> Any:
     return text
 
 
-def explain(error: Any) -> str:
+def explain_error(error: Any) -> str:
     """One line for one of pydantic's errors: the key's path, what is wrong, what was given."""
     path = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        known = [name for name, _, _ in keys(Config)]
+        known = [name for name, _, _ in list_keys(Config)]
         near = difflib.get_close_matches(path, known, n=1)
         return f"{path}: unknown key" + (f"; did you mean {near[0]}?" if near else "; --help lists the keys")
     if error["type"] == "value_error":  # the model's own words, which name the keys
@@ -98,12 +98,12 @@ def explain(error: Any) -> str:
     return f"{path}: {error['msg']} (given: {error['input']!r})"
 
 
-def keys(model: type[Section], prefix: str = "") -> Iterator[tuple[str, str, Any]]:
+def list_keys(model: type[Section], prefix: str = "") -> Iterator[tuple[str, str, Any]]:
     """(path, type, field) of every key under a section."""
     for name, field in model.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, Section):
-            yield from keys(kind, f"{prefix}{name}.")
+            yield from list_keys(kind, f"{prefix}{name}.")
         else:
             yield (
                 f"{prefix}{name}",
@@ -112,13 +112,13 @@ def keys(model: type[Section], prefix: str = "") -> Iterator[tuple[str, str, Any
             )
 
 
-def describe(sections: Sequence[str]) -> str:
+def describe_keys(sections: Sequence[str]) -> str:
     """The keys of these sections, for `--help`: path, type, default, unit and meaning."""
     lines = []
     for section in sections:
         model = typing.cast(type[Section], Config.model_fields[section].annotation)
         lines.append(f"\n[{section}]  {model.__doc__}")
-        for path, kind, field in keys(model, f"{section}."):
+        for path, kind, field in list_keys(model, f"{section}."):
             default = field.get_default(call_default_factory=True)
             unit = (field.json_schema_extra or {}).get("unit")
             lines.append(f"  {path}  ({kind}; default {default!r}{'; ' + unit if unit else ''})")

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import model_validator
 
 from walkgram.config.base import Section, key
-from walkgram.config.counting import Edges, Interactions, Merge, Pairs, Pmi
-from walkgram.config.training import Train
+from walkgram.config.pairs import Edges, Interactions, Merge, Pairs, Pmi
+from walkgram.config.train import Train
 
 __all__ = ["Config", "Section"]
 

@@ -6,10 +6,10 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["address", "longs", "words"]
+__all__ = ["array_address", "longs_at", "words_at"]
 
 
-def address(array: np.ndarray) -> int:
+def array_address(array: np.ndarray) -> int:
     """Where an array lies; the caller keeps it while the address is in use. Raises `ValueError` for a view with gaps."""
     if not array.flags.c_contiguous:
         raise ValueError("only a contiguous array is known by its address")
@@ -28,5 +28,5 @@ def pointer_to(kind: Any) -> Any:
     return intrinsic(point)
 
 
-words: Any = pointer_to(types.uint32)
-longs: Any = pointer_to(types.int64)
+words_at: Any = pointer_to(types.uint32)
+longs_at: Any = pointer_to(types.int64)

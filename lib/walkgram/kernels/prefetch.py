@@ -7,7 +7,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["prefetch"]
+__all__ = ["prefetch_address"]
 
 READ, TO_SECOND_CACHE, DATA = 0, 2, 1  # the second cache holds all that a few hundred walkers ask for; the first may not
 
@@ -27,4 +27,4 @@ def fetch(typing_context: Any, array: Any, index: Any) -> Any:
     return types.void(array, types.uint64), generate
 
 
-prefetch: Any = intrinsic(fetch)
+prefetch_address: Any = intrinsic(fetch)

@@ -21,7 +21,7 @@ import numpy as np
 from pyarrow import fs
 
 from walkgram.errors import LakeError
-from walkgram.lake import files
+from walkgram.lake import paths
 
 __all__ = ["Blocks"]
 
@@ -64,7 +64,7 @@ class Blocks:
     def _placed(self, number: int) -> Iterator[Path]:
         """A local folder that becomes the block once its files are written."""
         with tempfile.TemporaryDirectory(prefix="walkgram-") as scratch:
-            local = files.local_path(self.folder)
+            local = paths.local_path(self.folder)
             place = Path(scratch) if local is None else local.parent / f".block-{uuid.uuid4().hex}"
             for folder in (place, local or place):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ class Blocks:
                 shutil.rmtree(place, ignore_errors=True)
                 raise
             if local is None:
-                system, path = files.resolve(files.join(self.folder, block_name(number)))
+                system, path = paths.resolve(paths.join_path(self.folder, block_name(number)))
                 fs.copy_files(str(place), path, destination_filesystem=system)
                 return
             try:
@@ -90,7 +90,7 @@ class Blocks:
 
     def count(self) -> int:
         """How many blocks there are."""
-        system, path = files.resolve(self.folder)
+        system, path = paths.resolve(self.folder)
         infos = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
         return sum(info.base_name.startswith("block-") for info in infos)
 
@@ -103,9 +103,9 @@ def block_name(number: int) -> str:
 @functools.lru_cache(maxsize=64)
 def open_block(folder: str, version: str, number: int) -> Arrays:
     """`Blocks.open`, once for each process."""
-    place = files.local_path(files.join(folder, block_name(number)))
+    place = paths.local_path(paths.join_path(folder, block_name(number)))
     if place is None:
-        place = fetch(folder, version, number)
+        place = fetch_block(folder, version, number)
     arrays = {}
     for file in sorted(place.glob("*.npy")):
         try:
@@ -117,7 +117,7 @@ def open_block(folder: str, version: str, number: int) -> Arrays:
     return arrays
 
 
-def fetch(folder: str, version: str, number: int) -> Path:
+def fetch_block(folder: str, version: str, number: int) -> Path:
     """Copy a remote block into this host's cache, once however many workers ask."""
     root = Path(os.environ.get("WALKGRAM_CACHE") or Path(tempfile.gettempdir()) / f"walkgram-cache-{os.getuid()}")
     place = root / hashlib.sha256(f"{folder} {version}".encode()).hexdigest()[:24] / block_name(number)
@@ -126,7 +126,7 @@ def fetch(folder: str, version: str, number: int) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
             aside = place.with_suffix(f".{uuid.uuid4().hex}")
-            system, path = files.resolve(files.join(folder, block_name(number)))
+            system, path = paths.resolve(paths.join_path(folder, block_name(number)))
             aside.mkdir()
             fs.copy_files(path, str(aside), source_filesystem=system)
             aside.rename(place)

@@ -5,16 +5,16 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from walkgram.lake import files
+from walkgram.lake import paths
 
-__all__ = ["Lines", "last"]
+__all__ = ["JsonLinesLog", "read_last_line"]
 
 REWRITE_EVERY = 30.0  # seconds: an object store cannot add to an object
 
 
-def last(root: str, job: str) -> str:
+def read_last_line(root: str, job: str) -> str:
     """The last line of a job's log; "" where there is none, or where the lake is not local."""
-    place = files.local_path(files.join(root, "_logs", f"{job}.jsonl"))
+    place = paths.local_path(paths.join_path(root, "_logs", f"{job}.jsonl"))
     if not place or not place.exists():
         return ""
     with place.open("rb") as file:
@@ -23,13 +23,13 @@ def last(root: str, job: str) -> str:
     return lines[-1] if lines else ""
 
 
-class Lines:
+class JsonLinesLog:
     """The log of a job in a lake, `_logs/JOB.jsonl`; a local one gets each line at once, another is written anew at times."""
 
     def __init__(self, root: str, job: str) -> None:
-        self.place = files.join(root, "_logs", f"{job}.jsonl")
-        self.local = files.local_path(self.place)
-        self.text = "" if self.local or not files.exists(self.place) else files.open_input(self.place).decode()
+        self.place = paths.join_path(root, "_logs", f"{job}.jsonl")
+        self.local = paths.local_path(self.place)
+        self.text = "" if self.local or not paths.exists(self.place) else paths.read_bytes(self.place).decode()
         self.written, self.said = time.monotonic(), False
 
     def add(self, line: str) -> None:
@@ -55,10 +55,10 @@ class Lines:
     def write(self) -> None:
         """Write what an object store has not got yet."""
         if not self.local and self.text:
-            files.open_output(self.place, self.text.encode())
+            paths.write_bytes(self.place, self.text.encode())
             self.written = time.monotonic()
 
-    def __enter__(self) -> "Lines":
+    def __enter__(self) -> "JsonLinesLog":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -17,26 +17,26 @@ from typing import Any
 
 import walkgram
 from walkgram.errors import ConfigError, InputError, LakeError
-from walkgram.lake import files
+from walkgram.lake import paths
 
 __all__ = [
-    "KEPT",
     "MANIFEST",
+    "MATERIALIZED",
     "Manifest",
     "Transaction",
     "check_lineage",
-    "check_places",
+    "check_paths",
     "code_version",
-    "identity",
-    "read",
-    "recover",
-    "require",
+    "make_manifest",
+    "read_manifest",
+    "recover_commit",
+    "require_manifest",
 ]
 
 MANIFEST = "_manifest.json"
 STAGING = "_staging"
 FORMER = "_former-"
-KEPT = "kept-"  # what a run lays down for itself
+MATERIALIZED = "kept-"  # what a run lays down for itself
 
 
 @dataclass(frozen=True)
@@ -55,27 +55,27 @@ class Manifest:
     finished: str = ""
 
 
-def identity(job: str, config: Mapping[str, Any], inputs: Mapping[str, str], code: str) -> Manifest:
+def make_manifest(job: str, config: Mapping[str, Any], inputs: Mapping[str, str], code: str) -> Manifest:
     """A manifest to be filled at commit; its id is the SHA-256 of what the tables are a function of."""
     text = json.dumps([job, code, config, inputs], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return Manifest(job, digest, uuid.uuid4().hex, config, inputs, code)
 
 
-def read(root: str, table: str) -> Manifest | None:
+def read_manifest(root: str, table: str) -> Manifest | None:
     """The manifest of a finished table; None where the table is not there."""
-    place = files.join(root, table, MANIFEST)
-    if not files.exists(place):
+    place = paths.join_path(root, table, MANIFEST)
+    if not paths.exists(place):
         return None
     try:
-        return Manifest(**json.loads(files.open_input(place)))
+        return Manifest(**json.loads(paths.read_bytes(place)))
     except (ValueError, TypeError) as error:
         raise LakeError(f"{place}: damaged ({error}): remove the folder {table} and run its job again") from None
 
 
-def require(root: str, table: str, made_by: str) -> Manifest:
+def require_manifest(root: str, table: str, made_by: str) -> Manifest:
     """The manifest of a table that a job needs. Raises `LakeError` that names the job to run first."""
-    found = read(root, table)
+    found = read_manifest(root, table)
     if found is None:
         raise LakeError(f"table {table} is not in {root}: run jobs/{made_by}.py first, or check lake.path")
     return found
@@ -90,24 +90,24 @@ class Transaction:
 
     def __init__(self, root: str, manifest: Manifest, tables: Sequence[str], resume: bool = False) -> None:
         self.root, self.manifest, self.tables, self.resume = root, manifest, tuple(tables), resume
-        self.staging = files.join(root, STAGING, f"{manifest.job}-{manifest.id[:32] if resume else manifest.run}")
+        self.staging = paths.join_path(root, STAGING, f"{manifest.job}-{manifest.id[:32] if resume else manifest.run}")
         self.rows: dict[str, int] = {}
         self.counts: dict[str, Any] = {}
         self._started = time.monotonic()
 
     def __enter__(self) -> "Transaction":
         """Remove what a killed run of the same job left behind; the tables that it had moved aside come back first."""
-        recover(self.root, self.manifest.job)
-        for staged in staged_by(self.root, self.manifest.job):
+        recover_commit(self.root, self.manifest.job)
+        for staged in list_staged(self.root, self.manifest.job):
             if not self.resume or staged != self.staging:
-                files.remove(staged)
+                paths.remove(staged)
         return self
 
     def folder(self, table: str) -> str:
         """Where this run writes a table."""
         if table.partition("/")[0] not in self.tables:
             raise ValueError(f"job {self.manifest.job} does not write {table}")
-        return files.join(self.staging, table)
+        return paths.join_path(self.staging, table)
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         """Commit where the run went well; otherwise leave the former tables as they were."""
@@ -117,11 +117,11 @@ class Transaction:
             if kind is None:
                 self.commit()
         finally:
-            files.remove(self.staging)
+            paths.remove(self.staging)
 
     def commit(self) -> None:
         """Put every staged table in its place. Raises `LakeError` where one was not written."""
-        missing = [table for table in self.tables if not files.exists(self.folder(table))]
+        missing = [table for table in self.tables if not paths.exists(self.folder(table))]
         if missing:
             raise LakeError(f"job {self.manifest.job} wrote no {', '.join(missing)}: nothing was changed")
         done = asdict(self.manifest) | {
@@ -133,20 +133,20 @@ class Transaction:
         text = json.dumps(done, indent=1).encode()
         moved: list[str] = []
         formers, kept = (
-            {f.run for t in of if (f := read(self.root, t)) is not None} for of in (self.tables, self.manifest.inputs)
+            {f.run for t in of if (f := read_manifest(self.root, t)) is not None} for of in (self.tables, self.manifest.inputs)
         )
         try:
             for table in self.tables:
-                place = files.join(self.root, table)
-                if files.exists(place):
-                    files.move(place, files.join(self.staging, FORMER + table))
+                place = paths.join_path(self.root, table)
+                if paths.exists(place):
+                    paths.move(place, paths.join_path(self.staging, FORMER + table))
                 moved.append(table)
-                if files.renames(place):  # the manifest comes with its table, in one step
-                    files.open_output(files.join(self.folder(table), MANIFEST), text)
-                    files.move(self.folder(table), place)
+                if paths.has_atomic_rename(place):  # the manifest comes with its table, in one step
+                    paths.write_bytes(paths.join_path(self.folder(table), MANIFEST), text)
+                    paths.move(self.folder(table), place)
                 else:
-                    files.move(self.folder(table), place)
-                    files.open_output(files.join(place, MANIFEST), text)
+                    paths.move(self.folder(table), place)
+                    paths.write_bytes(paths.join_path(place, MANIFEST), text)
         except BaseException:
             self.roll_back(moved)
             raise
@@ -155,59 +155,59 @@ class Transaction:
     def roll_back(self, moved: Sequence[str]) -> None:
         """Put the former tables back."""
         for table in moved:
-            place, former = files.join(self.root, table), files.join(self.staging, FORMER + table)
-            files.remove(place)
-            if files.exists(former):
-                files.move(former, place)
+            place, former = paths.join_path(self.root, table), paths.join_path(self.staging, FORMER + table)
+            paths.remove(place)
+            if paths.exists(former):
+                paths.move(former, place)
 
     def remove_outdated(self, replaced: set[str]) -> None:
         """Remove tables that this run leaves behind: of an earlier run of this job under another configuration, or made
         together with a table that this run `replaced` (these runs), as the interactions of a vocabulary were; not what was
         made together with a table that this run reads, as the pairs and the interactions of a merge are.
         """
-        for info in files.listed(self.root):
+        for info in paths.list_folders(self.root):
             name = info.base_name
             if name[0] not in "._" and name not in self.tables:
-                found = read(self.root, name)
+                found = read_manifest(self.root, name)
                 if found is not None and (found.job == self.manifest.job or found.run in replaced):
-                    files.remove(files.join(self.root, name))
+                    paths.remove(paths.join_path(self.root, name))
 
 
-def staged_by(root: str, job: str) -> list[str]:
+def list_staged(root: str, job: str) -> list[str]:
     """What runs of a job have staged and not removed."""
-    parent = files.join(root, STAGING)
-    return [files.join(parent, i.base_name) for i in files.listed(parent) if i.base_name.rpartition("-")[0] == job]
+    parent = paths.join_path(root, STAGING)
+    return [paths.join_path(parent, i.base_name) for i in paths.list_folders(parent) if i.base_name.rpartition("-")[0] == job]
 
 
-def recover(root: str, job: str) -> None:
+def recover_commit(root: str, job: str) -> None:
     """Undo a commit of a job that was killed half-way: the new tables go back to where they were staged, the former ones come
     back. A commit that had put every table in its place stays. To be called before the job looks for its inputs.
     """
-    for staged in staged_by(root, job):
-        names = [info.base_name for info in files.listed(staged)]
+    for staged in list_staged(root, job):
+        names = [info.base_name for info in paths.list_folders(staged)]
         formers = [name.removeprefix(FORMER) for name in names if name.startswith(FORMER)]
-        done = all(name[0] == "_" or name.startswith(KEPT) for name in names)
+        done = all(name[0] == "_" or name.startswith(MATERIALIZED) for name in names)
         for name in formers:
-            place, aside = files.join(root, name), files.join(staged, FORMER + name)
-            if done and files.exists(place):
-                files.remove(aside)
+            place, aside = paths.join_path(root, name), paths.join_path(staged, FORMER + name)
+            if done and paths.exists(place):
+                paths.remove(aside)
                 continue
-            if files.exists(place):
-                files.move(place, files.join(staged, name))
-            files.move(aside, place)
+            if paths.exists(place):
+                paths.move(place, paths.join_path(staged, name))
+            paths.move(aside, place)
 
 
-def check_places(root: str, tables: Sequence[str], sources: Sequence[str]) -> None:
+def check_paths(root: str, tables: Sequence[str], sources: Sequence[str]) -> None:
     """Raise `LakeError` where a run would replace what is not its own: a foreign folder, or the source that it reads."""
     for table in tables:
-        place = files.join(root, table)
-        if files.exists(place) and not files.exists(files.join(place, MANIFEST)):
+        place = paths.join_path(root, table)
+        if paths.exists(place) and not paths.exists(paths.join_path(place, MANIFEST)):
             raise LakeError(f"{place} is there and was not made by walkgram: move it, or choose another lake.path")
         for source in sources:
-            if files.inside(source, place):
+            if paths.is_inside(source, place):
                 raise LakeError(f"the source {source} lies where table {table} would be written: choose another lake.path")
     for source in sources:
-        if files.inside(root, source):
+        if paths.is_inside(root, source):
             raise LakeError(f"lake.path {root} lies inside the source {source}: choose another lake.path")
 
 

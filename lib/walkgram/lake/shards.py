@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from walkgram.lake import files
+from walkgram.lake import paths
 
 __all__ = ["Shards"]
 
@@ -26,12 +26,12 @@ class Shards:
 
     def place(self, number: int) -> str:
         """Where a shard lies."""
-        return files.join(self.folder, f"part-{number:05d}.parquet")
+        return paths.join_path(self.folder, f"part-{number:05d}.parquet")
 
     def has(self, number: int) -> bool:
         """Whether a shard is there and whole; what a crash of the machine left of one is removed."""
-        system, path = files.resolve(self.place(number))
-        if not files.exists(self.place(number)):
+        system, path = paths.resolve(self.place(number))
+        if not paths.exists(self.place(number)):
             return False
         try:
             with pq.ParquetFile(path, filesystem=system):
@@ -42,28 +42,28 @@ class Shards:
 
     def count(self) -> int:
         """How many shards are there."""
-        system, path = files.resolve(self.folder)
+        system, path = paths.resolve(self.folder)
         found = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
         return sum(info.base_name.endswith(".parquet") for info in found)
 
     def write(self, number: int, batches: Iterable[pa.RecordBatch]) -> None:
         """Write a shard whole, each batch a row group."""
         with (
-            files.whole(self.place(number), self.aside) as (system, place),
-            pq.ParquetWriter(place, self.schema, filesystem=system, **options(self.schema)) as writer,
+            paths.atomic_write(self.place(number), self.aside) as (system, place),
+            pq.ParquetWriter(place, self.schema, filesystem=system, **writer_options(self.schema)) as writer,
         ):
             for batch in batches:
                 writer.write_batch(batch, row_group_size=max(1, batch.num_rows))
 
     def read(self, number: int) -> Iterator[pa.RecordBatch]:
         """The row groups of a shard."""
-        system, path = files.resolve(self.place(number))
+        system, path = paths.resolve(self.place(number))
         with pq.ParquetFile(path, filesystem=system) as file:
             for group in range(file.num_row_groups):
                 yield from file.read_row_group(group).to_batches()
 
 
-def options(schema: pa.Schema) -> dict[str, object]:
+def writer_options(schema: pa.Schema) -> dict[str, object]:
     """How it is written: packed differences for whole numbers, no dictionaries; behind them zstd, or snappy where there are
     floating-point columns. Spark reads all of it.
 

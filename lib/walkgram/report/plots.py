@@ -9,10 +9,10 @@ from walkgram.errors import ConfigError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["check", "degrees", "loss"]
+__all__ = ["plot_degrees", "plot_loss", "require_matplotlib"]
 
 
-def check() -> None:
+def require_matplotlib() -> None:
     """Raise `ConfigError` where matplotlib is missing."""
     try:
         import matplotlib.figure  # noqa: F401
@@ -22,7 +22,7 @@ def check() -> None:
         ) from None
 
 
-def loss(epochs: Sequence[int], losses: Sequence[float]) -> bytes:
+def plot_loss(epochs: Sequence[int], losses: Sequence[float]) -> bytes:
     """The mean loss of each epoch."""
     from matplotlib.ticker import MaxNLocator
 
@@ -31,16 +31,16 @@ def loss(epochs: Sequence[int], losses: Sequence[float]) -> bytes:
     axes.plot(epochs, losses, marker="o")
     axes.set(xlabel="epoch", ylabel="mean loss", title="Loss by epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return png(figure)
+    return to_png(figure)
 
 
-def degrees(degree: Sequence[int], nodes: Sequence[int]) -> bytes:
+def plot_degrees(degree: Sequence[int], nodes: Sequence[int]) -> bytes:
     """How many nodes have each degree, both axes logarithmic."""
     figure = new_figure()
     axes = figure.subplots()
     axes.scatter(degree, nodes, s=12)
     axes.set(xscale="log", yscale="log", xlabel="degree", ylabel="nodes", title="Degrees of the graph")
-    return png(figure)
+    return to_png(figure)
 
 
 def new_figure() -> "Figure":
@@ -50,7 +50,7 @@ def new_figure() -> "Figure":
     return Figure(figsize=(6.4, 4.0), layout="constrained")
 
 
-def png(figure: "Figure") -> bytes:
+def to_png(figure: "Figure") -> bytes:
     """The figure as a PNG file's bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)

@@ -3,12 +3,12 @@
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-__all__ = ["HEADER", "degrees", "lines"]
+__all__ = ["HEADER", "count_degrees", "projector_lines"]
 
 HEADER = "item_id\ttitle"  # the Projector asks for a header where the metadata has more than one column
 
 
-def lines(embeddings: DataFrame, items: DataFrame | None) -> DataFrame:
+def projector_lines(embeddings: DataFrame, items: DataFrame | None) -> DataFrame:
     """`vector` and `metadata`, a line of text each, in the order of falling frequency, ties by rising item_id.
 
     Tabs and line breaks in ids and titles become spaces; an item without a title has an empty one.
@@ -17,17 +17,19 @@ def lines(embeddings: DataFrame, items: DataFrame | None) -> DataFrame:
     if items is not None:
         titled = embeddings.join(items.select("item_id", "title"), on="item_id", how="left")
     vector = F.array_join(F.transform("vector", lambda x: x.cast("string")), "\t")
-    metadata = F.concat_ws("\t", flat(F.col("item_id").cast("string")), F.coalesce(flat(F.col("title")), F.lit("")))
+    metadata = F.concat_ws(
+        "\t", flatten_text(F.col("item_id").cast("string")), F.coalesce(flatten_text(F.col("title")), F.lit(""))
+    )
     ordered = titled.orderBy(F.col("frequency").desc(), F.col("item_id").asc())
     return ordered.select(vector.alias("vector"), metadata.alias("metadata"))
 
 
-def flat(text: Column) -> Column:
+def flatten_text(text: Column) -> Column:
     """Text on one line, without tabs."""
     return F.regexp_replace(text, r"[\t\r\n\u0085\u2028\u2029]+", " ")
 
 
-def degrees(edges: DataFrame) -> DataFrame:
+def count_degrees(edges: DataFrame) -> DataFrame:
     """degree, nodes: how many nodes have each degree (a self loop counts once); at most as many rows as degrees."""
     ends = F.explode(F.array_distinct(F.array("src", "dst"))).alias("node")
     by_node = edges.select(ends).groupBy("node").agg(F.count(F.lit(1)).alias("degree"))

@@ -4,10 +4,10 @@ import zipimport
 from pathlib import Path
 from typing import Any
 
-__all__ = ["keep_archives"]
+__all__ = ["cache_zip_directories"]
 
 
-def keep_archives() -> None:
+def cache_zip_directories() -> None:
     """Let the worker that this runs in read the directories of zip archives on its path again only where they changed.
 
     PySpark empties the caches of Python's import system before each task, whereupon every importer of pyspark.zip reads the

@@ -12,21 +12,21 @@ import torch
 from torch import Tensor
 
 from walkgram.errors import Stopped, TrainError
-from walkgram.train.parallel import ALONE, Peers
-from walkgram.train.place import Epoch, Place, Step, given_up, place_of
-from walkgram.train.saved import Checkpoints, resume, save
-from walkgram.train.watch import Stop, Watch
+from walkgram.train.checkpoint import Checkpoints, resume_checkpoint, save_checkpoint
+from walkgram.train.distributed import SINGLE_PROCESS, ProcessGroup
+from walkgram.train.monitor import SignalStop, TrainMonitor
+from walkgram.train.state import EpochResult, StepResult, TrainState, restore_state, should_stop_early
 
-__all__ = ["Objective", "Plan", "train"]
+__all__ = ["LoopModel", "TrainPlan", "run_loop"]
 
 
-class Objective(Protocol):
+class LoopModel(Protocol):
     """What is trained: its tables and optimiser, its batches, one step."""
 
     tokens: int
     """Tokens of an epoch, at all processes, for the progress bar."""
 
-    def join(self, peers: Peers) -> int:
+    def join(self, peers: ProcessGroup) -> int:
         """Train with these from now on, all tables being equal; batches from one exchange to the next, 0 where alone."""
 
     def steps(self) -> int:
@@ -35,7 +35,7 @@ class Objective(Protocol):
     def batches(self, epoch: int, skip: int = 0) -> Iterator[Any]:
         """The batches of an epoch but the first `skip`, a function of (seed, epoch, process)."""
 
-    def step(self, batch: Any, progress: float, following: float) -> Step:
+    def step(self, batch: Any, progress: float, following: float) -> StepResult:
         """Take one step. All epochs run from 0 to 1; the batch from `progress` to `following`."""
 
     def exchange(self) -> None:
@@ -65,7 +65,7 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainPlan:
     """How long to train, by how many threads, how often to save (seconds), and when to give up early (epochs; 0: never)."""
 
     epochs: int
@@ -74,15 +74,19 @@ class Plan:
     patience: int = 0
 
 
-def train(
-    objective: Objective, plan: Plan, checkpoints: Checkpoints, watch: Watch | None = None, peers: Peers = ALONE
-) -> list[Epoch]:
+def run_loop(
+    objective: LoopModel,
+    plan: TrainPlan,
+    checkpoints: Checkpoints,
+    watch: TrainMonitor | None = None,
+    peers: ProcessGroup = SINGLE_PROCESS,
+) -> list[EpochResult]:
     """Train to the end, from the last checkpoint where there is one; by one worker the result equals an uninterrupted run's.
 
     Raises `TrainError` for a checkpoint of another configuration, where the loss or a vector is not finite, and where another
     process has failed; `Stopped` after Ctrl-C or SIGTERM at any of the processes, when a checkpoint is written.
     """
-    place = place_of(resume(objective, checkpoints))
+    place = restore_state(resume_checkpoint(objective, checkpoints))
     every, steps = objective.join(peers), objective.steps()
     if steps == 0:
         raise TrainError(
@@ -92,12 +96,12 @@ def train(
         raise TrainError(
             "the processes do not begin at the same place: let all of them see one lake (lake.path), its walks and _checkpoints"
         )
-    with Stop() as stop, ThreadPoolExecutor(plan.workers, thread_name_prefix="trainer") as pool:
-        run = Training(objective, plan, checkpoints, watch or Watch(), peers, place, every, steps, stop, pool)
+    with SignalStop() as stop, ThreadPoolExecutor(plan.workers, thread_name_prefix="trainer") as pool:
+        run = TrainingRun(objective, plan, checkpoints, watch or TrainMonitor(), peers, place, every, steps, stop, pool)
         run.watch.start(objective.tokens * plan.epochs, place.tokens)
-        while len(place.epochs) < plan.epochs and not given_up(place.epochs, plan.patience):
+        while len(place.epochs) < plan.epochs and not should_stop_early(place.epochs, plan.patience):
             run.epoch()
-            save(objective, place.saved(), checkpoints)
+            save_checkpoint(objective, place.saved(), checkpoints)
             if peers.any(stop.asked):
                 raise run.halted()
         check_finite(objective)
@@ -106,18 +110,18 @@ def train(
 
 
 @dataclass
-class Training:
+class TrainingRun:
     """One run of the loop. `every`: batches from one exchange between processes to the next; `steps`: batches of an epoch."""
 
-    objective: Objective
-    plan: Plan
+    objective: LoopModel
+    plan: TrainPlan
     checkpoints: Checkpoints
-    watch: Watch
-    peers: Peers
-    place: Place
+    watch: TrainMonitor
+    peers: ProcessGroup
+    place: TrainState
     every: int
     steps: int
-    stop: Stop
+    stop: SignalStop
     pool: ThreadPoolExecutor
 
     def epoch(self) -> None:
@@ -125,8 +129,8 @@ class Training:
         place, number = self.place, len(self.place.epochs)
         started, saved = time.monotonic() - place.seconds, time.monotonic()
         whole = self.plan.epochs * self.steps
-        under_way: deque[Future[Step]] = deque()
-        apart = Place()  # what the batches since the last exchange gave, here alone
+        under_way: deque[Future[StepResult]] = deque()
+        apart = TrainState()  # what the batches since the last exchange gave, here alone
         for at, batch in enumerate(self.objective.batches(number, place.batches), number * self.steps + place.batches):
             under_way.append(self.pool.submit(self.objective.step, batch, at / whole, (at + 1) / whole))
             while len(under_way) >= 2 * self.plan.workers:
@@ -141,7 +145,7 @@ class Training:
                 stopping, saving = self.meet(apart, stopping, saving)
             if stopping or saving:
                 place.seconds = time.monotonic() - started
-                save(self.objective, place.saved(), self.checkpoints)
+                save_checkpoint(self.objective, place.saved(), self.checkpoints)
                 saved = time.monotonic()
             if stopping:
                 self.watch.tell("stopped", place.tokens, place.mean(), self.objective.rate(at / whole), epoch=number + 1)
@@ -150,7 +154,7 @@ class Training:
             self.take(under_way.popleft(), apart)
         self.end(started)
 
-    def take(self, under_way: Future[Step], apart: Place) -> None:
+    def take(self, under_way: Future[StepResult], apart: TrainState) -> None:
         """Wait for a batch and count it in; raise `TrainError` where it met a value that is not finite."""
         place, found, epoch = self.place, under_way.result(), len(self.place.epochs)
         if found.wrong or not math.isfinite(found.loss):
@@ -165,7 +169,7 @@ class Training:
         loss = (place if place.weight else apart).mean()
         self.watch.progress(epoch + 1, self.plan.epochs, place.tokens, loss, rate)
 
-    def meet(self, apart: Place, stopping: bool, saving: bool) -> tuple[bool, bool]:
+    def meet(self, apart: TrainState, stopping: bool, saving: bool) -> tuple[bool, bool]:
         """Exchange with the other processes; whether any of them is to stop, and whether the first is to save."""
         own = float(saving and self.peers.rank == 0)
         # First what goes between CPUs: there a process that is gone is noticed at once, between GPUs it is waited for.
@@ -179,7 +183,7 @@ class Training:
         """An epoch is over: measure what is held out, and tell of it."""
         place, number = self.place, len(self.place.epochs) + 1
         held_out = self.objective.measure()
-        done = Epoch(number, place.mean(), time.monotonic() - started, held_out)
+        done = EpochResult(number, place.mean(), time.monotonic() - started, held_out)
         more = {} if held_out is None else {"held_out": held_out}
         rate = self.objective.rate(number / self.plan.epochs)
         self.watch.tell("epoch", place.tokens, done.loss, rate, epoch=number, **more)
@@ -195,7 +199,7 @@ class Training:
         return Stopped(f"stopped by {stop.name} {where}; {kept}", stop.status)
 
 
-def check_finite(objective: Objective) -> None:
+def check_finite(objective: LoopModel) -> None:
     """Raise `TrainError` where a vector is not finite."""
     for name, table in zip(("vector", "context_vector"), objective.vectors(), strict=True):
         for low in range(0, 0 if table is None else len(table), 1 << 16):

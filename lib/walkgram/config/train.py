@@ -1,0 +1,114 @@
+"""The keys of the trainer."""
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from walkgram.config.base import Section, key
+
+__all__ = ["KerasNode2Vec", "Skipgram", "Train"]
+
+
+class KerasNode2Vec(Section):
+    """Objective `examples`, the published recipe: counted (target, context, label) examples over one shared table."""
+
+    batch_size: int = key(1024, "examples of a batch; the last partial batch is dropped", "examples", ge=1)
+    shuffle_buffer: int = key(2048, "examples in the buffer that batches are drawn from", "examples", ge=1)
+    learning_rate: float = key(1e-3, "Adam's rate", gt=0)
+    l2: float = key(1e-6, "factor of the sum of squares of the table in the loss", ge=0)
+    exclude_positives: bool = key(False, "never draw a negative that is a positive pair of the same walk set")
+
+
+class Skipgram(Section):
+    """Objective `skipgram`: windows streamed over walks, in and out tables, negatives shared by a tile of centres."""
+
+    tile: int = key(8, "neighbouring centres that share negatives, and whose gradients are taken at one point", "nodes", ge=1)
+    shared_negatives: int = key(48, "negatives drawn for a tile", "nodes", ge=1)
+    exponent: float = key(0.75, "exponent of the token counts in the negatives' distribution", ge=0)
+    dynamic_window: bool = key(
+        True, "weigh a context at distance d by (window - d + 1) / window, as word2vec's drawn windows do; false: all by 1"
+    )
+    subsample: float = key(0.0, "word2vec's t: tokens of frequency f above it stay with sqrt(t/f) + t/f; 0: all stay", ge=0)
+    start_norm: float = key(0.3, "root mean square length of the vectors at the start", gt=0)
+    average: bool = key(False, "write the mean of the in and out vectors as `vector`, and no `context_vector`")
+    learning_rate: float = key(0.025, "rate at the start", gt=0)
+    min_learning_rate: float = key(1e-4, "rate at the end of the linear decay", ge=0)
+    batch_walks: int = key(
+        512,
+        "walks of a batch; on a GPU their gradients are taken together, with sharded tables their rows borrowed together",
+        "walks",
+        ge=1,
+    )
+
+
+class Train(Section):
+    """The trainer."""
+
+    objective: Literal["skipgram", "examples"] = key("skipgram", "what is trained (README: Objectives)")
+    dim: int = key(64, "numbers of a vector", ge=1, le=65_536)
+    epochs: int = key(3, "passes over the walks", ge=1)
+    window: int = key(10, "reach of the context on each side", "nodes", ge=1)
+    negatives: int = key(5, "negatives for each positive", ge=0)
+    seed: int = key(7, "seed of the first tables, the order and the negatives", ge=0, lt=2**63)
+    deterministic: bool = key(True, "the same seed gives the same vectors to the last bit; false: several workers may share")
+    workers: int = key(
+        0,
+        "skipgram on a CPU: threads that share the tables, in each process; 0: one where deterministic, else one a core",
+        "threads",
+        ge=0,
+    )
+    threads: int = key(1, "torch's threads (objective examples)", ge=1)
+    processes: int = key(
+        1,
+        "skipgram: processes that Spark starts as one barrier stage, a task each, on CPUs but for device = cuda; "
+        "torchrun starts its own: leave 1",
+        ge=1,
+    )
+    exchange_tokens: float = key(
+        2.0, "several processes: tokens for each row of the tables, by all of them, between two exchanges", "tokens", gt=0
+    )
+    tables: Literal["whole", "sharded"] = key(
+        "whole",
+        "skipgram: whole: every process holds both; sharded: rows dealt out to the processes, for tables beyond one's memory "
+        "(on CPUs, a thread each)",
+    )
+    device: Literal["auto", "cpu", "cuda"] = key(
+        "auto", "skipgram: where the tables lie; auto: the CPU where deterministic, else cuda where there is one"
+    )
+    dtype: Literal["float32", "bfloat16"] = key("float32", "skipgram on cuda: numbers of the tables")
+    warm_start: str = key(
+        "", '"lake": start at this lake\'s last embeddings, where there are any; or the folder of an embeddings table'
+    )
+    held_out: int = key(0, "walks kept back, about so many, whose loss each epoch is measured on", "walks", ge=0)
+    patience: int = key(0, "end after so many epochs without a better held-out loss; 0: never", "epochs", ge=0)
+    checkpoint_minutes: float = key(10.0, "a checkpoint at least this often, besides each epoch's", "minutes", gt=0)
+    tensorboard: str = key("", 'folder of TensorBoard\'s event files (extra `tensorboard`); "": none')
+    run_id: str = key("", 'run_id of the embeddings; "": from the configuration and the walks')
+    examples: KerasNode2Vec = key(KerasNode2Vec, "")
+    skipgram: Skipgram = key(Skipgram, "")
+
+    @model_validator(mode="after")
+    def check(self) -> "Train":
+        """Keys that contradict each other."""
+        if self.deterministic and self.workers > 1:
+            raise ValueError(
+                f"train.workers = {self.workers} needs train.deterministic = false: threads that share have no order"
+            )
+        if self.deterministic and self.device == "cuda":
+            raise ValueError("train.device = cuda needs train.deterministic = false: its additions have no order")
+        if self.device == "cuda" and self.workers > 1:
+            raise ValueError(f"train.workers = {self.workers} is for the CPU: with train.device = cuda leave it out")
+        if self.dtype != "float32" and self.device != "cuda":
+            raise ValueError(f"train.dtype = {self.dtype} needs train.device = cuda: on the CPU the tables are float32")
+        if self.patience and not self.held_out:
+            raise ValueError("train.patience needs train.held_out: the walks whose loss is to fall")
+        both = {"held_out": self.held_out, "warm_start": self.warm_start, "device = cuda": self.device == "cuda"}
+        skipgram = {**both, "processes": self.processes > 1, "tables = sharded": self.tables == "sharded"}
+        whole = {**both, f"workers = {self.workers}": self.workers > 1}
+        for given, of, there, wanted in (
+            (skipgram, "objective", self.objective, "skipgram"),
+            (whole, "tables", self.tables, "whole"),
+        ):
+            for name in (name for name, set_ in given.items() if set_ and there != wanted):
+                raise ValueError(f'train.{name} is for train.{of} = "{wanted}"; leave it out for {there!r}')
+        return self

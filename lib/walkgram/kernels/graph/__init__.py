@@ -1,0 +1,1 @@
+"""CSR rows, alias tables, reverse edges, edge filter, partitions."""

@@ -1,0 +1,1 @@
+"""Pair counts over inverted lists, and PMI weights."""

@@ -1,0 +1,1 @@
+"""What the published node2vec recipe for MovieLens needs."""

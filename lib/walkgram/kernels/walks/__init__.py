@@ -1,0 +1,1 @@
+"""node2vec's biased random walks."""

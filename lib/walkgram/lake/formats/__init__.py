@@ -1,0 +1,1 @@
+"""Formats of source tables that Spark does not read by itself."""

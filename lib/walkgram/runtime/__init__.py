@@ -1,0 +1,1 @@
+"""What runs a job: the command line, the session, progress, the pipeline, several trainer processes."""

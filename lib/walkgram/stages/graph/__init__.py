@@ -1,0 +1,1 @@
+"""Edges -> CSR partitions that walkers map."""

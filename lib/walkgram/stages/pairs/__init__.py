@@ -1,0 +1,1 @@
+"""Interactions -> baskets, pair counts, PMI edges, and the merge of a day."""

@@ -1,0 +1,1 @@
+"""Similarity joins over vectors."""

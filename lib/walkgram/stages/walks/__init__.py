@@ -1,0 +1,1 @@
+"""Graph -> biased random walks, by the replicated or the partitioned engine."""

@@ -1,0 +1,1 @@
+"""Walk shards, earlier vectors and Arrow columns as arrays for the trainer."""

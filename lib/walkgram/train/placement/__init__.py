@@ -1,0 +1,1 @@
+"""Where the tables lie: replicated at every process, or sharded by row."""

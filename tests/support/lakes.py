@@ -1,0 +1,122 @@
+"""Small lakes for the tests of the jobs pairs and edges: a table of interactions, and what the jobs made of it by ids."""
+
+import importlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from support.pair_oracles import Edge
+from walkgram.runtime import job
+
+Row = tuple[Any, Any, int | None]  # user, item, time in seconds
+FIRST = 2**53 + 1  # ids from here on are equal as doubles
+SECOND = 1_000_000  # what times of brute force are in: microseconds
+
+
+def rows_of_forty_users() -> list[Row]:
+    """Few moments and therefore ties, some without a time, duplicates; one user has every item, every user the first."""
+    rng = np.random.default_rng(11)
+    items = [FIRST + k for k in range(16)]
+    rows: list[Row] = [("all", item, 1000 + 10 * int(rng.integers(0, 12))) for item in items]
+    for user in range(40):
+        chosen = {items[0], *rng.choice(items[1:], int(rng.integers(0, 9)), replace=False).tolist()}
+        for item in chosen:
+            time = None if rng.random() < 0.08 else 1000 + 10 * int(rng.integers(0, 9))
+            rows += [(f"u{user:02}", item, time)] * int(rng.integers(1, 3))
+            if rng.random() < 0.1:
+                rows.append((f"u{user:02}", item, 1000 + 10 * int(rng.integers(0, 9))))
+    rows += [("timeless", items[0], None), ("timeless", items[5], None), ("single", items[0], 1000)]
+    return [rows[k] for k in rng.permutation(len(rows))]
+
+
+def write(rows: Iterable[Row], place: Path) -> Path:
+    """The rows as a Parquet or CSV table."""
+    users, items, times = zip(*rows, strict=True)
+    if place.suffix == ".csv":
+        lines = [f"{u},{i},{'' if t is None else t}" for u, i, t in zip(users, items, times, strict=True)]
+        place.write_text("\n".join(["user_id,item_id,timestamp", *lines, ""]))
+    else:
+        pq.write_table(pa.table({"user_id": users, "item_id": items, "timestamp": pa.array(times, pa.int64())}), place)
+    return place
+
+
+def arguments(lake: Path, *keys: str) -> list[str]:
+    """The command line of a job on a lake; nothing but the defaults and these keys."""
+    plain = lake.parent / "plain.toml"
+    plain.write_text("")
+    return ["--config", str(plain), *(part for key in (f"lake.path={lake}", *keys) for part in ("--set", key))]
+
+
+def run(name: str, lake: Path, *keys: str) -> int:
+    """The exit status of a job."""
+    return job.run_main(importlib.import_module(name).JOB, arguments(lake, *keys))
+
+
+def interactions(place: Path, lake: Path) -> Path:
+    """A lake with the interactions of a table."""
+    assert run("interactions", lake, f"input.path={place}", "input.columns.rating=") == 0
+    return lake
+
+
+def names(lake: Path) -> list[Any]:
+    """The items' ids by index."""
+    words = pq.read_table(lake / "vocabulary").sort_by("index")
+    assert words["index"].to_pylist() == list(range(words.num_rows))
+    return list(words["item_id"].to_pylist())
+
+
+def by_ids(lake: Path, table: str, directed: bool) -> dict[tuple[Any, Any], dict[str, Any]]:
+    """The rows of pairs or edges by the ids of their ends, undirected the lower first; each pair is there once."""
+    ids, found = names(lake), {}
+    for row in pq.read_table(lake / table).to_pylist():
+        assert row["src"] != row["dst"] if directed else row["src"] < row["dst"]
+        ends = ids[row.pop("src")], ids[row.pop("dst")]
+        ends = ends if directed else (min(ends), max(ends))
+        assert ends not in found
+        found[ends] = row
+    return found
+
+
+def edges(lake: Path, directed: bool) -> dict[tuple[Any, Any], Edge]:
+    """The edges by the ids of their ends."""
+    return {ends: Edge(**row) for ends, row in by_ids(lake, "edges", directed).items()}
+
+
+def assert_same(found: Mapping[Any, Edge], expected: Mapping[Any, Edge]) -> None:
+    """The same pairs and frequencies; pmi and weight as near as doubles come to the formula."""
+    assert {ends: e.frequency for ends, e in found.items()} == {ends: e.frequency for ends, e in expected.items()}
+    for k in (1, 2):
+        np.testing.assert_allclose([found[e][k] for e in expected], [expected[e][k] for e in expected], rtol=1e-11, atol=1e-11)
+
+
+def manifest(lake: Path, table: str) -> dict[str, Any]:
+    """What is recorded of a table."""
+    return dict(json.loads((lake / table / "_manifest.json").read_text()))
+
+
+def state(lake: Path) -> dict[str, tuple[int, int]]:
+    """Every file of the lake's tables, its size and time."""
+    stats = {str(file): file.stat() for file in lake.rglob("*") if file.is_file() and "_staging" not in file.parts}
+    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
+
+
+def walked(folder: Path, edges: Iterable[tuple[str, str]], *keys: str) -> Path:
+    """A lake with the graph of these edges and its walks, in three shards."""
+    place, lake = folder / "edges.csv", folder / "lake"
+    place.write_text("\n".join(["src,dst", *(f"{a},{b}" for a, b in edges), ""]))
+    for name in ("load_edges", "graph", "walks"):
+        assert run(name, lake, "input.kind=edges", f"input.path={place}", "walks.shards=3", *keys) == 0
+    return lake
+
+
+def vectors(lake: Path) -> dict[str, tuple[Any, Any]]:
+    """(vector, context vector) of each item."""
+    rows = pq.read_table(lake / "embeddings").to_pylist()
+    found = {row["item_id"]: (row["vector"], row["context_vector"]) for row in rows}
+    assert len(found) == len(rows)
+    return found
