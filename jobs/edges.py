@@ -43,12 +43,14 @@ def run(run: job.RunContext) -> Mapping[str, Any]:
 def weighed(run: job.RunContext, weigher: edges.EdgeWeigher, sink: Shards | None) -> DataFrame:
     """Write the edges under a weigher: from the pairs table, or, where it is cut too high or not there, from the lists."""
     config, floor = run.config.pairs, weigher.cuts.min_frequency
-    if config.keep and config.min_frequency <= floor:
+    if config.write_table and config.min_frequency <= floor:
         table = run.shards("pairs", tables.table_schema("pairs"))
         return edges.weigh_pairs_table(run.tasks(run.inputs["pairs"].counts["shards"]), table, weigher, sink)
     known = weigher.counts.open(1)
     if "work" not in known:
-        raise ConfigError("baskets were merged, not counted: set pairs.keep = true as before, or run jobs/pairs.py --force")
+        raise ConfigError(
+            "baskets were merged, not counted: set pairs.write_table = true as before, or run jobs/pairs.py --force"
+        )
     plan = counting.CountPlan(config, run.rows("vocabulary"), known["work"])
     spans, lists = plan.spans(), run.blocks("baskets", "users")
     return counting.write_counts(run.tasks(len(spans)), spans, known["blocks"].tolist(), plan, floor, lists, weigher, sink)
@@ -56,7 +58,7 @@ def weighed(run: job.RunContext, weigher: edges.EdgeWeigher, sink: Shards | None
 
 def reads(config: job.Config) -> tuple[str, ...]:
     """The pairs table only where it is kept."""
-    return ("interactions", "vocabulary", "baskets") + ("pairs",) * config.pairs.keep
+    return ("interactions", "vocabulary", "baskets") + ("pairs",) * config.pairs.write_table
 
 
 JOB = job.Job("edges", __doc__, run, ("pairs", "pmi", "edges"), reads, lambda _: ("edges",), resumes=True)

@@ -14,8 +14,8 @@ def run(run: job.RunContext) -> Mapping[str, Any]:
     """Write the graph's blocks: parts, then the nodes, then blocks out of parts."""
     config, n, directed = run.config.graph, run.rows("vocabulary"), bool(run.inputs["edges"].counts.get("directed", False))
     steps = run.rows("edges") * (1 if directed else 2)
-    room = 1024 * config.block_gib or session.memory(run.spark) / 2
-    count = min(n, config.blocks or max(1, math.ceil(build.estimate_mib(n, steps, directed) / room)))
+    room = 1024 * config.partition_gib or session.memory(run.spark) / 2
+    count = min(n, config.partitions or max(1, math.ceil(build.estimate_mib(n, steps, directed) / room)))
     among = count * max(1, -(-steps // (build.PART * count)))
     made = run.scratch("parts")
     parts = build.write_parts(run.read("edges"), among, n, directed, made).collect()
@@ -26,7 +26,7 @@ def run(run: job.RunContext) -> Mapping[str, Any]:
     nodes = build.write_nodes(run.tasks(1), numbers, among, n, made, run.blocks("graph", "nodes")).collect()[0]["nodes"]
     shape = (count, among, n)
     build.write_partitions(
-        run.tasks(count), numbers, shape, equal, directed, config.way_back, made, run.blocks("graph")
+        run.tasks(count), numbers, shape, equal, directed, config.reverse_probabilities, made, run.blocks("graph")
     ).collect()
     run.out.rows["graph"] = sum(row["edges"] for row in parts)
     largest = max(row["largest_degree"] for row in parts)

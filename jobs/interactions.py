@@ -30,8 +30,8 @@ def run(run: job.RunContext) -> Mapping[str, Any]:
         nothing = f"interactions.min_rating = {threshold} keeps none of {found['rows']:,} rows"
         highest = found["highest"]
         raise InputError(f"{nothing}; " + ("no row has a rating" if highest is None else f"the highest rating is {highest}"))
-    if "below" in run.out.tables:
-        run.write("below", interactions.below_threshold(one, threshold))
+    if "interactions_rejected" in run.out.tables:
+        run.write("interactions_rejected", interactions.below_threshold(one, threshold))
     items_kept = run.write("vocabulary", vocabulary.build_vocabulary(run.read("interactions")))
     if items_place:
         side = files.open_source(run.spark, items_place, config, items.required_columns(config.item_columns)).frame
@@ -51,7 +51,7 @@ def generated(run: job.RunContext) -> files.SourcePaths:
 def writes(config: Config) -> list[str]:
     """The tables of this configuration."""
     own = files.is_sample(config.input)
-    further = {"items": config.input.items or own, "sample": own, "below": config.interactions.keep_below}
+    further = {"items": config.input.items or own, "sample": own, "interactions_rejected": config.interactions.keep_rejected}
     return ["interactions", "vocabulary"] + [name for name, written in further.items() if written]
 
 

@@ -17,15 +17,15 @@ from walkgram.stages.source import interactions
 
 def run(run: job.RunContext) -> Mapping[str, Any]:
     """Renew the touched users' interactions, then add to the counts what their lists change."""
-    config, n, below = run.config, run.rows("vocabulary"), "below" in run.out.tables
+    config, n, below = run.config, run.rows("vocabulary"), "interactions_rejected" in run.out.tables
     merge.check_mergeable(config, run.inputs["pairs"].config["pairs"], run.inputs["interactions"].config["interactions"], below)
-    stored = merge.union_all(run.read(name, former=True) for name in ("interactions", *["below"] * below))
+    stored = merge.union_all(run.read(name, former=True) for name in ("interactions", *["interactions_rejected"] * below))
     state = merge.merge_interactions(
-        stored, *(changed(run, key, stored) for key in ("path", "removed")), config.interactions.min_rating, run.keep
+        stored, *(changed(run, key, stored) for key in ("upserts", "deletes")), config.interactions.min_rating, run.keep
     )
     found = {"users touched": state.users.count(), "interactions": run.write("interactions", state.interactions)}
     for name in run.out.tables[4:]:
-        run.write(name, state.below if name == "below" else run.read(name, former=True))
+        run.write(name, state.below if name == "interactions_rejected" else run.read(name, former=True))
     words = run.write("vocabulary", merge.extend_vocabulary(run.read("vocabulary", former=True), state.before, state.after, n))
     sides = merge_counts.count_sides(state, words, config.pairs, run)
     former, totals = (run.blocks("baskets", "totals", former=former) for former in (True, False))
@@ -36,11 +36,11 @@ def run(run: job.RunContext) -> Mapping[str, Any]:
 
 
 def changed(run: job.RunContext, key: str, stored: DataFrame) -> DataFrame:
-    """The usable rows of merge.path, or the ids of merge.removed; none where there is none, or the table is empty."""
+    """The usable rows of merge.upserts, or the ids of merge.deletes; none where there is none, or the table is empty."""
     config, place = run.config.input, getattr(run.config.merge, key)
     if not place:
         return stored.limit(0)
-    columns = config.columns.model_copy(update={} if key == "path" else {"rating": "", "timestamp": ""})
+    columns = config.columns.model_copy(update={} if key == "upserts" else {"rating": "", "timestamp": ""})
     raw, untyped = files.open_source(run.spark, place, config, interactions.required_columns(columns))
     rows = interactions.parse(raw, columns, config.timestamp_unit, untyped, stored.schema)
     run.say(f"merge: {place}: {merge.check_upserts(rows, place, columns, config.bad_rows)}")
@@ -49,13 +49,13 @@ def changed(run: job.RunContext, key: str, stored: DataFrame) -> DataFrame:
 
 def writes(config: Config) -> list[str]:
     """The tables that hold the state, and those beside them that the lake has."""
-    beside = [name for name in ("items", "below") if manifest.read_manifest(config.lake.path, name) is not None]
+    beside = [name for name in ("items", "interactions_rejected") if manifest.read_manifest(config.lake.path, name) is not None]
     return ["interactions", "vocabulary", "baskets", "pairs", *beside]
 
 
 JOB = job.Job(
     "merge", __doc__, run, ("merge", "input", "interactions", "pairs"), writes, writes,
-    lambda config: {place: files.fingerprint_files(place) for place in (config.merge.path, config.merge.removed) if place},
+    lambda config: {place: files.fingerprint_files(place) for place in (config.merge.upserts, config.merge.deletes) if place},
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""interactions, vocabulary -> baskets (users' lists as block files), and the pairs table where pairs.keep asks for it."""
+"""interactions, vocabulary -> baskets (users' lists as block files), and the pairs table where pairs.write_table asks for it."""
 
 import sys
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def run(run: job.RunContext) -> Mapping[str, Any]:
         raise InputError(counting.explain_no_pairs(config))
     counts = {"users": found["users"], "increments": found["increments"], "blocks": len(made)}
     left_out = {"left out for want of a time, or by the cap": entries - found["entries"]} if entries > found["entries"] else {}
-    return counts | left_out | (kept(run, made) if config.keep else {})
+    return counts | left_out | (kept(run, made) if config.write_table else {})
 
 
 def kept(run: job.RunContext, made: list[int]) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def kept(run: job.RunContext, made: list[int]) -> dict[str, Any]:
 
 JOB = job.Job(
     "pairs", __doc__, run, ("pairs",), lambda _: ("interactions", "vocabulary"),
-    lambda config: ("baskets", "pairs") if config.pairs.keep else ("baskets",), resumes=True,
+    lambda config: ("baskets", "pairs") if config.pairs.write_table else ("baskets",), resumes=True,
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def run(run: job.RunContext) -> Mapping[str, Any]:
 
 def reads(config: Config) -> tuple[str, ...]:
     """A warm start gives new items the mean of their neighbours."""
-    return ("vocabulary", "walks", "tokens", *(["edges"] if config.train.warm_start else []))
+    return ("vocabulary", "walks", "node_visits", *(["edges"] if config.train.warm_start else []))
 
 
 JOB = job.Job("train", __doc__, run, ("train",), reads, lambda _: ("embeddings", "losses"))

@@ -17,14 +17,18 @@ from walkgram.stages.walks import partitioned, walks
 def run(run: job.RunContext) -> Mapping[str, Any]:
     """Walk from every start node, shard by shard, by either engine; count the visits."""
     config, made_by, blocks = run.config.walks, run.inputs["graph"], run.inputs["graph"].counts.get("blocks", 1)
-    if compute_biases(config.p, config.q).excess > 0 and not made_by.config.get("graph", {}).get("way_back", True):
-        raise ConfigError(f"walks.p = {config.p} needs the ways back: set graph.way_back = true, run jobs/graph.py again")
-    if config.engine == "memory" and blocks > 1:
-        raise ConfigError(f"walks.engine = memory needs a graph of one block, this one has {blocks}: set graph.blocks = 1")
+    if compute_biases(config.p, config.q).excess > 0 and not made_by.config.get("graph", {}).get("reverse_probabilities", True):
+        raise ConfigError(
+            f"walks.p = {config.p} needs the ways back: set graph.reverse_probabilities = true, run jobs/graph.py again"
+        )
+    if config.engine == "replicated" and blocks > 1:
+        raise ConfigError(
+            f"walks.engine = replicated needs a graph of one block, this one has {blocks}: set graph.partitions = 1"
+        )
     found, graph, n, took = starts(run), run.blocks("graph"), run.rows("vocabulary"), 0
     plan = walks.WalkPlan(config, len(found.open(0)["nodes"]), n)
     sink = run.shards("walks", walks.walks_schema(n))
-    if config.engine == "blocks" or blocks > 1:
+    if config.engine == "partitioned" or blocks > 1:
         steps = [0, plan.total * config.walk_length]
         run.measure = lambda: (steps[0], steps[1])
         took = partitioned.walk_partitioned(
@@ -32,7 +36,7 @@ def run(run: job.RunContext) -> Mapping[str, Any]:
         )
     run.measure = lambda: (sink.count() * plan.total // plan.shards, plan.total)
     counts = walks.write_walks(run.tasks(plan.shards, 4 * run.cores), plan, graph, found, sink)
-    nodes = run.write("tokens", walks.sum_visits(counts))
+    nodes = run.write("node_visits", walks.sum_visits(counts))
     run.out.rows["walks"] = plan.total
     return {"walks": plan.total, "start nodes": plan.starts, "nodes": nodes, "shards": plan.shards, "rounds": took}
 
@@ -55,7 +59,7 @@ def source(config: Config) -> dict[str, str]:
     return {place: files.fingerprint_files(place) for place in [config.walks.starts] if place}
 
 
-READS, WRITES = ("vocabulary", "graph"), ("walks", "tokens")
+READS, WRITES = ("vocabulary", "graph"), ("walks", "node_visits")
 JOB = job.Job("walks", __doc__, run, ("walks",), lambda _: READS, lambda _: WRITES, source, resumes=True)
 
 if __name__ == "__main__":

@@ -25,14 +25,14 @@ def test_every_shipped_configuration_is_valid(file: Path) -> None:
     [
         ("walks.p=.25", ("walks", "p"), 0.25),
         ("walks.walk_length=12", ("walks", "walk_length"), 12),
-        ("pairs.keep=true", ("pairs", "keep"), True),
+        ("pairs.write_table=true", ("pairs", "keep"), True),
         ("interactions.min_rating=5", ("interactions", "min_rating"), 5.0),
         ("interactions.min_rating=none", ("interactions", "min_rating"), None),
         ("input.path=/data/2024", ("input", "path"), "/data/2024"),
         ("input.path=2024", ("input", "path"), "2024"),
         ("input.columns.user_id=a=b", ("input", "columns", "user_id"), "a=b"),
         ('report.titles=["A, The (1999)"]', ("report", "titles"), ["A, The (1999)"]),
-        ("train.examples.exclude_positives=TRUE", ("train", "examples", "exclude_positives"), True),
+        ("train.keras_node2vec.exclude_positives=TRUE", ("train", "examples", "exclude_positives"), True),
     ],
 )
 def test_an_override_is_read_as_the_type_of_its_key(override: str, path: tuple[str, ...], value: object) -> None:
@@ -52,7 +52,7 @@ def test_an_override_is_read_as_the_type_of_its_key(override: str, path: tuple[s
         ("walks.walk_length=ten", "walks.walk_length"),
         ("walks.walk_length=2.5", "walks.walk_length"),
         ("train.dim=0", "train.dim"),
-        ("pairs.keep=maybe", "pairs.keep"),
+        ("pairs.write_table=maybe", "pairs.write_table"),
         ("pmi.weight=tfidf", "pmi.weight"),
         ("walks.lenght=3", "walks.lenght"),
         ("nonsense.key=3", "nonsense"),
@@ -105,7 +105,7 @@ def test_help_lists_every_key_with_meaning_and_default() -> None:
     text = config.describe_keys(["walks", "train"])
     assert "walks.p  (float; default 1.0)" in text
     assert "walks.walk_length  (int; default 80; nodes)" in text
-    assert "train.skipgram.exponent" in text
+    assert "train.skipgram.ns_exponent" in text
     assert text.count("default") >= 20
 
 

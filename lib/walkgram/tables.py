@@ -49,7 +49,7 @@ TABLES = {
             ("user_id", "item_id"),
         ),
         Table(
-            "below",
+            "interactions_rejected",
             INTERACTION,
             ("user_id", "item_id"),
         ),
@@ -90,7 +90,7 @@ TABLES = {
             ("walk_id",),
         ),
         Table(
-            "tokens",
+            "node_visits",
             (Column("index", LONG, "dense index of a node"), Column("count", LONG, "its visits in the walks")),
             ("index",),
         ),
@@ -100,7 +100,7 @@ TABLES = {
                 Column("epoch", LONG, "epoch, from 1"),
                 Column("loss", DOUBLE, "mean loss of the epoch's batches, measured on a fixed part of them"),
                 Column("seconds", DOUBLE, "wall seconds of the epoch"),
-                Column("held_out", DOUBLE, "loss of the walks that are kept back; null without any"),
+                Column("validation_loss", DOUBLE, "loss of the walks that are kept back; null without any"),
             ),
             ("epoch",),
         ),

@@ -65,7 +65,7 @@ def main() -> None:
         settings = lake(Path(scratch, "lake"), (held["src"], held["dst"], held["weight"]))
         for run in range(int(sys.argv[2])):
             for blocks in map(int, sys.argv[3:] or ["0"]):
-                own = [f"graph.blocks={blocks}", "walks.engine=blocks"] if blocks else []
+                own = [f"graph.partitions={blocks}", "walks.engine=partitioned"] if blocks else []
                 changed = config.load(None, own, settings.model_dump())
                 for stage in stages:
                     line = {"run": run, "blocks": blocks, **measured(meter, stage, changed)}

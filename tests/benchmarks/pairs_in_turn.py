@@ -33,7 +33,7 @@ def settings(lake: Path) -> config.Config:
         None,
         [
             f"lake.path={lake}",
-            "pairs.keep=false",
+            "pairs.write_table=false",
             "pmi.weight=pmi_frequency",
             f"edges.min_frequency={peers_pairs.LEAST_FREQUENCY}",
             f"edges.min_weight={peers_pairs.LEAST_WEIGHT}",

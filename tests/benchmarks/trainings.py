@@ -108,12 +108,14 @@ def written(root: Path, of: Labelled, seed: int, num_walks: int = 10) -> Lake:
             made.append(walk.sample_walks(of.graph, starts[ids % len(starts)], ids, seed, 1.0, 1.0, LENGTH))
             yield seen.row_group(ids, *made[-1])
 
-    with Transaction(str(root), make_manifest("walks", {}, {}, "benchmark"), ("walks", "tokens")) as out:
+    with Transaction(str(root), make_manifest("walks", {}, {}, "benchmark"), ("walks", "node_visits")) as out:
         sink = Shards(out.folder("walks"), f"{out.staging}/aside", walks.walks_schema(n))
         for shard in range(plan.shards):
             sink.write(shard, groups(shard))
         out.rows["walks"] = plan.total
-        out.rows["tokens"] = parquet.write_table(out.folder("tokens"), tables.table_schema("tokens"), seen.rows())
+        out.rows["node_visits"] = parquet.write_table(
+            out.folder("node_visits"), tables.table_schema("node_visits"), seen.rows()
+        )
     order = np.random.default_rng(seed).permutation(plan.total)
     rows, lengths = (np.concatenate(parts)[order] for parts in zip(*made, strict=True))
     return Lake(root, of, seed, rows, lengths)

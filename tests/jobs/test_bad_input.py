@@ -105,7 +105,7 @@ def test_an_output_that_is_a_file_or_not_writable_is_named(job: Job, capsys: Any
     file.write_text("mine")
     ends(job, capsys, file, "is a file", "interactions")
     assert file.read_text() == "mine"
-    ends(job, capsys, file / "below", "cannot be written", "interactions")
+    ends(job, capsys, file / "interactions_rejected", "cannot be written", "interactions")
     ends(job, capsys, Path("/proc/walkgram"), "cannot be written", "interactions")
 
 
@@ -154,11 +154,11 @@ def test_a_checkpoint_of_another_configuration_is_named_with_the_key(
             "train",
             *more,
             "--set",
-            "train.objective=examples",
+            "train.model=keras_node2vec",
             "--set",
-            "train.examples.learning_rate=1e25",
+            "train.keras_node2vec.learning_rate=1e25",
             "--set",
-            "train.examples.batch_size=2",
+            "train.keras_node2vec.batch_size=2",
         )
         == 2
     )

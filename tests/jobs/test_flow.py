@@ -18,7 +18,7 @@ SMALL = {
     "sample.users": 60, "sample.items": 40, "sample.ratings": 900, "sample.groups": 4,
     "edges.min_frequency": 2, "edges.min_weight": 0.5,
     "walks.num_walks": 3, "walks.walk_length": 8, "train.dim": 8, "train.epochs": 2,
-    "neighbours.block_rows": 16, "pairs.keep": "true", "interactions.keep_below": "true",
+    "neighbours.block_rows": 16, "pairs.write_table": "true", "interactions.keep_rejected": "true",
 }  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def test_indices_hang_together(lake: Path) -> None:
     assert (edges["src"] < edges["dst"]).all()
     assert (edges["weight"] >= 0.5).all()
     nodes = sorted(set(edges["src"]) | set(edges["dst"]))
-    assert pq.read_table(lake / "tokens").to_pandas()["index"].sort_values().tolist() == nodes
+    assert pq.read_table(lake / "node_visits").to_pandas()["index"].sort_values().tolist() == nodes
     vectors = pq.read_table(lake / "embeddings").to_pandas()
     assert vectors["item_id"].tolist() == words.set_index("index").loc[nodes, "item_id"].tolist()
     assert vectors["frequency"].tolist() == words.set_index("index").loc[nodes, "frequency"].tolist()

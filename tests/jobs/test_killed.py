@@ -15,7 +15,7 @@ import pytest
 from support.spark_submit import ROOT, command, environment, submit
 
 pytestmark = pytest.mark.slow
-KEYS = ["input.kind=edges", "walks.num_walks=60", "walks.walk_length=60", "walks.p=0.25", "walks.q=4", "walks.shards=30"]
+KEYS = ["input.kind=edges", "walks.num_walks=60", "walks.walk_length=60", "walks.p=0.25", "walks.q=4", "walks.num_shards=30"]
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def started(name: str, lake: Path, sets: list[str]) -> subprocess.Popen[bytes]:
 def test_a_killed_job_goes_on_from_what_was_done(tmp_path: Path, edges: Path, blocks: int) -> None:
     straight, lake = tmp_path / "straight", tmp_path / "lake"
     assert submit("walks", straight, sets=made(straight, edges)).returncode == 0
-    sets = made(lake, edges, f"graph.blocks={blocks}")
+    sets = made(lake, edges, f"graph.partitions={blocks}")
     running = started("walks", lake, sets=sets)
     kept = waited(lambda: shards(lake) if blocks == 1 else rounds(lake), 3 if blocks == 1 else 20, running)
     os.killpg(running.pid, signal.SIGKILL)
@@ -74,7 +74,7 @@ def test_a_killed_job_goes_on_from_what_was_done(tmp_path: Path, edges: Path, bl
     done = submit("walks", lake, sets=sets)
     assert done.returncode == 0, done.stderr[-2000:]
     assert pq.read_table(lake / "walks").equals(pq.read_table(straight / "walks"))
-    visits = [pq.read_table(place / "tokens").sort_by("index") for place in (lake, straight)]
+    visits = [pq.read_table(place / "node_visits").sort_by("index") for place in (lake, straight)]
     assert visits[0].equals(visits[1])
     if blocks == 1:
         now = {file.name: file.stat().st_mtime_ns for file in (lake / "walks").glob("part-*.parquet")}

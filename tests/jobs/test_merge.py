@@ -13,9 +13,9 @@ PAIR = ["user_id", "item_id"]
 MODES = {
     "basket": [],
     "sequence": ["pairs.mode=sequence", "pairs.window=3", "pairs.max_gap=400"],
-    "weighted": ["pairs.user_weight=inverse_log_degree", "pmi.total=users", "interactions.min_rating=3",
-                 "interactions.keep_below=true", "pmi.weight=npmi"],
-    "capped": ["pairs.cap=6", "pairs.user_weight=inverse_degree", "edges.top_k=3"],
+    "weighted": ["pairs.user_weight=inverse_log_degree", "pmi.normalizer=users", "interactions.min_rating=3",
+                 "interactions.keep_rejected=true", "pmi.weight=npmi"],
+    "capped": ["pairs.max_items_per_user=6", "pairs.user_weight=inverse_degree", "edges.top_k=3"],
 }  # fmt: skip
 
 
@@ -32,7 +32,7 @@ def ratings(users: range, items: range, rows: int, start: int, seed: int) -> pd.
 
 
 def run(job: Job, lake: Path, jobs: list[str], *settings: str, more: Sequence[str] = ()) -> None:
-    options = [f"lake.path={lake}", "pairs.keep=true", "edges.min_weight=0.1", *settings]
+    options = [f"lake.path={lake}", "pairs.write_table=true", "edges.min_weight=0.1", *settings]
     config = lake.parent / "empty.toml"
     config.write_text("")
     for name in jobs:
@@ -81,7 +81,11 @@ def test_two_merged_days_equal_a_full_recount(job: Job, tmp_path: Path, mode: st
         gone = pd.concat([gone, lost, pd.DataFrame({"user_id": [999], "item_id": ["never there"]})]).drop_duplicates()
         day.to_parquet(tmp_path / f"day{number}.parquet")
         gone.to_csv(tmp_path / f"gone{number}.csv", index=False)
-        settings = [f"merge.path={tmp_path}/day{number}.parquet", f"merge.removed={tmp_path}/gone{number}.csv", "pairs.tasks=3"]
+        settings = [
+            f"merge.upserts={tmp_path}/day{number}.parquet",
+            f"merge.deletes={tmp_path}/gone{number}.csv",
+            "pairs.tasks=3",
+        ]
         run(job, merged, ["merge"], *settings, *MODES[mode])
         left = everything.merge(gone, on=PAIR, how="left", indicator=True).query("_merge == 'left_only'").drop(columns="_merge")
         everything = pd.concat([left, day])
@@ -113,11 +117,11 @@ def test_an_empty_day_changes_nothing_and_a_day_twice_is_a_day(job: Job, small: 
     run(job, small, ["edges"], TIMELESS)
     before = by_id(small, "edges", False)
     (tmp_path / "empty.csv").write_text("user_id,item_id,rating\n")
-    run(job, small, ["merge", "edges"], f"merge.path={tmp_path / 'empty.csv'}", TIMELESS)
+    run(job, small, ["merge", "edges"], f"merge.upserts={tmp_path / 'empty.csv'}", TIMELESS)
     pd.testing.assert_frame_equal(by_id(small, "edges", False), before)
     (tmp_path / "day.csv").write_text("user_id,item_id,rating\ncat,7,3\ncat,7,5\n12,x,1\ncat,007,2\n")
     for again in ([], [], ["--force"]):  # the second time it is known, the third time it changes nothing
-        run(job, small, ["merge"], f"merge.path={tmp_path / 'day.csv'}", TIMELESS, more=again)
+        run(job, small, ["merge"], f"merge.upserts={tmp_path / 'day.csv'}", TIMELESS, more=again)
         run(job, small, ["edges"], TIMELESS)
         pairs = by_id(small, "pairs", False)
         assert {(r.src, r.dst): r.frequency for r in pairs.itertuples()} == {
@@ -131,12 +135,15 @@ def test_an_empty_day_changes_nothing_and_a_day_twice_is_a_day(job: Job, small: 
 @pytest.mark.parametrize(
     "settings, words",
     [
-        ([], "merge.path and merge.removed are both empty"),
-        (["merge.path={day}", "pairs.keep=false"], "set pairs.keep = true"),
-        (["merge.path={day}", "pairs.cap=3"], "pairs.cap = 3, but the table pairs was made with 0"),
-        (["merge.path={day}", "interactions.min_rating=2"], "interactions.min_rating = 2.0, but the table interactions"),
-        (["merge.removed={day}", "input.columns.user_id=who"], "has no column 'who'"),
-        (["merge.path={day}", "input.columns.timestamp=timestamp"], "has no column 'timestamp'"),
+        ([], "merge.upserts and merge.deletes are both empty"),
+        (["merge.upserts={day}", "pairs.write_table=false"], "set pairs.write_table = true"),
+        (
+            ["merge.upserts={day}", "pairs.max_items_per_user=3"],
+            "pairs.max_items_per_user = 3, but the table pairs was made with 0",
+        ),
+        (["merge.upserts={day}", "interactions.min_rating=2"], "interactions.min_rating = 2.0, but the table interactions"),
+        (["merge.deletes={day}", "input.columns.user_id=who"], "has no column 'who'"),
+        (["merge.upserts={day}", "input.columns.timestamp=timestamp"], "has no column 'timestamp'"),
     ],
 )
 def test_a_merge_that_would_not_be_exact_is_refused_in_one_line(
@@ -144,7 +151,12 @@ def test_a_merge_that_would_not_be_exact_is_refused_in_one_line(
 ) -> None:
     (tmp_path / "day.csv").write_text("user_id,item_id,rating\ncat,x,5\n")
     before = {place: place.stat().st_mtime_ns for place in small.rglob("*.parquet")}
-    options = [f"lake.path={small}", TIMELESS, "pairs.keep=true", *(s.format(day=tmp_path / "day.csv") for s in settings)]
+    options = [
+        f"lake.path={small}",
+        TIMELESS,
+        "pairs.write_table=true",
+        *(s.format(day=tmp_path / "day.csv") for s in settings),
+    ]
     capsys.readouterr()
     given = (part for option in options for part in ("--set", option))
     assert job("merge", "--config", str(tmp_path / "empty.toml"), *given) == 2
@@ -160,18 +172,24 @@ def test_rows_under_the_threshold_must_be_known(
     options = [
         f"lake.path={small}",
         TIMELESS,
-        "pairs.keep=true",
+        "pairs.write_table=true",
         "interactions.min_rating=2",
-        f"merge.path={tmp_path / 'first.csv'}",
+        f"merge.upserts={tmp_path / 'first.csv'}",
     ]
     given = (part for option in options for part in ("--set", option))
     assert job("merge", "--config", str(tmp_path / "empty.toml"), *given) == 2
-    assert "set interactions.keep_below = true" in capsys.readouterr().err
+    assert "set interactions.keep_rejected = true" in capsys.readouterr().err
 
 
 def test_an_update_runs_every_stage_after_the_merge_and_keeps_the_items(job: Job, tmp_path: Path) -> None:
     lake, day = tmp_path / "lake", tmp_path / "day.csv"
-    small = ["sample.users=60", "sample.items=40", "sample.ratings=900", "pairs.keep=true", "interactions.keep_below=true"]
+    small = [
+        "sample.users=60",
+        "sample.items=40",
+        "sample.ratings=900",
+        "pairs.write_table=true",
+        "interactions.keep_rejected=true",
+    ]
     quick = ["walks.num_walks=1", "walks.walk_length=5", "train.epochs=1", "train.dim=4", "export.plots=false"]
     given = [part for option in (f"lake.path={lake}", *small, *quick) for part in ("--set", option)]
     assert job("pipeline", *given) == 0
@@ -180,7 +198,7 @@ def test_an_update_runs_every_stage_after_the_merge_and_keeps_the_items(job: Job
     day.write_text(
         "user_id,item_id,rating,timestamp\n" + "".join(f"{u},99999,5,2000000000\n{u},{item},5,2000000000\n" for u in range(20))
     )
-    assert job("update", *given, "--set", f"merge.path={day}") == 0
+    assert job("update", *given, "--set", f"merge.upserts={day}") == 0
     words = read(lake, "vocabulary").set_index("item_id")
     assert words.loc[99999, "index"] == len(often)
     assert words.loc[99999, "frequency"] == 20

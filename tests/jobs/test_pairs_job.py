@@ -20,7 +20,7 @@ from walkgram.lake.blocks import Blocks
 from walkgram.stages.pairs import counting, edges
 
 FORMULAS = ("pmi_frequency", "pmi", "ppmi", "npmi", "shifted", "frequency", "cosine")
-CUT_OTHERWISE = ("pairs.blocks=5", "pairs.tasks=7", "pairs.columns=3", "pairs.keep=true")
+CUT_OTHERWISE = ("pairs.blocks=5", "pairs.tasks=7", "pairs.counter_columns=3", "pairs.write_table=true")
 
 
 class Case(NamedTuple):
@@ -43,8 +43,13 @@ class Case(NamedTuple):
         cuts = [
             f"edges.{name}={getattr(self, name)}" for name in ("min_frequency", "min_item_frequency", "min_weight", "top_k")
         ]
-        pmi = [f"pmi.weight={self.formula}", f"pmi.total={self.total}", f"pmi.smoothing={self.smoothing}", "pmi.shift=1.25"]
-        return (*self.keys, f"pairs.cap={self.cap}", f"pairs.seed={self.seed}", *cuts, *pmi)
+        pmi = [
+            f"pmi.weight={self.formula}",
+            f"pmi.normalizer={self.total}",
+            f"pmi.smoothing={self.smoothing}",
+            "pmi.shift=1.25",
+        ]
+        return (*self.keys, f"pairs.max_items_per_user={self.cap}", f"pairs.seed={self.seed}", *cuts, *pmi)
 
 
 CASES = {
@@ -163,7 +168,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_pairs_table_that_is_cut_higher_than_the_edges_is_not_used_for_them(lake: Path, asked: list[str]) -> None:
-    keys = ("pairs.keep=true", "pairs.min_frequency=3", "pairs.tasks=4", "pairs.user_weight=inverse_degree")
+    keys = ("pairs.write_table=true", "pairs.min_frequency=3", "pairs.tasks=4", "pairs.user_weight=inverse_degree")
     assert lakes.run("pairs", lake, *keys) == 0
     counted = brute.Counted(brute.lists_of(ROWS), weighting="inverse_degree")
     assert lakes.by_ids(lake, "pairs", False) == {
@@ -186,7 +191,9 @@ def test_a_mid_size_table_is_the_product_of_its_matrix(spark: Any, tmp_path: Pat
     users, items = rng.integers(0, 6000, 250_000), (2000 * rng.random(250_000) ** 2.5).astype(np.int64)
     rows = zip(users.tolist(), items.tolist(), [None] * len(users), strict=True)
     lake = lakes.interactions(lakes.write(rows, tmp_path / "rows.parquet"), tmp_path / "lake")
-    assert lakes.run("pairs", lake, "pairs.keep=true", "pairs.blocks=3", "pairs.tasks=5", "pairs.columns=1500") == 0
+    assert (
+        lakes.run("pairs", lake, "pairs.write_table=true", "pairs.blocks=3", "pairs.tasks=5", "pairs.counter_columns=1500") == 0
+    )
     index = np.argsort(np.array(lakes.names(lake)))  # every item of 0..1999 is there
     A = sparse.csr_array((np.ones(len(users), np.int64), (users, index[items])))
     A.data[:] = 1  # duplicates were summed

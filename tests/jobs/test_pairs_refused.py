@@ -11,7 +11,7 @@ import pytest
 from support import lakes as lakes
 from support.interruptions import stop_after, times
 
-KEYS = ("pairs.keep=true", "pairs.min_frequency=2", "pairs.tasks=5", "edges.min_frequency=2", "edges.min_weight=1.5")
+KEYS = ("pairs.write_table=true", "pairs.min_frequency=2", "pairs.tasks=5", "edges.min_frequency=2", "edges.min_weight=1.5")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def refused(capsys: Any) -> Callable[..., str]:
 
 
 @pytest.mark.parametrize(("name", "keys", "said"), [
-    ("pairs", ("pairs.cap=1",), "no two kept items share a user, so there are no pairs"),
+    ("pairs", ("pairs.max_items_per_user=1",), "no two kept items share a user, so there are no pairs"),
     ("pairs", ("pairs.mode=sequence", "pairs.max_gap=9.5"),
      "no two kept items follow one another in reach of pairs.window and pairs.max_gap, so there are no pairs"),
     ("pairs", ("pairs.window=3",), 'pairs.window is for sequences: set pairs.mode = "sequence"'),
@@ -88,7 +88,7 @@ def test_stopped_edges_go_on_from_the_shards_that_were_done(
     made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str
 ) -> None:
     """By the pairs table or straight from the counts; the sums of the manifest are those of all shards."""
-    lake, keys = tmp_path / "lake", (*KEYS, f"pairs.keep={keep}", "edges.min_weight=8")
+    lake, keys = tmp_path / "lake", (*KEYS, f"pairs.write_table={keep}", "edges.min_weight=8")
     shutil.copytree(made, lake)
     former = shards(lake / "edges")
     with monkeypatch.context() as broken:

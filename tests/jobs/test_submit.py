@@ -73,11 +73,11 @@ def test_a_cluster_with_the_zip_gives_the_very_same_walks_and_trains_by_two_proc
             for name in ("interactions", "pairs", "edges", "graph", "walks"):
                 done = submit(name, lake, *where)
                 assert done.returncode == 0, done.stderr[-2000:]
-        keys = ["train.processes=2", "train.dim=8", "train.epochs=1"]
+        keys = ["train.num_processes=2", "train.dim=8", "train.epochs=1"]
         done = submit("train", tmp_path / "two", *on_cluster, sets=keys)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
         assert "2 processes" in done.stdout
     one, two = (pq.read_table(tmp_path / lake / "walks").sort_by("walk_id") for lake in ("one", "two"))
     assert one.num_rows > 50
     assert one.equals(two)
-    assert pq.read_table(tmp_path / "two" / "embeddings").num_rows == pq.read_table(tmp_path / "two" / "tokens").num_rows
+    assert pq.read_table(tmp_path / "two" / "embeddings").num_rows == pq.read_table(tmp_path / "two" / "node_visits").num_rows

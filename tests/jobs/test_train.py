@@ -89,12 +89,12 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(walked: Path, lake: Path,
 
 
 def test_the_log_names_the_run_and_counts_tokens(lake: Path) -> None:
-    assert lakes.run("train", lake, *KEYS, "train.epochs=2", "train.held_out=100") == 0
+    assert lakes.run("train", lake, *KEYS, "train.epochs=2", "train.validation_walks=100") == 0
     lines = log(lake)
     assert [line["event"] for line in lines] == ["start", "epoch", "epoch", "end"]
     assert lines[0]["to_first_batch"] > 0
     losses = pq.read_table(lake / "losses").to_pylist()
-    assert [row["held_out"] for row in losses] == [line["held_out"] for line in lines[1:3]]
+    assert [row["validation_loss"] for row in losses] == [line["validation_loss"] for line in lines[1:3]]
     assert lines[-1]["tokens"] < 2 * 20 * N * 40
 
 
@@ -154,15 +154,15 @@ def test_a_warm_start_from_the_lakes_own_embeddings_needs_less(lake: Path, capsy
     ("keys", "message"),
     [
         (("train.workers=2",), "train.workers = 2 needs train.deterministic = false"),
-        (("train.patience=2",), "train.patience needs train.held_out"),
-        (("train.held_out=601",), "train.held_out = 601 of 1,200 walks leaves too few to train on: lower it"),
+        (("train.patience=2",), "train.patience needs train.validation_walks"),
+        (("train.validation_walks=601",), "train.validation_walks = 601 of 1,200 walks leaves too few to train on: lower it"),
         (("train.dtype=bfloat16",), "train.dtype = bfloat16 needs train.device = cuda"),
         (
-            ("train.objective=examples", "train.device=cuda", "train.deterministic=false"),
-            "train.device = cuda is for train.objective",
+            ("train.model=keras_node2vec", "train.device=cuda", "train.deterministic=false"),
+            "train.device = cuda is for train.model",
         ),
         (("train.warm_start=/nowhere/embeddings",), "/nowhere/embeddings: no such embeddings table"),
-        (("train.objective=examples", "train.held_out=5"), "train.held_out is for train.objective"),
+        (("train.model=keras_node2vec", "train.validation_walks=5"), "train.validation_walks is for train.model"),
     ],
 )
 def test_keys_that_contradict_each_other_are_named(
@@ -174,7 +174,7 @@ def test_keys_that_contradict_each_other_are_named(
 
 
 def test_several_workers_share_the_tables(lake: Path) -> None:
-    keys = ("train.deterministic=false", "train.workers=2", "train.epochs=3", "train.skipgram.average=true")
+    keys = ("train.deterministic=false", "train.workers=2", "train.epochs=3", "train.skipgram.output=mean")
     assert lakes.run("train", lake, *KEYS, *keys) == 0
     assert log(lake)[0]["workers"] == 2
     assert all(context is None for _, context in vectors(lake).values())
@@ -188,7 +188,7 @@ def test_the_job_is_importable_without_spark() -> None:
 
 
 @pytest.mark.parametrize(
-    "keys", [(), ("train.objective=examples", "train.examples.batch_size=64")], ids=["skipgram", "examples"]
+    "keys", [(), ("train.model=keras_node2vec", "train.keras_node2vec.batch_size=64")], ids=["skipgram", "examples"]
 )
 def test_a_training_loads_neither_spark_nor_pandas(lake: Path, keys: tuple[str, ...]) -> None:
     code = "import sys; sys.path.insert(0, 'jobs'); import train; from walkgram.runtime.job import run_main; failed = run_main(train.JOB)"

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent.parent
 N, GROUPS = 120, 4
 KEYS = (
     *("train.dim=16", "train.epochs=3", "train.window=3", "train.skipgram.batch_walks=16", "train.skipgram.learning_rate=0.1"),
-    *("train.exchange_tokens=30", "train.held_out=100"),
+    *("train.sync_tokens=30", "train.validation_walks=100"),
 )
 Done = list[tuple[int, str, str]]  # of each process: status, output, errors
 
@@ -94,7 +94,7 @@ def test_two_processes_reach_what_one_does(alone: Path, together: Path) -> None:
     assert apart(alone) > 0.3
     assert apart(together) > 0.9 * apart(alone)
     one, two = (pq.read_table(lake / "losses").to_pylist()[-1] for lake in (alone, together))
-    assert two["held_out"] == pytest.approx(one["held_out"], rel=0.03)
+    assert two["validation_loss"] == pytest.approx(one["validation_loss"], rel=0.03)
     ends = [json.loads(line) for line in (together / "_logs" / "train.jsonl").read_text().splitlines()]
     assert ends[-1]["tokens"] == json.loads((alone / "_logs" / "train.jsonl").read_text().splitlines()[-1])["tokens"]
     assert ends[0]["processes"] == 2
@@ -151,13 +151,13 @@ def test_what_the_first_cannot_begin_the_others_end_quietly(lake: Path) -> None:
     assert [status for status, *_ in done] == [2, 0], done
     assert "train.dim" in done[0][2]
     assert (done[1][1], done[1][2]) == ("", "")
-    done = ended(started(lake, 2, "train.processes=3"))
-    assert "train.processes = 3 is what Spark is to start, but torchrun has started 2: leave it out" in done[0][2]
+    done = ended(started(lake, 2, "train.num_processes=3"))
+    assert "train.num_processes = 3 is what Spark is to start, but torchrun has started 2: leave it out" in done[0][2]
     assert [status for status, *_ in done] == [2, 0], done
 
 
 def test_sparks_processes_make_what_those_of_torchrun_make(together: Path, lake: Path) -> None:
-    assert lakes.run("train", lake, *KEYS, "train.processes=2") == 0
+    assert lakes.run("train", lake, *KEYS, "train.num_processes=2") == 0
     assert vectors(lake) == vectors(together)
     assert not (lake / "_checkpoints").exists()
 
@@ -172,11 +172,11 @@ def test_what_spark_has_put_on_the_path_its_processes_find_too(monkeypatch: pyte
 
 @pytest.mark.slow
 def test_an_error_in_sparks_processes_is_one_line(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert lakes.run("train", lake, *KEYS, "train.processes=3") == 2
-    assert "train.processes = 3 needs as many of Spark's tasks at once, and there are 2" in capsys.readouterr().err
+    assert lakes.run("train", lake, *KEYS, "train.num_processes=3") == 2
+    assert "train.num_processes = 3 needs as many of Spark's tasks at once, and there are 2" in capsys.readouterr().err
     place = sorted((lake / "walks").glob("*.parquet"))[1]
     place.write_bytes(place.read_bytes()[:-200])
-    assert lakes.run("train", lake, *KEYS, "train.processes=2") == 2
+    assert lakes.run("train", lake, *KEYS, "train.num_processes=2") == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("jobs/train.py: error: ")
     assert f"{place}: truncated or damaged" in last

@@ -16,8 +16,8 @@ from support import processes as processes
 from support.lakes import vectors
 
 ROOT = Path(__file__).parent.parent.parent
-SIZES = ("train.dim=16", "train.epochs=12", "train.window=3", "train.skipgram.batch_walks=16", "train.exchange_tokens=30")
-KEYS = ("train.tables=sharded", *SIZES)
+SIZES = ("train.dim=16", "train.epochs=12", "train.window=3", "train.skipgram.batch_walks=16", "train.sync_tokens=30")
+KEYS = ("train.placement=row_sharded", *SIZES)
 GROUPS, SIZE = 3, 20
 N = GROUPS * SIZE + 1  # an odd number, so that the processes own unequally many
 Vectors = dict[str, tuple[list[float], list[float]]]
@@ -136,18 +136,21 @@ def test_a_checkpoint_of_other_processes_or_tables_is_an_error(lake: Path, capsy
     ended(stopped(lake, signal.SIGTERM))
     assert lakes.run("train", lake, *KEYS) == 2
     assert "checkpoint of another configuration (processes: 2 there, 1 here)" in capsys.readouterr().err
-    assert lakes.run("train", lake, *KEYS, "train.tables=whole") == 2
+    assert lakes.run("train", lake, *KEYS, "train.placement=replicated") == 2
     assert "tables: 'sharded' there, 'whole' here" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        (("train.held_out=5",), "train.held_out is for train.tables = \"whole\"; leave it out for 'sharded'"),
-        (("train.warm_start=lake",), "train.warm_start is for train.tables"),
-        (("train.deterministic=false", "train.device=cuda"), "train.device = cuda is for train.tables"),
-        (("train.deterministic=false", "train.workers=2"), "train.workers = 2 is for train.tables"),
-        (("train.objective=examples",), 'train.tables = sharded is for train.objective = "skipgram"'),
+        (
+            ("train.validation_walks=5",),
+            "train.validation_walks is for train.placement = \"whole\"; leave it out for 'sharded'",
+        ),
+        (("train.warm_start=lake",), "train.warm_start is for train.placement"),
+        (("train.deterministic=false", "train.device=cuda"), "train.device = cuda is for train.placement"),
+        (("train.deterministic=false", "train.workers=2"), "train.workers = 2 is for train.placement"),
+        (("train.model=keras_node2vec",), 'train.placement = row_sharded is for train.model = "skipgram"'),
     ],
 )
 def test_keys_that_need_whole_tables_are_named(

@@ -15,7 +15,7 @@ from support.interruptions import stop_after, times
 
 Job = Callable[..., int]
 RING = [(f"n{i}", f"n{(i + 1) % 7}", 1.0 + i) for i in range(7)] + [("n0", "n3", 9.0), ("n3", "n1", 0.5), ("n5", "n5", 2.0)]
-KEYS = ("walks.num_walks=6", "walks.walk_length=7", "walks.p=0.5", "walks.q=2.0", "walks.shards=5")
+KEYS = ("walks.num_walks=6", "walks.walk_length=7", "walks.p=0.5", "walks.q=2.0", "walks.num_shards=5")
 
 
 def arguments(lake: Path, *more: str) -> list[str]:
@@ -54,7 +54,7 @@ def bytes_of(lake: Path) -> dict[str, bytes]:
 
 
 def tokens(lake: Path) -> dict[int, int]:
-    return {row["index"]: row["count"] for row in pq.read_table(lake / "tokens").to_pylist()}
+    return {row["index"]: row["count"] for row in pq.read_table(lake / "node_visits").to_pylist()}
 
 
 def named(lake: Path) -> list[list[str]]:
@@ -91,7 +91,7 @@ def test_walks_start_at_the_nodes_of_a_table_alone(job: Job, lake: Path, tmp_pat
     else:
         pq.write_table(pa.table({"my id": ids}), place)
     every = named(lake)
-    more = (f"walks.starts={place}", "walks.starts_column=my id", "input.format=edgelist", "walks.restart=0.3")
+    more = (f"walks.starts={place}", "walks.starts_column=my id", "input.format=edgelist", "walks.restart_probability=0.3")
     assert job("walks", *arguments(lake, *more)) == 0
     found = named(lake)
     assert Counter(walk[0] for walk in found) == {"n4": 6, "n2": 6}
@@ -124,11 +124,11 @@ def test_a_graph_of_blocks_is_walked_by_the_other_engine_to_the_same_bytes(
 ) -> None:
     walks, counts = bytes_of(lake), tokens(lake)
     assert len(walks) == 5
-    assert job("walks", *arguments(lake, "walks.engine=blocks")) == 0
+    assert job("walks", *arguments(lake, "walks.engine=partitioned")) == 0
     assert "1 rounds" in capsys.readouterr().out
     assert (bytes_of(lake), tokens(lake)) == (walks, counts)
-    assert job("graph", *arguments(lake, "graph.blocks=3")) == 0
-    refused("walks.engine = memory needs a graph of one block, this one has 3", "walks", lake, "walks.engine=memory")
+    assert job("graph", *arguments(lake, "graph.partitions=3")) == 0
+    refused("walks.engine = replicated needs a graph of one block, this one has 3", "walks", lake, "walks.engine=replicated")
     assert job("walks", *arguments(lake)) == 0
     said = capsys.readouterr().out
     assert "5 shards" in said
@@ -143,8 +143,8 @@ def test_a_graph_without_ways_back_is_for_walks_that_need_none(
     plain = arguments(lake, "walks.p=1.0")
     assert job("walks", *plain) == 0
     expected = bytes_of(lake)
-    assert job("graph", *arguments(lake, "graph.way_back=false")) == 0
-    refused("walks.p = 0.5 needs the ways back: set graph.way_back = true, run jobs/graph.py again", "walks", lake)
+    assert job("graph", *arguments(lake, "graph.reverse_probabilities=false")) == 0
+    refused("walks.p = 0.5 needs the ways back: set graph.reverse_probabilities = true, run jobs/graph.py again", "walks", lake)
     assert job("walks", *plain, "--force") == 0
     assert bytes_of(lake) == expected
 
@@ -211,5 +211,5 @@ def test_edges_that_are_no_graph_are_named(
     given = [{"src": a, "dst": b, "weight": 1.0} for a, b in rows]
     pq.write_table(pa.Table.from_pylist(given, schema), lake / "edges" / "mine.parquet")
     graph = sorted((lake / "graph").rglob("*.npy"))
-    refused(said, "graph", lake, f"graph.blocks={blocks}")
+    refused(said, "graph", lake, f"graph.partitions={blocks}")
     assert sorted((lake / "graph").rglob("*.npy")) == graph != []

@@ -178,7 +178,7 @@ def test_node_numbers_beyond_32_bits_are_lists_of_longs() -> None:
 
 def test_a_plan_cuts_all_walks_into_shards_and_row_groups() -> None:
     for total, shards in ((7, 3), (1, 5), (1000, 0)):
-        plan = walks.WalkPlan(Walks(num_walks=1, walk_length=80, shards=shards), total, total)
+        plan = walks.WalkPlan(Walks(num_walks=1, walk_length=80, num_shards=shards), total, total)
         ids = [i for shard in range(plan.shards) for group in plan.groups(shard) for i in group.tolist()]
         assert ids == list(range(total))
     large = walks.WalkPlan(Walks(num_walks=10, walk_length=80), 200_000_000, 200_000_000)

@@ -118,9 +118,9 @@ def test_the_sum_that_decides_n_passes_two_to_the_63() -> None:
     counted: Any = MemoryBlocks(
         {"f": own, "s": own}, {"work": np.zeros((2, 4)), "users": users, "sum": baskets.split_int64(own)}
     )
-    assert edges.compute_pmi_normalizer(Pmi(total="interactions"), False, counted) == float(3 * 2**62 + 11)
-    assert edges.compute_pmi_normalizer(Pmi(total="interactions"), True, counted) == float(3 * 2**62 + 11) / 2**30
-    assert edges.compute_pmi_normalizer(Pmi(total="users"), True, counted) == 3.0
+    assert edges.compute_pmi_normalizer(Pmi(normalizer="interactions"), False, counted) == float(3 * 2**62 + 11)
+    assert edges.compute_pmi_normalizer(Pmi(normalizer="interactions"), True, counted) == float(3 * 2**62 + 11) / 2**30
+    assert edges.compute_pmi_normalizer(Pmi(normalizer="users"), True, counted) == 3.0
 
 
 def test_ids_of_more_text_than_one_array_holds() -> None:
@@ -138,7 +138,7 @@ def test_ids_of_more_text_than_one_array_holds() -> None:
 def test_the_cap_cuts_users_items_and_times_alike() -> None:
     text = {"user_id": ["b", "a", "b", "b", "a"], "time": [50, 40, 30, 20, 10], "draw": [5, -5, 3, -(2**60), 8]}
     table = pa.table({**text, "index": pa.array([0, 1, 2, 3, 4], pa.int32())})
-    users, items, times = baskets.select_entries(table, Pairs(mode="sequence", cap=2))
+    users, items, times = baskets.select_entries(table, Pairs(mode="sequence", max_items_per_user=2))
     assert (users.tolist(), items.tolist()) == ([1, 0, 0, 1], [1, 2, 3, 4])
     assert times is not None
     assert times.tolist() == [40, 30, 20, 10]
@@ -147,7 +147,7 @@ def test_the_cap_cuts_users_items_and_times_alike() -> None:
 def test_rows_of_the_pairs_table_are_the_counts_they_were_made_of() -> None:
     """Of a batch in which items come in several rows, as few columns at a time make them."""
     for mode, order in (("basket", None), ("sequence", (0, 0))):
-        config = Pairs(mode=mode, columns=4, user_weight="inverse_degree")  # type: ignore[arg-type]
+        config = Pairs(mode=mode, counter_columns=4, user_weight="inverse_degree")  # type: ignore[arg-type]
         made = [block(random_lists(50, 20, 9, seed=5), 20, order, "inverse_degree")]
         for rows in counting.count_span(made, (0, 20), 20, config, 1):
             batch = pa.RecordBatch.from_pydict(counting.make_pair_rows(config)(rows))
@@ -173,12 +173,12 @@ def test_the_strongest_of_either_end_stay_with_their_ties(spark: Any) -> None:
 
 
 def test_edges_are_not_weighed_by_another_configuration_than_the_counts() -> None:
-    made = {"baskets": Pairs(cap=3, tasks=4).model_dump(), "pairs": Pairs(min_frequency=2).model_dump()}
-    edges.check_counting(Pairs(cap=3, min_frequency=2, tasks=9, blocks=2, columns=5), made)
+    made = {"baskets": Pairs(max_items_per_user=3, tasks=4).model_dump(), "pairs": Pairs(min_frequency=2).model_dump()}
+    edges.check_counting(Pairs(max_items_per_user=3, min_frequency=2, tasks=9, blocks=2, counter_columns=5), made)
     with pytest.raises(ConfigError, match=r"pairs\.cap = 0, but the baskets have 3: run jobs/pairs\.py again"):
         edges.check_counting(Pairs(min_frequency=2), made)
     with pytest.raises(ConfigError, match=r"pairs\.min_frequency = 1, but the pairs have 2"):
-        edges.check_counting(Pairs(cap=3), made)
+        edges.check_counting(Pairs(max_items_per_user=3), made)
 
 
 def test_what_the_cuts_would_have_to_spare() -> None:

@@ -16,7 +16,16 @@ from walkgram.lake.shards import Shards
 from walkgram.stages.walks import partitioned, walks
 
 N = 30
-KEYS = {"num_walks": 12, "walk_length": 9, "p": 0.25, "q": 4.0, "seed": 5, "shards": 3, "restart": 0.05, "stop": 0.02}
+KEYS = {
+    "num_walks": 12,
+    "walk_length": 9,
+    "p": 0.25,
+    "q": 4.0,
+    "seed": 5,
+    "num_shards": 3,
+    "restart_probability": 0.05,
+    "stop_probability": 0.02,
+}
 
 
 def edges(directed: bool) -> list[tuple[int, int, float]]:

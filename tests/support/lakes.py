@@ -110,7 +110,7 @@ def walked(folder: Path, edges: Iterable[tuple[str, str]], *keys: str) -> Path:
     place, lake = folder / "edges.csv", folder / "lake"
     place.write_text("\n".join(["src,dst", *(f"{a},{b}" for a, b in edges), ""]))
     for name in ("load_edges", "graph", "walks"):
-        assert run(name, lake, "input.kind=edges", f"input.path={place}", "walks.shards=3", *keys) == 0
+        assert run(name, lake, "input.kind=edges", f"input.path={place}", "walks.num_shards=3", *keys) == 0
     return lake
 
 

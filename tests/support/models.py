@@ -28,7 +28,7 @@ def walks() -> WalkDataset:
 
 def examples(rate: float = 1e-2, size: int = 16) -> loop.LoopModel:
     recipe = ExamplesConfig(batch_size=size, shuffle_buffer=64, learning_rate=rate)
-    return KerasNode2Vec(walks(), Train(dim=4, epochs=5, window=2, negatives=2, examples=recipe))
+    return KerasNode2Vec(walks(), Train(dim=4, epochs=5, window=2, negatives=2, keras_node2vec=recipe))
 
 
 def skipgram(rate: float = 0.1) -> loop.LoopModel:

@@ -24,7 +24,7 @@ SMALL = [
     "walks.walk_length=8",
     "walks.p=0.5",
     "walks.q=2",
-    "walks.shards=4",
+    "walks.num_shards=4",
 ]
 
 

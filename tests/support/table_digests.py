@@ -56,7 +56,9 @@ def digest_table(folder: Path) -> tuple[int, str]:
     digest = hashlib.sha256()
     for field in table.schema:
         digest.update(f"{field.name} {field.type}".encode())
-        digest.update(repr(table[field.name].to_pylist()).encode() if table.num_rows < 10**5 else column_bytes(table[field.name]))
+        digest.update(
+            repr(table[field.name].to_pylist()).encode() if table.num_rows < 10**5 else column_bytes(table[field.name])
+        )
     return table.num_rows, digest.hexdigest()
 
 
@@ -64,7 +66,9 @@ def column_bytes(column: pa.ChunkedArray) -> bytes:
     """Return the values of a large column as bytes; lists by their lengths and values."""
     whole = column.combine_chunks()
     if pa.types.is_list(whole.type):
-        return whole.value_lengths().to_numpy(zero_copy_only=False).tobytes() + column_bytes(pa.chunked_array([whole.flatten()]))
+        return whole.value_lengths().to_numpy(zero_copy_only=False).tobytes() + column_bytes(
+            pa.chunked_array([whole.flatten()])
+        )
     if pa.types.is_string(whole.type):
         return repr(whole.to_pylist()).encode()
     valid = np.asarray(whole.is_valid())

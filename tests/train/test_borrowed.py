@@ -54,7 +54,7 @@ def places(saves: int = 1000) -> list[Kept]:
 
 def config(**options: float) -> Train:
     skipgram = Options(batch_walks=4, shared_negatives=8, learning_rate=0.1, **options)  # type: ignore[arg-type]
-    return Train(dim=4, epochs=EPOCHS, window=2, negatives=2, tables="sharded", skipgram=skipgram)
+    return Train(dim=4, epochs=EPOCHS, window=2, negatives=2, placement="row_sharded", skipgram=skipgram)
 
 
 def made(peers: ProcessGroup = SINGLE_PROCESS, kept: list[Kept] | None = None, **options: float) -> RowShardedSkipgram:

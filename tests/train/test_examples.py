@@ -137,7 +137,7 @@ def test_he_normal_has_the_published_spread_and_is_cut_at_two_standard_deviation
 
 def objective(size: int, l2: float = 1e-2) -> KerasNode2Vec:
     recipe = ExamplesConfig(batch_size=size, shuffle_buffer=8, l2=l2)
-    return KerasNode2Vec(walks(RAGGED), Train(dim=3, window=2, negatives=3, examples=recipe))
+    return KerasNode2Vec(walks(RAGGED), Train(dim=3, window=2, negatives=3, keras_node2vec=recipe))
 
 
 def test_an_epoch_gives_whole_batches_of_distinct_examples() -> None:
@@ -168,7 +168,7 @@ def test_planted_groups_come_to_lie_together() -> None:
     rng = np.random.default_rng(1)
     ids = [(i, (i % 4 * 5 + rng.integers(0, 5, 10)).tolist()) for i in range(200)]
     recipe = ExamplesConfig(batch_size=32, learning_rate=1e-2)
-    made = KerasNode2Vec(walks(ids, n=20), Train(dim=8, window=3, negatives=4, examples=recipe))
+    made = KerasNode2Vec(walks(ids, n=20), Train(dim=8, window=3, negatives=4, keras_node2vec=recipe))
     for batch in (batch for epoch in range(60) for batch in made.batches(epoch)):
         made.step(batch, 0.0, 0.0)
     unit = torch.nn.functional.normalize(made.vectors()[0], dim=1)

@@ -95,7 +95,7 @@ def test_training_ends_early_when_the_held_out_loss_does_not_fall() -> None:
     losses = iter([3.0, 2.0, 2.5, 2.0, 1.0])
     objective.measure = lambda: next(losses)  # type: ignore[method-assign]
     epochs = loop.run_loop(objective, TrainPlan(5, patience=2), memory.checkpoints())
-    assert [epoch.held_out for epoch in epochs] == [3.0, 2.0, 2.5, 2.0]
+    assert [epoch.validation_loss for epoch in epochs] == [3.0, 2.0, 2.5, 2.0]
 
 
 def test_a_value_that_is_not_finite_stops_the_run_with_the_batch_the_rate_and_the_remedy() -> None:

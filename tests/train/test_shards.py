@@ -93,14 +93,16 @@ def test_an_epoch_may_begin_at_any_batch() -> None:
 
 def test_walks_kept_back_are_a_function_of_seed_and_walk_and_are_in_no_batch() -> None:
     rows = [(i, [2, 3]) for i in range(2000)]
-    once = WalkDataset([MemoryShard([rows])], NODES, held_out=300, seed=5)
-    split = WalkDataset([MemoryShard([rows[:700]]), MemoryShard([rows[1200:], rows[700:1200]])], NODES, held_out=300, seed=5)
+    once = WalkDataset([MemoryShard([rows])], NODES, validation_walks=300, seed=5)
+    split = WalkDataset(
+        [MemoryShard([rows[:700]]), MemoryShard([rows[1200:], rows[700:1200]])], NODES, validation_walks=300, seed=5
+    )
     kept = [sorted(i for chunk in walks.kept_back() for i in chunk.walk_ids.tolist()) for walks in (once, split)]
     assert kept[0] == kept[1]
     assert 220 < len(kept[0]) < 380
     trained = sorted(i for i, _ in epoch_of(split, 64, 7, 0))
     assert sorted(trained + kept[0]) == list(range(2000))
-    other = WalkDataset([MemoryShard([rows])], NODES, held_out=300, seed=6)
+    other = WalkDataset([MemoryShard([rows])], NODES, validation_walks=300, seed=6)
     assert sorted(i for chunk in other.kept_back() for i in chunk.walk_ids.tolist()) != kept[0]
 
 

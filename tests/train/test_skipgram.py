@@ -38,7 +38,7 @@ def test_a_least_rate_above_the_first_is_no_rise() -> None:
 
 def test_tables_start_with_the_length_asked_for_and_by_the_seed_alone() -> None:
     counts = np.full(500, 2)
-    config = Train(dim=48, seed=3, skipgram=Options(start_norm=0.7))
+    config = Train(dim=48, seed=3, skipgram=Options(init_norm=0.7))
     first, again = (Skipgram(WalkDataset([MemoryShard([])], np.arange(500)), counts, config) for _ in range(2))
     assert torch.equal(first.vector, again.vector)
     assert float(first.vector.norm(dim=1).square().mean() ** 0.5) == pytest.approx(0.7, rel=0.01)
@@ -97,12 +97,12 @@ def test_the_chance_to_stay_is_that_of_word2vec() -> None:
 
 def test_the_held_out_loss_repeats_itself_and_falls() -> None:
     rows = [(i, [i % 5, (i + 1) % 5, (i + 2) % 5, i % 5]) for i in range(400)]
-    walks = WalkDataset([MemoryShard([rows[:150], rows[150:]])], np.arange(5), held_out=100, seed=7)
-    trained = Skipgram(walks, np.full(5, 320), Train(dim=8, window=1, held_out=100, skipgram=Options(batch_walks=16)))
+    walks = WalkDataset([MemoryShard([rows[:150], rows[150:]])], np.arange(5), validation_walks=100, seed=7)
+    trained = Skipgram(walks, np.full(5, 320), Train(dim=8, window=1, validation_walks=100, skipgram=Options(batch_walks=16)))
     before = trained.measure()
     assert trained.measure() == before
     epochs = loop.run_loop(trained, loop.TrainPlan(3), NOWHERE)
-    losses = [epoch.held_out for epoch in epochs]
+    losses = [epoch.validation_loss for epoch in epochs]
     assert before is not None
     assert all(loss is not None and loss < before for loss in losses)
     assert losses[-1] == trained.measure()

@@ -14,16 +14,18 @@ class Interactions(Section):
 
     min_rating: float | None = key(None, "least rating that is kept (a null rating then fails); none: all are kept", "rating")
 
-    keep_below: bool = key(False, "keep what min_rating leaves out in a table `below`: merges need it to be exact")
+    keep_rejected: bool = key(
+        False, "write what min_rating leaves out to the table `interactions_rejected`: merges need it to be exact"
+    )
 
 
 class Merge(Section):
     """A day's changes, read as the input is (input.columns, .format, .bad_rows, ...)."""
 
-    path: str = key(
+    upserts: str = key(
         "", 'new and changed interactions: of a (user, item) the latest time stays, then the higher rating; "": none'
     )
-    removed: str = key("", 'user and item ids whose interactions go, before those of merge.path are added; "": none')
+    deletes: str = key("", 'user and item ids whose interactions go, before those of merge.upserts are added; "": none')
 
 
 class Pairs(Section):
@@ -37,15 +39,15 @@ class Pairs(Section):
     user_weight: Literal["none", "inverse_log_degree", "inverse_degree"] = key(
         "none", "what a user with d items adds to the support of a pair: 1, 1 / ln(1 + d) or 1 / d"
     )
-    cap: int = key(
+    max_items_per_user: int = key(
         0, "most items of a user that count, chosen by hash; 0: all (README: Pairs says what it biases)", "items", ge=0
     )
-    seed: int = key(7, "seed of the cap's choice", ge=0, lt=2**63)
-    keep: bool = key(False, "write the pairs table; the edges are the same either way")
+    seed: int = key(7, "seed of the choice by max_items_per_user", ge=0, lt=2**63)
+    write_table: bool = key(False, "write the pairs table; the edges are the same either way")
     min_frequency: int = key(1, "least frequency of a row of the pairs table; merges need 1", "users", ge=1)
     blocks: int = key(0, "blocks of users that the counters read; 0: from the data's size", ge=0)
     tasks: int = key(0, "tasks that count, and files that they write; 0: from the work", ge=0)
-    columns: int = key(1 << 24, "partners of an item that a task counts at a time, 16 bytes each", "items", ge=1)
+    counter_columns: int = key(1 << 24, "partners of an item that a task counts at a time, 16 bytes each", "items", ge=1)
 
     @model_validator(mode="after")
     def check(self) -> "Pairs":
@@ -59,7 +61,7 @@ class Pairs(Section):
 class Pmi(Section):
     """The weight of an edge."""
 
-    total: Literal["interactions", "users"] = key("interactions", "what N in pmi is: kept interactions, or users")
+    normalizer: Literal["interactions", "users"] = key("interactions", "what N in pmi is: kept interactions, or users")
     weight: Literal["pmi_frequency", "pmi", "ppmi", "npmi", "shifted", "frequency", "cosine"] = key(
         "pmi_frequency", "formula of the weight (README: Weights)"
     )

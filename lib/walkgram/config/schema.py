@@ -89,11 +89,11 @@ class Lake(Section):
 class Graph(Section):
     """The graph that walkers map."""
 
-    way_back: bool = key(
+    reverse_probabilities: bool = key(
         True, "keep the share of each edge's way back, 4 bytes an edge: walks with 1/p above max(1, 1/q) need it"
     )
-    blocks: int = key(0, "blocks of nodes; 0: one where it fits graph.block_gib, else as many as that takes", ge=0)
-    block_gib: float = key(0.0, "largest block; 0: half the memory of the host that a task runs on", "GiB", ge=0)
+    partitions: int = key(0, "partitions of nodes; 0: one where it fits graph.partition_gib, else as many as that takes", ge=0)
+    partition_gib: float = key(0.0, "largest block; 0: half the memory of the host that a task runs on", "GiB", ge=0)
 
 
 class Walks(Section):
@@ -108,12 +108,13 @@ class Walks(Section):
     seed: int = key(7, "seed; the walks depend on it and on nothing else", ge=0, lt=2**63)
     starts: str = key("", 'table (Parquet, or CSV with header) of the nodes that walks start at; "": every node')
     starts_column: str = key("item_id", "its column of ids", min_length=1)
-    restart: float = key(0.0, "probability that a step goes back to the walk's start instead", ge=0, lt=1)
-    stop: float = key(0.0, "probability that a walk ends before a step", ge=0, lt=1)
-    engine: Literal["auto", "memory", "blocks"] = key(
-        "auto", "memory: every task maps the whole graph; blocks: walkers move between blocks; auto: by the graph's blocks"
+    restart_probability: float = key(0.0, "probability that a step goes back to the walk's start instead", ge=0, lt=1)
+    stop_probability: float = key(0.0, "probability that a walk ends before a step", ge=0, lt=1)
+    engine: Literal["auto", "replicated", "partitioned"] = key(
+        "auto",
+        "replicated: every task maps the graph; partitioned: walkers move between partitions; auto: by the graph's partitions",
     )
-    shards: int = key(0, "shards of walks, and tasks that walk; 0: from the number of walks and cores", ge=0)
+    num_shards: int = key(0, "shards of walks, and tasks that walk; 0: from the number of walks and cores", ge=0)
 
 
 class Neighbours(Section):

@@ -24,13 +24,15 @@ class Skipgram(Section):
 
     tile: int = key(8, "neighbouring centres that share negatives, and whose gradients are taken at one point", "nodes", ge=1)
     shared_negatives: int = key(48, "negatives drawn for a tile", "nodes", ge=1)
-    exponent: float = key(0.75, "exponent of the token counts in the negatives' distribution", ge=0)
+    ns_exponent: float = key(0.75, "exponent of the token counts in the negatives' distribution", ge=0)
     dynamic_window: bool = key(
         True, "weigh a context at distance d by (window - d + 1) / window, as word2vec's drawn windows do; false: all by 1"
     )
     subsample: float = key(0.0, "word2vec's t: tokens of frequency f above it stay with sqrt(t/f) + t/f; 0: all stay", ge=0)
-    start_norm: float = key(0.3, "root mean square length of the vectors at the start", gt=0)
-    average: bool = key(False, "write the mean of the in and out vectors as `vector`, and no `context_vector`")
+    init_norm: float = key(0.3, "root mean square length of the vectors at the start", gt=0)
+    output: Literal["vector", "mean"] = key(
+        "vector", "vector: both tables as `vector` and `context_vector`; mean: their mean as `vector` alone"
+    )
     learning_rate: float = key(0.025, "rate at the start", gt=0)
     min_learning_rate: float = key(1e-4, "rate at the end of the linear decay", ge=0)
     batch_walks: int = key(
@@ -44,7 +46,7 @@ class Skipgram(Section):
 class Train(Section):
     """The trainer."""
 
-    objective: Literal["skipgram", "examples"] = key("skipgram", "what is trained (README: Objectives)")
+    model: Literal["skipgram", "keras_node2vec"] = key("skipgram", "what is trained (README: Objectives)")
     dim: int = key(64, "numbers of a vector", ge=1, le=65_536)
     epochs: int = key(3, "passes over the walks", ge=1)
     window: int = key(10, "reach of the context on each side", "nodes", ge=1)
@@ -57,19 +59,19 @@ class Train(Section):
         "threads",
         ge=0,
     )
-    threads: int = key(1, "torch's threads (objective examples)", ge=1)
-    processes: int = key(
+    torch_threads: int = key(1, "torch's threads (model keras_node2vec)", ge=1)
+    num_processes: int = key(
         1,
         "skipgram: processes that Spark starts as one barrier stage, a task each, on CPUs but for device = cuda; "
         "torchrun starts its own: leave 1",
         ge=1,
     )
-    exchange_tokens: float = key(
+    sync_tokens: float = key(
         2.0, "several processes: tokens for each row of the tables, by all of them, between two exchanges", "tokens", gt=0
     )
-    tables: Literal["whole", "sharded"] = key(
-        "whole",
-        "skipgram: whole: every process holds both; sharded: rows dealt out to the processes, for tables beyond one's memory "
+    placement: Literal["replicated", "row_sharded"] = key(
+        "replicated",
+        "skipgram: replicated: every process holds both tables; row_sharded: rows dealt out to the processes, for tables beyond one's memory "
         "(on CPUs, a thread each)",
     )
     device: Literal["auto", "cpu", "cuda"] = key(
@@ -79,12 +81,12 @@ class Train(Section):
     warm_start: str = key(
         "", '"lake": start at this lake\'s last embeddings, where there are any; or the folder of an embeddings table'
     )
-    held_out: int = key(0, "walks kept back, about so many, whose loss each epoch is measured on", "walks", ge=0)
+    validation_walks: int = key(0, "walks kept back, about so many, whose loss each epoch is measured on", "walks", ge=0)
     patience: int = key(0, "end after so many epochs without a better held-out loss; 0: never", "epochs", ge=0)
     checkpoint_minutes: float = key(10.0, "a checkpoint at least this often, besides each epoch's", "minutes", gt=0)
     tensorboard: str = key("", 'folder of TensorBoard\'s event files (extra `tensorboard`); "": none')
     run_id: str = key("", 'run_id of the embeddings; "": from the configuration and the walks')
-    examples: KerasNode2Vec = key(KerasNode2Vec, "")
+    keras_node2vec: KerasNode2Vec = key(KerasNode2Vec, "")
     skipgram: Skipgram = key(Skipgram, "")
 
     @model_validator(mode="after")
@@ -100,14 +102,18 @@ class Train(Section):
             raise ValueError(f"train.workers = {self.workers} is for the CPU: with train.device = cuda leave it out")
         if self.dtype != "float32" and self.device != "cuda":
             raise ValueError(f"train.dtype = {self.dtype} needs train.device = cuda: on the CPU the tables are float32")
-        if self.patience and not self.held_out:
-            raise ValueError("train.patience needs train.held_out: the walks whose loss is to fall")
-        both = {"held_out": self.held_out, "warm_start": self.warm_start, "device = cuda": self.device == "cuda"}
-        skipgram = {**both, "processes": self.processes > 1, "tables = sharded": self.tables == "sharded"}
+        if self.patience and not self.validation_walks:
+            raise ValueError("train.patience needs train.validation_walks: the walks whose loss is to fall")
+        both = {
+            "validation_walks": self.validation_walks,
+            "warm_start": self.warm_start,
+            "device = cuda": self.device == "cuda",
+        }
+        skipgram = {**both, "num_processes": self.num_processes > 1, "placement = row_sharded": self.placement == "row_sharded"}
         whole = {**both, f"workers = {self.workers}": self.workers > 1}
         for given, of, there, wanted in (
-            (skipgram, "objective", self.objective, "skipgram"),
-            (whole, "tables", self.tables, "whole"),
+            (skipgram, "model", self.model, "skipgram"),
+            (whole, "placement", self.placement, "replicated"),
         ):
             for name in (name for name, set_ in given.items() if set_ and there != wanted):
                 raise ValueError(f'train.{name} is for train.{of} = "{wanted}"; leave it out for {there!r}')

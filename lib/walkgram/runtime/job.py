@@ -25,8 +25,8 @@ from walkgram.runtime.context import RunContext
 __all__ = ["Job", "RunContext", "run_job", "run_main"]
 
 MADE_BY = {
-    "interactions": "interactions", "vocabulary": "interactions", "items": "interactions", "below": "interactions",
-    "baskets": "pairs", "pairs": "pairs", "tokens": "walks", "embeddings": "train", "losses": "train",
+    "interactions": "interactions", "vocabulary": "interactions", "items": "interactions", "interactions_rejected": "interactions",
+    "baskets": "pairs", "pairs": "pairs", "node_visits": "walks", "embeddings": "train", "losses": "train",
 }  # fmt: skip
 LOADED = {"vocabulary": "load_edges", "items": "load_edges", "edges": "load_edges"}  # where the source is a graph's edges
 

@@ -63,14 +63,14 @@ def run_worker(of: job.Job, peers: distributed.ProcessGroup, since: float) -> in
 
 
 def launch_training(run: RunContext, since: float) -> Mapping[str, Any]:
-    """Train and stage the tables, by as many processes as there are, or as train.processes asks Spark for; what was counted."""
-    task, wanted, started = train_job.make_train_spec(run), run.config.train.processes, distributed.world_size()
+    """Train and stage the tables, by as many processes as there are, or as train.num_processes asks Spark for; what was counted."""
+    task, wanted, started = train_job.make_train_spec(run), run.config.train.num_processes, distributed.world_size()
     peers = distributed.current_group()
     if peers.world == 1:
         check_single_process()
     if started > 1 and wanted not in (1, started):
         raise TrainError(
-            f"train.processes = {wanted} is what Spark is to start, but torchrun has started {started}: leave it out"
+            f"train.num_processes = {wanted} is what Spark is to start, but torchrun has started {started}: leave it out"
         )
     if run.force:
         task.kept.remove()
@@ -115,7 +115,7 @@ def train_in_spark(spark: "SparkSession", task: train_job.TrainSpec, count: int)
     slots = int((local[1] or "1").replace("*", str(os.cpu_count()))) // cores if local else count
     if slots < count:
         raise TrainError(
-            f"train.processes = {count} needs as many of Spark's tasks at once, and there are {slots}: lower it, or give Spark "
+            f"train.num_processes = {count} needs as many of Spark's tasks at once, and there are {slots}: lower it, or give Spark "
             "more cores (--master local[N]; spark.task.cpus is what each takes)"
         )
     train = task.config.train

@@ -27,7 +27,7 @@ __all__ = ["TrainSpec", "make_train_spec", "run_training"]
 
 LAKE = "lake"
 # A run may go on with other values of these than it began with.
-FREE_KEYS = {"checkpoint_minutes", "tensorboard", "run_id", "threads", "patience", "processes"}
+FREE_KEYS = {"checkpoint_minutes", "tensorboard", "run_id", "torch_threads", "patience", "num_processes"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class TrainSpec:
     @property
     def sharded(self) -> bool:
         """Whether each process has rows of the tables that no other has."""
-        return self.config.train.tables == "sharded"
+        return self.config.train.placement == "row_sharded"
 
     def parts(self, rank: int) -> list[checkpoints.CheckpointStore]:
         """Two places for what a process alone has of the checkpoint."""
@@ -73,13 +73,13 @@ def run_training(task: TrainSpec, peers: ProcessGroup, since: float) -> tuple[di
     since: when imports were done, on time.monotonic's clock.
     """
     config = task.config.train
-    torch.set_num_threads(config.threads)
+    torch.set_num_threads(config.torch_threads)
     pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps 10 MiB of what row groups have left
     with peers:
-        tokens = parquet.read_table(task.folders["tokens"]).sort_by("index")
+        tokens = parquet.read_table(task.folders["node_visits"]).sort_by("index")
         nodes, counts = arrow_numpy.to_numpy(tokens["index"]), arrow_numpy.to_numpy(tokens["count"])
         del tokens
-        walks = WalkDataset(parquet.list_shards(task.folders["walks"]), nodes, config.held_out, config.seed)
+        walks = WalkDataset(parquet.list_shards(task.folders["walks"]), nodes, config.validation_walks, config.seed)
         made = make_model(config, walks, counts, peers, task.parts(peers.rank))
         del counts
         warmed = start_warm(task, made, nodes) if isinstance(made, Skipgram) else {}
@@ -100,7 +100,7 @@ def train_model(
     """Train to the end; the first process alone keeps the checkpoints and tells of it."""
     config, first = task.config.train, peers.rank == 0
     inputs = dict(task.made_of) | {name: str(n) for name, n in warmed.items()}
-    mark = {**task.mark, "processes": peers.world}
+    mark = {**task.mark, "num_processes": peers.world}
     saved = Checkpoints(task.kept.place, task.kept.load, task.kept.save if first else lambda _: None, mark, inputs, not first)
     plan = loop.TrainPlan(config.epochs, count_workers(config), config.checkpoint_minutes * 60, config.patience)
     if not first:

@@ -90,7 +90,7 @@ def run_loop(
     every, steps = objective.join(peers), objective.steps()
     if steps == 0:
         raise TrainError(
-            "no batch of walks to train on: make more walks (for train.objective = examples: lower train.examples.batch_size)"
+            "no batch of walks to train on: make more walks (for train.model = keras_node2vec: lower train.keras_node2vec.batch_size)"
         )
     if not peers.same((place.saved(), steps, objective.tokens)):
         raise TrainError(
@@ -182,9 +182,9 @@ class TrainingRun:
     def end(self, started: float) -> None:
         """An epoch is over: measure what is held out, and tell of it."""
         place, number = self.place, len(self.place.epochs) + 1
-        held_out = self.objective.measure()
-        done = EpochResult(number, place.mean(), time.monotonic() - started, held_out)
-        more = {} if held_out is None else {"held_out": held_out}
+        validation_loss = self.objective.measure()
+        done = EpochResult(number, place.mean(), time.monotonic() - started, validation_loss)
+        more = {} if validation_loss is None else {"validation_loss": validation_loss}
         rate = self.objective.rate(number / self.plan.epochs)
         self.watch.tell("epoch", place.tokens, done.loss, rate, epoch=number, **more)
         place.end(done)

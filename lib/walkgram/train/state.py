@@ -23,7 +23,7 @@ class EpochResult:
     epoch: int
     loss: float
     seconds: float
-    held_out: float | None = None
+    validation_loss: float | None = None
 
 
 @dataclass
@@ -65,5 +65,5 @@ def restore_state(saved: Mapping[str, Any] | None) -> TrainState:
 
 def should_stop_early(epochs: list[EpochResult], patience: int) -> bool:
     """Whether the last `patience` epochs have not bettered the held-out loss before them."""
-    losses = [e.held_out for e in epochs if e.held_out is not None]
+    losses = [e.validation_loss for e in epochs if e.validation_loss is not None]
     return 0 < patience < len(losses) and min(losses[-patience:]) >= min(losses[:-patience])

@@ -21,10 +21,10 @@ SAMPLE_CONFIG: dict[str, Any] = {
     },
     "lake": {"path": "out/sample"},
     "interactions": {"min_rating": 3.5},
-    "pmi": {"total": "users"},
+    "pmi": {"normalizer": "users"},
     "edges": {"min_frequency": 3, "min_weight": 1.0},
     "walks": {"num_walks": 10, "walk_length": 40, "p": 1.0, "q": 1.0},
-    "train": {"objective": "skipgram", "dim": 64, "epochs": 3, "window": 5},
+    "train": {"model": "skipgram", "dim": 64, "epochs": 3, "window": 5},
     "report": {"group": "group"},
 }
 

@@ -119,7 +119,7 @@ def hash_and_index(table: pa.Table, words: pa.Table, config: Pairs) -> pa.Table:
     made = {"user_id": table["user_id"], "hash": pa.array(hashes), "index": words["index"].take(place).cast(pa.int32())}
     if config.mode == "sequence":
         made["time"] = table["timestamp"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-    if config.cap:
+    if config.max_items_per_user:
         made["draw"] = pa.array(ids.sample_keys(hashes, hash_ids(table["item_id"]), config.seed))
     return pa.table(made)
 
@@ -175,8 +175,8 @@ def select_entries(table: pa.Table, config: Pairs) -> tuple[np.ndarray, np.ndarr
     coded = table["user_id"].dictionary_encode().combine_chunks()  # in this order: the ids may be more than 2 GiB of text
     users, items = coded.indices.to_numpy(), table["index"].combine_chunks().to_numpy()
     times = table["time"].combine_chunks().to_numpy() if config.mode == "sequence" else None
-    if config.cap:
-        kept = inverted_lists.sample_per_user(users, table["draw"].combine_chunks().to_numpy(), config.cap)
+    if config.max_items_per_user:
+        kept = inverted_lists.sample_per_user(users, table["draw"].combine_chunks().to_numpy(), config.max_items_per_user)
         users, items, times = users[kept], items[kept], None if times is None else times[kept]
     return users, items, times
 

@@ -87,7 +87,7 @@ def count_span(
     blocks: Sequence[Mapping[str, np.ndarray]], span: tuple[int, int], n: int, config: Pairs, floor: int
 ) -> Iterator[PairRows]:
     """The counts of the items of a span, of pairs with frequency >= floor."""
-    return cooccurrence.count_pairs(blocks, *span, n, config.mode == "basket", floor, config.columns)
+    return cooccurrence.count_pairs(blocks, *span, n, config.mode == "basket", floor, config.counter_columns)
 
 
 def write_counts(
@@ -211,7 +211,7 @@ def explain_no_users(config: Pairs) -> str:
 def explain_no_pairs(config: Pairs) -> str:
     """What to say where there is nothing to count."""
     within = {"basket": "share a user", "sequence": "follow one another in reach of pairs.window and pairs.max_gap"}
-    raised = "raise pairs.cap, " if config.cap else ""
+    raised = "raise pairs.max_items_per_user, " if config.max_items_per_user else ""
     return (
         f"no two kept items {within[config.mode]}, so there are no pairs: lower interactions.min_rating, {raised}"
         "or check the id columns"

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-COUNTED = {"baskets": ("mode", "window", "max_gap", "user_weight", "cap", "seed"), "pairs": ("min_frequency",)}
+COUNTED = {"baskets": ("mode", "window", "max_gap", "user_weight", "max_items_per_user", "seed"), "pairs": ("min_frequency",)}
 
 
 def check_counting(config: Pairs, made: Mapping[str, Mapping[str, Any]]) -> None:
@@ -41,7 +41,7 @@ def check_counting(config: Pairs, made: Mapping[str, Mapping[str, Any]]) -> None
 def compute_pmi_normalizer(config: Pmi, weighted: bool, counts: BlockStore) -> float:
     """N: the interactions, or the users, that were counted; where users are `weighted` the sum of their weights."""
     scale = inverted_lists.SUPPORT_SCALE if weighted else 1
-    if config.total == "users":
+    if config.normalizer == "users":
         return int(counts.open(1)["users"][1]) / scale
     often, rest = counts.open(1)["sum"]
     return ((int(often) << 32) + int(rest)) / scale
@@ -130,5 +130,5 @@ def top_k_per_node(edges: DataFrame, k: int, directed: bool) -> DataFrame:
 def filter_diagnostics(sums: Mapping[str, float]) -> str:
     """What the cuts would have to spare, for the line that says that they keep nothing. sums: of all shards without cuts."""
     if sums["heaviest"] <= 0:
-        return "no pair has a weight above 0; try another pmi.weight, or pmi.total"
+        return "no pair has a weight above 0; try another pmi.weight, or pmi.normalizer"
     return f"the heaviest pair weighs {sums['heaviest']:.6g}, the most frequent has {sums['most']:.0f} users"

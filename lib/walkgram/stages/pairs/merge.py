@@ -23,7 +23,7 @@ __all__ = [
     "upsert_rows",
 ]
 
-FREE = ("blocks", "tasks", "columns", "keep_below")  # keys that change no count
+FREE = ("blocks", "tasks", "counter_columns", "keep_rejected")  # keys that change no count
 PAIR = ["user_id", "item_id"]
 
 
@@ -31,12 +31,14 @@ def check_mergeable(config: Config, counted: Mapping[str, Any], chosen: Mapping[
     """Raise `ConfigError` where a merge would not be exact: pairs cut or not kept, another configuration than that of the
     stored tables (`counted`: pairs, `chosen`: interactions), or rows under the threshold not `all_known`.
     """
-    if not config.merge.path and not config.merge.removed:
+    if not config.merge.upserts and not config.merge.deletes:
         raise ConfigError(
-            "merge.path and merge.removed are both empty: name the table of a day's interactions, or of those to remove"
+            "merge.upserts and merge.deletes are both empty: name the table of a day's interactions, or of those to remove"
         )
-    if not config.pairs.keep or config.pairs.min_frequency > 1:
-        raise ConfigError("a merge needs every pair: set pairs.keep = true, pairs.min_frequency = 1 and run jobs/pairs.py")
+    if not config.pairs.write_table or config.pairs.min_frequency > 1:
+        raise ConfigError(
+            "a merge needs every pair: set pairs.write_table = true, pairs.min_frequency = 1 and run jobs/pairs.py"
+        )
     for section, made in (("pairs", counted), ("interactions", chosen)):
         for name, value in getattr(config, section).model_dump().items():
             if name not in FREE and made.get(name, value) != value:
@@ -46,7 +48,7 @@ def check_mergeable(config: Config, counted: Mapping[str, Any], chosen: Mapping[
                 )
     if config.interactions.min_rating is not None and not all_known:
         raise ConfigError(
-            "a merge must know what interactions.min_rating left out: set interactions.keep_below = true and run "
+            "a merge must know what interactions.min_rating left out: set interactions.keep_rejected = true and run "
             "jobs/interactions.py"
         )
 

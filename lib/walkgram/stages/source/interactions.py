@@ -158,9 +158,9 @@ def deduplicate(rows: DataFrame) -> DataFrame:
 def below_threshold(rows: DataFrame, min_rating: float | None) -> DataFrame:
     """The rows that `kept` leaves out, as the table `below`."""
     if min_rating is None:
-        return select_schema(rows.limit(0), "below")
+        return select_schema(rows.limit(0), "interactions_rejected")
     reached = F.coalesce(F.col("rating") >= F.lit(min_rating).cast("float"), F.lit(False))
-    return select_schema(rows.where(~reached), "below")
+    return select_schema(rows.where(~reached), "interactions_rejected")
 
 
 def above_threshold(rows: DataFrame, min_rating: float | None) -> DataFrame:

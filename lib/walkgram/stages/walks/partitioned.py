@@ -61,7 +61,7 @@ class PartitionedWalk:
         """Let the walkers of a block run; write their steps, then their letters, which mark the task as done."""
         arrays, own, starts = edge_records.unpack_block(self.graph.open(block)), self.plan.config, self.starts.open(0)["nodes"]
         mapped = GraphPartition(arrays["indptr"], arrays["indices"], arrays["slots"], arrays["back"], block, self.count)
-        how = make_walk_params(own.p, own.q, own.walk_length, own.restart, own.stop, own.seed)
+        how = make_walk_params(own.p, own.q, own.walk_length, own.restart_probability, own.stop_probability, own.seed)
         no_letters, no_steps = initial_walkers(np.empty(0, np.int64), np.empty(0, csr.index_dtype(self.plan.n)))
         letters, steps = (
             [messages_to_batch(no_letters)],

@@ -54,7 +54,7 @@ class WalkPlan:
     def shards(self) -> int:
         """Shards in all."""
         nodes = self.total * self.config.walk_length
-        return min(self.total, self.config.shards or max(-(-nodes // SHARD), min(32, -(-nodes // LEAST))))
+        return min(self.total, self.config.num_shards or max(-(-nodes // SHARD), min(32, -(-nodes // LEAST))))
 
     def ids(self, shard: int) -> range:
         """The walk_ids of a shard."""
@@ -84,7 +84,9 @@ def write_walks(tasks: DataFrame, plan: WalkPlan, graph: BlockStore, starts: Blo
             mapped = WalkGraph(*(block[name] for name in WalkGraph._fields))
             for ids in plan.groups(shard):
                 first = np.asarray(nodes[ids % len(nodes)])
-                made = sample_walks(mapped, first, ids, own.seed, own.p, own.q, own.walk_length, own.restart, own.stop)
+                made = sample_walks(
+                    mapped, first, ids, own.seed, own.p, own.q, own.walk_length, own.restart_probability, own.stop_probability
+                )
                 yield seen.row_group(ids, *made)
 
         for batch in batches:
@@ -130,8 +132,8 @@ class VisitCounter:
 
 
 def sum_visits(counts: DataFrame) -> DataFrame:
-    """The table `tokens`: how often the walks visit each node; nodes that no walk visits are left out."""
-    return select_schema(counts.groupBy("index").agg(F.sum("count").alias("count")), "tokens")
+    """The table `node_visits`: how often the walks visit each node; nodes that no walk visits are left out."""
+    return select_schema(counts.groupBy("index").agg(F.sum("count").alias("count")), "node_visits")
 
 
 def write_start_nodes(table: DataFrame, column: str, vocabulary: DataFrame, graph: BlockStore, store: BlockStore) -> DataFrame:

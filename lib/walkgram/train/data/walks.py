@@ -73,22 +73,24 @@ EMPTY = WalkBatch(NONE, NONE, NONE, np.empty(0, np.int32))
 class WalkDataset:
     """The walks of a table. `nodes` (n,) int64, rising: row i of the tables is node nodes[i].
 
-    `held_out`: about so many walks, chosen by a hash of (seed, walk_id), are kept back from the batches. `part` = (k, of): the
+    `validation_walks`: about so many walks, chosen by a hash of (seed, walk_id), are kept back from the batches. `part` = (k, of): the
     k-th of `of` processes, each of which has as many batches, in a row of the order that is theirs together.
     """
 
     part = (0, 1)
 
-    def __init__(self, shards: Sequence[WalkShard], nodes: NDArray[np.int64], held_out: int = 0, seed: int = 0) -> None:
+    def __init__(self, shards: Sequence[WalkShard], nodes: NDArray[np.int64], validation_walks: int = 0, seed: int = 0) -> None:
         self.shards = [shard for shard in shards if sum(shard.row_groups)]
         self.nodes = nodes
         self.groups = [(shard, group) for shard in self.shards for group in range(len(shard.row_groups))]
         self.lookup = np.full(int(nodes[-1]) + 2 if len(nodes) else 1, -1, np.int32)  # the last: of nodes beyond
         self.lookup[nodes] = np.arange(len(nodes), dtype=np.int32)
         self.total = sum(sum(shard.row_groups) for shard in self.shards)
-        if 2 * held_out > self.total > 0:
-            raise TrainError(f"train.held_out = {held_out:,} of {self.total:,} walks leaves too few to train on: lower it")
-        self.share = held_out / max(1, self.total)
+        if 2 * validation_walks > self.total > 0:
+            raise TrainError(
+                f"train.validation_walks = {validation_walks:,} of {self.total:,} walks leaves too few to train on: lower it"
+            )
+        self.share = validation_walks / max(1, self.total)
         self.held_seed = rng.derive_seed(seed, "held out")
 
     def count(self, size: int) -> int:

@@ -120,7 +120,7 @@ class KerasNode2Vec:
     """The recipe as an `Objective`: one table (n, dim), dense Adam, batches from a shuffle buffer."""
 
     def __init__(self, walks: WalkDataset, config: Train) -> None:
-        self.config, self.recipe = config, config.examples
+        self.config, self.recipe = config, config.keras_node2vec
         self.order_seed = rng.derive_seed(config.seed, "order")
         self.merged = build_examples(walks, config.window, config.negatives, config.seed, self.recipe.exclude_positives)
         self.src, self.dst, self.label, self.times = (torch.from_numpy(a) for a in self.merged[:4])
@@ -132,7 +132,7 @@ class KerasNode2Vec:
     def join(self, peers: ProcessGroup) -> int:
         """Raises `TrainError` where there are others: Adam's moments are of one process."""
         if peers.world > 1:
-            raise TrainError(f"train.objective = examples trains in one process: these are {peers.world}")
+            raise TrainError(f"train.model = keras_node2vec trains in one process: these are {peers.world}")
         return 0
 
     def exchange(self) -> None:

@@ -25,15 +25,20 @@ def make_model(
 
     kept: two places beside the checkpoint, for what this process alone has of it.
     """
-    if config.tables == "sharded":
+    if config.placement == "row_sharded":
         return RowShardedSkipgram(walks, counts, config, peers, kept)
-    if config.objective == "skipgram":
+    if config.model == "skipgram":
         return Skipgram(walks, counts, config)
     return KerasNode2Vec(walks, config)
 
 
 def count_workers(config: Train) -> int:
     """Threads that train in this process."""
-    if config.objective != "skipgram" or config.deterministic or config.tables == "sharded" or choose_device(config) != "cpu":
+    if (
+        config.model != "skipgram"
+        or config.deterministic
+        or config.placement == "row_sharded"
+        or choose_device(config) != "cpu"
+    ):
         return 1  # a device has one thread that drives it; processes that borrow rows of each other do so in turn
     return config.workers or max(1, (os.cpu_count() or 1) // read_int_variable(os.environ, "LOCAL_WORLD_SIZE", 1))  # torchrun's

@@ -50,7 +50,7 @@ class Skipgram:
     def __init__(self, walks: WalkDataset, counts: NDArray[np.int64], config: Train) -> None:
         self.walks, self.config, self.options = walks, config, config.skipgram
         self.vector = torch.empty((len(counts), config.dim))
-        init_vectors(self.vector.numpy(), rng.derive_seed(config.seed, "tables"), self.options.start_norm)
+        init_vectors(self.vector.numpy(), rng.derive_seed(config.seed, "tables"), self.options.init_norm)
         self.context = torch.zeros_like(self.vector)
         self.order_seed = rng.derive_seed(config.seed, "order")
         self.every = loss_stride(walks.total)
@@ -73,7 +73,7 @@ class Skipgram:
         if peers.world == 1:
             return 0
         length = self.tokens / max(1.0, self.walks.total * (1 - self.walks.share))
-        walks = walks_per_sync(len(self.vector), length, peers.world, self.config.exchange_tokens)
+        walks = walks_per_sync(len(self.vector), length, peers.world, self.config.sync_tokens)
         self.size = min(self.size, walks)
         return walks // self.size
 
@@ -175,7 +175,7 @@ class Skipgram:
     def vectors(self) -> tuple[Tensor, Tensor | None]:
         """The in table and the out table, or their mean alone."""
         self.fetch()
-        if self.options.average:
+        if self.options.output == "mean":
             return self.vector.add(self.context).div_(2), None
         return self.vector, self.context
 
@@ -194,7 +194,7 @@ def choose_device(config: Train) -> str:
 def make_params(config: Train, counts: NDArray[np.int64]) -> cpu.SgnsParams:
     """What the kernel is told; counts (n,) int64. Memory: 12 bytes a row."""
     options = config.skipgram
-    slots = negatives.build_unigram_table(counts, options.exponent).slots
+    slots = negatives.build_unigram_table(counts, options.ns_exponent).slots
     weights = tiles.compute_window_weights(config.window, options.dynamic_window)
     keep = keep_probabilities(counts, options.subsample)
     return cpu.make_sgns_params(weights, options.tile, options.shared_negatives, config.negatives, slots, keep)

@@ -56,9 +56,7 @@ class RowShardedSkipgram:
     def start(self, rows: Tensor) -> Tensor:
         """(k, dim): the first values of rows (k,) int64 of the in table, those of `Skipgram`."""
         values = np.empty((len(rows), self.config.dim), np.float32)
-        skipgram.init_vectors(
-            values, rng.derive_seed(self.config.seed, "tables"), self.config.skipgram.start_norm, rows.numpy()
-        )
+        skipgram.init_vectors(values, rng.derive_seed(self.config.seed, "tables"), self.config.skipgram.init_norm, rows.numpy())
         return torch.from_numpy(values)
 
     def join(self, peers: ProcessGroup) -> int:
@@ -67,7 +65,7 @@ class RowShardedSkipgram:
         if peers.world == 1:
             return 0
         length = self.tokens / max(1, self.walks.total)
-        self.size = min(self.size, walks_per_sync(self.vector.n, length, peers.world, self.config.exchange_tokens))
+        self.size = min(self.size, walks_per_sync(self.vector.n, length, peers.world, self.config.sync_tokens))
         return EVERY
 
     def exchange(self) -> None:
@@ -138,7 +136,7 @@ class RowShardedSkipgram:
 
     def vectors(self) -> tuple[Tensor, Tensor | None]:
         """The own rows of the in table and the out table, or their mean alone."""
-        if self.config.skipgram.average:
+        if self.config.skipgram.output == "mean":
             return self.vector.local.add(self.context.local).div_(2), None
         return self.vector.local, self.context.local
 
