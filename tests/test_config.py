@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from walkgram import config
+from walkgram.config import load as config
 from walkgram.errors import ConfigError
 from walkgram.lake.sources import sample
 

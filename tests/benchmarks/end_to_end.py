@@ -19,7 +19,8 @@ import processes
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from walkgram import config, tables
+from walkgram import tables
+from walkgram.config import load as config
 from walkgram.runtime import job, session
 
 SETTINGS = {"num_walks": 10, "walk_length": 80, "p": 0.5, "q": 2.0, "seed": 7}

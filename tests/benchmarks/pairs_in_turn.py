@@ -21,7 +21,7 @@ import peers_pairs
 import processes
 from pyspark.sql import SparkSession
 
-from walkgram import config
+from walkgram.config import load as config
 from walkgram.runtime import job, session
 
 WARM_UP = interactions_made.Size(1_000, 2_000, 50_000, 500, 1.0)

@@ -14,8 +14,8 @@ from scipy import sparse
 from support import lakes as lakes
 from support import oracles
 from support import pair_oracles as brute
-from walkgram import config as configuration
-from walkgram.config import Config
+from walkgram.config import load as configuration
+from walkgram.config.schema import Config
 from walkgram.lake.blocks import Blocks
 from walkgram.stages.pairs import counting, edges
 
