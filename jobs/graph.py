@@ -14,7 +14,7 @@ def run(run: job.Run) -> Mapping[str, Any]:
     """Write the graph's blocks: parts, then the nodes, then blocks out of parts."""
     config, n, directed = run.config.graph, run.rows("vocabulary"), bool(run.inputs["edges"].counts.get("directed", False))
     steps = run.rows("edges") * (1 if directed else 2)
-    room = 1024 * config.block_gib or session.memory(run.spark) / 2
+    room = 1024 * config.block_gib or session.min_host_memory_mib(run.spark) / 2
     count = min(n, config.blocks or max(1, math.ceil(graph.megabytes(n, steps, directed) / room)))
     among = count * max(1, -(-steps // (graph.PART * count)))
     made = run.scratch("parts")

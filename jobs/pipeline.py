@@ -43,7 +43,7 @@ def run(config: Config, force: bool, verbose: bool, line: str = "") -> None:
         job.execute(stage, config, force=force, verbose=verbose, say=say)
     root = config.lake.path
     there = (n for n in ("vocabulary", "embeddings", "neighbours", "items") if manifest.read(root, n) is not None)
-    frames = {name: spark.read(session.start("pipeline", verbose), files.join(root, name)) for name in there}
+    frames = {name: spark.read(session.get_session("pipeline", verbose), files.join(root, name)) for name in there}
     print("\n".join(text.summary(frames, config.report)))
     print(f"\nall done in {time.monotonic() - started:.0f} s; the tables lie in {root}:")
     for stage in stages:

@@ -40,7 +40,7 @@ class Run:
         if self._spark is None:
             from walkgram import session
 
-            self._spark = session.start(self.name, self.verbose)
+            self._spark = session.get_session(self.name, self.verbose)
         return self._spark
 
     def read(self, table: str, former: bool = False) -> "DataFrame":
