@@ -37,8 +37,9 @@ DEFAULTS = {
 def run_probe(script: str, *launcher: str, **variables: str) -> dict[str, Any]:
     """Run a script of tests/support; return the JSON that it prints. Of Spark's variables it sees only those given here."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
+    places = {"PYTHONPATH": os.pathsep.join([str(ROOT / "lib"), str(ROOT / "tests")]), "SPARK_LOCAL_IP": "127.0.0.1"}
     # One compiler tier: a JVM of a few seconds never earns back what the second one costs.
-    environment = inherited | {"SPARK_LOCAL_IP": "127.0.0.1", "JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"} | variables
+    environment = inherited | places | {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"} | variables
     command = [*(launcher or [sys.executable]), str(SUPPORT / script)]
     done = subprocess.run(command, env=environment, text=True, capture_output=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -6,8 +6,8 @@ import os
 from typing import Any
 
 from pyspark.sql import SparkSession
-from session_probe import root_log_level
 
+from support.session_probe import root_log_level
 from walkgram import session
 
 
