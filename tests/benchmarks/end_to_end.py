@@ -56,7 +56,7 @@ def main() -> None:
     """A small graph first, so that the JVM and the kernels are warm; then RUNS times the graph, for each number of blocks."""
     sys.path.append(str(Path(__file__).parent.parent.parent / "jobs"))
     stages = [importlib.import_module(name).JOB for name in ("graph", "walks")]
-    session.start("bench")
+    session.get_session("bench")
     meter = processes.Meter()
     held = np.load(sys.argv[1])
     with tempfile.TemporaryDirectory() as scratch:

@@ -63,7 +63,7 @@ def main() -> None:
     """A small lake first, so that all is warm; then the sides in turn, as often as asked: the rarer ones in the last runs."""
     sys.path.append(str(Path(__file__).parent.parent.parent / "jobs"))
     lake, asked = Path(sys.argv[1]), [argument.split("=") for argument in sys.argv[2:]]
-    spark = session.start("bench")
+    spark = session.get_session("bench")
     spark.sparkContext.addPyFile(peers_pairs.__file__)
     meter = processes.Meter()
     with tempfile.TemporaryDirectory() as scratch:

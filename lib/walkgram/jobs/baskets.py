@@ -34,5 +34,12 @@ def run(context: JobContext) -> Mapping[str, Any]:
 
 
 JOB = Job(
-    "baskets", __doc__, run, ("pairs",), lambda _: ("interactions", "vocabulary"), lambda _: ("baskets",), applies=from_interactions, resumes=True
+    "baskets",
+    __doc__,
+    run,
+    ("pairs",),
+    lambda _: ("interactions", "vocabulary"),
+    lambda _: ("baskets",),
+    applies=from_interactions,
+    resumes=True,
 )

@@ -65,4 +65,6 @@ def reads(config: "Config") -> tuple[str, ...]:
     return ("interactions", "vocabulary", "baskets") + ("pairs",) * config.pairs.write_table
 
 
-JOB = Job("edges", __doc__, run, ("pairs", "pmi", "edges"), reads, lambda _: ("edges",), applies=from_interactions, resumes=True)
+JOB = Job(
+    "edges", __doc__, run, ("pairs", "pmi", "edges"), reads, lambda _: ("edges",), applies=from_interactions, resumes=True
+)

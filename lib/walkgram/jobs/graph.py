@@ -6,7 +6,6 @@ from typing import Any
 
 from walkgram.errors import InputError
 from walkgram.jobs.base import Job, JobContext
-
 from walkgram.stages.graph import build
 from walkgram.stages.graph.memory import min_host_memory_mib
 

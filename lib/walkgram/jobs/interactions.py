@@ -58,9 +58,7 @@ def write_sample(context: JobContext) -> files.SourcePaths:
     """Write the sample's CSV files into the lake; return where they are."""
     folder = context.folder("sample")
     ratings, side = sample.generate_sample(**context.config.sample.model_dump())
-    return files.SourcePaths(
-        parquet.write_csv(folder, "ratings.csv", ratings), parquet.write_csv(folder, "items.csv", side)
-    )
+    return files.SourcePaths(parquet.write_csv(folder, "ratings.csv", ratings), parquet.write_csv(folder, "items.csv", side))
 
 
 def writes(config: "Config") -> list[str]:

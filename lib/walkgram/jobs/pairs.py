@@ -37,4 +37,13 @@ def writes(config: "Config") -> tuple[str, ...]:
     return ("pairs",) if config.pairs.write_table else ()
 
 
-JOB = Job("pairs", __doc__, run, ("pairs",), lambda _: ("interactions", "vocabulary", "baskets"), writes, applies=from_interactions, resumes=True)
+JOB = Job(
+    "pairs",
+    __doc__,
+    run,
+    ("pairs",),
+    lambda _: ("interactions", "vocabulary", "baskets"),
+    writes,
+    applies=from_interactions,
+    resumes=True,
+)

@@ -113,7 +113,8 @@ def run_guarded(parser: argparse.ArgumentParser, body: Body, argv: Sequence[str]
     args = parser.parse_args(list(argv))
     show_warnings()
     try:
-        config = load_config(args.config, args.overrides, None if args.config else sample.SAMPLE_CONFIG)
+        overrides = [*args.overrides, *([f"lake.path={args.lake}"] if getattr(args, "lake", None) else [])]
+        config = load_config(args.config, overrides, None if args.config else sample.SAMPLE_CONFIG)
         body(config, RunOptions(args.force, args.verbose, print_line))
     except KeyboardInterrupt:
         print(f"{parser.prog}: stopped; finished tables stay, and a rerun continues from them", file=sys.stderr)

@@ -68,6 +68,10 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
     options, sections, root = options or RunOptions(), select_sections(config, job), config.lake.path
     job.check(sections)
     outputs = tuple(job.writes(sections))
+    if not outputs:
+        removed = remove_tables(root, job.name)
+        options.log(f"{job.name}: nothing to write under this configuration" + "".join(f"; removed {name}" for name in removed))
+        return False
     paths.check_writable(root)
     if not (job.takes_frame and options.source_frame is not None):
         manifest.check_paths(root, outputs, list(job.sources(sections)))
@@ -79,7 +83,9 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
         table is not None and (table.id == identity.id or (replaces_inputs and is_merged(table, identity, sources)))
         for table in present
     ):
-        options.log(f"{job.name}: up to date, made {present[0].finished if present and present[0] else ''} (--force runs it again)")
+        options.log(
+            f"{job.name}: up to date, made {present[0].finished if present and present[0] else ''} (--force runs it again)"
+        )
         return False
     options.log(f"{job.name}: {job.summary}")
     started = time.monotonic()
@@ -92,6 +98,17 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
     counts = [format_count(name, value) for name, value in out.counts.items() if value is not False]
     options.log(f"{job.name}: done in {time.monotonic() - started:.1f} s: {', '.join(counts)}")
     return True
+
+
+def remove_tables(root: str, job: str) -> list[str]:
+    """Remove the tables that a job made under another configuration; return their names."""
+    removed = []
+    for table in tables.TABLES.values():
+        found = manifest.read_manifest(root, table.name) if job in table.made_by else None
+        if found is not None and found.job == job:
+            paths.remove(paths.join_path(root, table.name))
+            removed.append(table.name)
+    return removed
 
 
 def is_merged(table: Manifest, identity: Manifest, sources: Mapping[str, str]) -> bool:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from walkgram import tables
 from walkgram.config.schema import Config
 from walkgram.errors import LakeError
-from walkgram.lake import checkpoints, logs, parquet, paths
 from walkgram.jobs.base import JobContext
+from walkgram.lake import checkpoints, logs, parquet, paths
 from walkgram.train import loop, monitor
 from walkgram.train.checkpoint import Checkpoints
 from walkgram.train.data import arrow_numpy, embedding_table, warm_start
