@@ -14,6 +14,7 @@ from walkgram.lake.manifest import Manifest, Transaction
 from walkgram.runtime import progress
 from walkgram.runtime.code_identity import digest_code
 from walkgram.runtime.context import RunContext, RunOptions
+from walkgram.runtime.errors import raise_own_errors
 
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
@@ -89,7 +90,7 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
         return False
     options.log(f"{job.name}: {job.summary}")
     started = time.monotonic()
-    with Transaction(root, identity, outputs, resume=job.resumes and not options.force) as out:
+    with raise_own_errors(), Transaction(root, identity, outputs, resume=job.resumes and not options.force) as out:
         context = RunContext(job.name, sections, inputs, out, options)
         with progress.show_progress(job.name, context.current_progress, enabled=options.show_progress):
             out.counts = dict(job.run(context))
