@@ -143,7 +143,7 @@ class Pipeline(Section):
     """What the line makes."""
 
     tables: list[str] = key(
-        lambda: ["export", "neighbours"], "tables that are wanted; every job that they need runs, where it is not up to date"
+        lambda: ["neighbours", "export"], "tables that are wanted; every job that they need runs, where it is not up to date"
     )
 
 
