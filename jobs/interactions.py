@@ -10,7 +10,9 @@ from pyspark.sql import functions as F
 from walkgram.config import Config
 from walkgram.errors import InputError
 from walkgram.lake import parquet
-from walkgram.lake.sources import files, sample
+from walkgram.lake.sources import sample
+from walkgram.lake.sources.open import open_source
+from walkgram.lake.sources.paths import SourcePaths, fingerprint_source, is_sample, source_paths
 from walkgram.runtime import job
 from walkgram.stages.source import interactions, items, vocabulary
 
@@ -18,8 +20,8 @@ from walkgram.stages.source import interactions, items, vocabulary
 def run(run: job.RunContext) -> Mapping[str, Any]:
     """Read the source, check it, keep what passes, number the items."""
     config = run.config.input
-    place, items_place, _ = generated(run) if files.is_sample(config) else files.source_paths(config)
-    raw, untyped = files.open_source(run.spark, place, config, interactions.required_columns(config.columns))
+    place, items_place, _ = generated(run) if is_sample(config) else source_paths(config)
+    raw, untyped = open_source(run.spark, place, config, interactions.required_columns(config.columns))
     rows = interactions.parse(raw, config.columns, config.timestamp_unit, untyped)
     found = interactions.profile(rows)
     interactions.validate(found, place, config.columns, config.bad_rows)
@@ -34,31 +36,27 @@ def run(run: job.RunContext) -> Mapping[str, Any]:
         run.write("interactions_rejected", interactions.below_threshold(one, threshold))
     items_kept = run.write("vocabulary", vocabulary.build_vocabulary(run.read("interactions")))
     if items_place:
-        side = files.open_source(run.spark, items_place, config, items.required_columns(config.item_columns)).frame
+        side = open_source(run.spark, items_place, config, items.required_columns(config.item_columns)).frame
         run.write("items", items.select_items(side, config.item_columns, run.read("interactions").schema["item_id"].dataType))
     return interactions.row_report(found, distinct.get["rows"], kept) | {"items": items_kept}
 
 
-def generated(run: job.RunContext) -> files.SourcePaths:
+def generated(run: job.RunContext) -> SourcePaths:
     """Write the sample's CSV files into the lake; their places."""
     folder = run.folder("sample")
     frames = sample.generate_sample(**run.config.sample.model_dump())
-    return files.SourcePaths(
-        parquet.write_csv(folder, "ratings.csv", frames[0]), parquet.write_csv(folder, "items.csv", frames[1])
-    )
+    return SourcePaths(parquet.write_csv(folder, "ratings.csv", frames[0]), parquet.write_csv(folder, "items.csv", frames[1]))
 
 
 def writes(config: Config) -> list[str]:
     """The tables of this configuration."""
-    own = files.is_sample(config.input)
+    own = is_sample(config.input)
     further = {"items": config.input.items or own, "sample": own, "interactions_rejected": config.interactions.keep_rejected}
     return ["interactions", "vocabulary"] + [name for name, written in further.items() if written]
 
 
 SECTIONS = ("input", "sample", "interactions")
-JOB = job.Job(
-    "interactions", __doc__, run, SECTIONS, lambda _: (), writes, lambda config: files.fingerprint_source(config.input)
-)
+JOB = job.Job("interactions", __doc__, run, SECTIONS, lambda _: (), writes, lambda config: fingerprint_source(config.input))
 
 if __name__ == "__main__":
     sys.exit(job.run_main(JOB))

@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame
 from walkgram import tables
 from walkgram.config import Config
 from walkgram.lake import manifest
-from walkgram.lake.sources import files
+from walkgram.lake.sources.open import open_source
+from walkgram.lake.sources.paths import fingerprint_files
 from walkgram.runtime import job
 from walkgram.stages.pairs import merge, merge_counts
 from walkgram.stages.source import interactions
@@ -41,7 +42,7 @@ def changed(run: job.RunContext, key: str, stored: DataFrame) -> DataFrame:
     if not place:
         return stored.limit(0)
     columns = config.columns.model_copy(update={} if key == "upserts" else {"rating": "", "timestamp": ""})
-    raw, untyped = files.open_source(run.spark, place, config, interactions.required_columns(columns))
+    raw, untyped = open_source(run.spark, place, config, interactions.required_columns(columns))
     rows = interactions.parse(raw, columns, config.timestamp_unit, untyped, stored.schema)
     run.say(f"merge: {place}: {merge.check_upserts(rows, place, columns, config.bad_rows)}")
     return interactions.drop_invalid(rows)
@@ -55,7 +56,7 @@ def writes(config: Config) -> list[str]:
 
 JOB = job.Job(
     "merge", __doc__, run, ("merge", "input", "interactions", "pairs"), writes, writes,
-    lambda config: {place: files.fingerprint_files(place) for place in (config.merge.upserts, config.merge.deletes) if place},
+    lambda config: {place: fingerprint_files(place) for place in (config.merge.upserts, config.merge.deletes) if place},
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from walkgram.config import Config
 from walkgram.errors import ConfigError, InputError
 from walkgram.kernels.walks.transition import compute_biases
 from walkgram.lake.blocks import Blocks
-from walkgram.lake.sources import files
+from walkgram.lake.sources.open import open_source
+from walkgram.lake.sources.paths import fingerprint_files
 from walkgram.runtime import job
 from walkgram.stages.walks import partitioned, walks
 
@@ -47,7 +48,7 @@ def starts(run: job.RunContext) -> Blocks:
     if not config.starts:
         return nodes
     by_suffix, column = run.config.input.model_copy(update={"format": "auto"}), config.starts_column
-    table = files.open_source(run.spark, config.starts, by_suffix, {"walks.starts_column": column}).frame
+    table = open_source(run.spark, config.starts, by_suffix, {"walks.starts_column": column}).frame
     chosen = run.scratch("starts")
     if not walks.write_start_nodes(table, column, run.read("vocabulary"), nodes, chosen).collect():
         raise InputError(f"walks.starts: {config.starts} has no rows: walks must start somewhere")
@@ -56,7 +57,7 @@ def starts(run: job.RunContext) -> Blocks:
 
 def source(config: Config) -> dict[str, str]:
     """The fingerprint of the table of start nodes."""
-    return {place: files.fingerprint_files(place) for place in [config.walks.starts] if place}
+    return {place: fingerprint_files(place) for place in [config.walks.starts] if place}
 
 
 READS, WRITES = ("vocabulary", "graph"), ("walks", "node_visits")

@@ -17,8 +17,9 @@ from typing import Any
 from walkgram.config import Config, describe_keys, load_config
 from walkgram.errors import Stopped, WalkgramError
 from walkgram.lake import manifest, paths
-from walkgram.lake.manifest import Transaction
+from walkgram.lake.code_version import code_version
 from walkgram.lake.sources import sample
+from walkgram.lake.transaction import Transaction, recover_commit
 from walkgram.runtime import progress
 from walkgram.runtime.context import RunContext
 
@@ -57,14 +58,14 @@ def run_job(
     tables = tuple(job.writes(config))
     paths.check_writable(root)
     manifest.check_paths(root, tables, list(source))
-    manifest.recover_commit(root, job.name)
+    recover_commit(root, job.name)
     made_by = list_makers(config)
     inputs = {table: manifest.require_manifest(root, table, made_by.get(table, table)) for table in job.reads(config)}
     manifest.check_lineage(inputs, made_by)
     ids = {table: found.id for table, found in inputs.items()} | source
     sections = {name: getattr(config, name).model_dump() for name in job.sections}
     mark = manifest.make_manifest(
-        job.name, sections, ids, manifest.code_version(inspect.getsource(inspect.getmodule(job.run) or job.run))
+        job.name, sections, ids, code_version(inspect.getsource(inspect.getmodule(job.run) or job.run))
     )
     made, own = [manifest.read_manifest(root, table) for table in tables], set(tables) & set(inputs)
     if not force and all(

@@ -36,7 +36,7 @@ def start(name: str, verbose: bool = False) -> SparkSession:
     conf.setIfMissing("spark.app.name", f"walkgram {name}")
     conf.set("spark.sql.session.timeZone", "UTC")
     conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")  # as the tables' contract has it, not INT96
-    conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")  # pandas writes nanoseconds; lake/sources.py makes times of them
+    conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")  # pandas writes nanoseconds; lake/formats/parquet.py casts them
     conf.set("spark.sql.caseSensitive", "true")  # columns that differ only in case are two columns
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):  # Java's stack traces, as JSON
         logging.getLogger(name).disabled = not verbose
