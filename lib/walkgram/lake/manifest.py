@@ -18,6 +18,7 @@ __all__ = [
     "Manifest",
     "check_lineage",
     "check_paths",
+    "digest_text",
     "make_manifest",
     "read_manifest",
     "require_manifest",
@@ -106,3 +107,8 @@ def check_lineage(inputs: Mapping[str, Manifest], makers: Mapping[str, str]) -> 
                 raise LakeError(
                     f"table {name} was made together with another {other_name} than the lake holds now: run jobs/{job}.py first"
                 )
+
+
+def digest_text(*texts: str) -> str:
+    """Return the SHA-256 of texts, in hexadecimal digits."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
