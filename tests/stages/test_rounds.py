@@ -125,7 +125,7 @@ def test_a_lost_tasks_round_is_made_again(spark: Any, tmp_path: Path, monkeypatc
     def losing(self: partitioned.PartitionedWalk, tasks: Any, number: int) -> Any:
         if number == 2:  # one task wrote its steps, but not its letters; another one wrote nothing
             self.run_block(2, 1)
-            Path(self.letters.place(2, 1)).unlink()
+            Path(self.letters.file_uri(2, 1)).unlink()
         return original(self, tasks, number)
 
     monkeypatch.setattr(partitioned.PartitionedWalk, "round", losing)

@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame
 from walkgram import tables
 from walkgram.jobs.base import Job, JobContext
 from walkgram.lake import manifest
-from walkgram.lake.sources import files
+from walkgram.lake.sources.open import open_source
+from walkgram.lake.sources.paths import fingerprint_files
 from walkgram.stages.pairs import merge, merge_counts
 from walkgram.stages.source import interactions
 
@@ -52,7 +53,7 @@ def read_changes(context: JobContext, key: str, stored: DataFrame) -> DataFrame:
     if not path:
         return stored.limit(0)
     columns = config.columns.model_copy(update={} if key == "upserts" else {"rating": "", "timestamp": ""})
-    frame, untyped = files.open_source(context.spark, path, config, interactions.required_columns(columns))
+    frame, untyped = open_source(context.spark, path, config, interactions.required_columns(columns))
     rows = interactions.parse(frame, columns, config.timestamp_unit, untyped, stored.schema)
     context.log(f"merge: {path}: {merge.check_upserts(rows, path, columns, config.bad_rows)}")
     return interactions.drop_invalid(rows)
@@ -66,7 +67,7 @@ def writes(config: "Config") -> list[str]:
 
 def fingerprint(config: "Config") -> dict[str, str]:
     """Return the fingerprints of the day's tables."""
-    return {path: files.fingerprint_files(path) for path in (config.merge.upserts, config.merge.deletes) if path}
+    return {path: fingerprint_files(path) for path in (config.merge.upserts, config.merge.deletes) if path}
 
 
 JOB = Job("merge", __doc__, run, ("merge", "input", "interactions", "pairs"), writes, writes, sources=fingerprint)

@@ -8,7 +8,8 @@ from walkgram.errors import ConfigError, InputError
 from walkgram.jobs.base import Job, JobContext
 from walkgram.kernels.walks.transition import compute_biases
 from walkgram.lake.blocks import Blocks
-from walkgram.lake.sources import files
+from walkgram.lake.sources.open import open_source
+from walkgram.lake.sources.paths import fingerprint_files
 from walkgram.stages.walks import partitioned, walks
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def find_starts(context: JobContext) -> Blocks:
     if not config.starts:
         return nodes
     by_suffix, column = context.config.input.model_copy(update={"format": "auto"}), config.starts_column
-    table = files.open_source(context.spark, config.starts, by_suffix, {"walks.starts_column": column}).frame
+    table = open_source(context.spark, config.starts, by_suffix, {"walks.starts_column": column}).frame
     starts = context.scratch("starts")
     if not walks.write_start_nodes(table, column, context.read("vocabulary"), nodes, starts).collect():
         raise InputError(f"walks.starts: {config.starts} has no rows: walks must start somewhere")
@@ -75,7 +76,7 @@ def find_starts(context: JobContext) -> Blocks:
 
 def fingerprint(config: "Config") -> dict[str, str]:
     """Return the fingerprint of the table of start nodes."""
-    return {path: files.fingerprint_files(path) for path in [config.walks.starts] if path}
+    return {path: fingerprint_files(path) for path in [config.walks.starts] if path}
 
 
 # input: how the table of start nodes is read.

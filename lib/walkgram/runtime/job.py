@@ -10,7 +10,8 @@ import walkgram
 from walkgram import tables
 from walkgram.jobs.base import Job
 from walkgram.lake import manifest, paths
-from walkgram.lake.manifest import Manifest, Transaction
+from walkgram.lake.manifest import Manifest
+from walkgram.lake.transaction import Transaction, recover_commit
 from walkgram.runtime import progress
 from walkgram.runtime.code_identity import digest_code
 from walkgram.runtime.context import RunContext, RunOptions
@@ -76,7 +77,7 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
     paths.check_writable(root)
     if not (job.takes_frame and options.source_frame is not None):
         manifest.check_paths(root, outputs, list(job.sources(sections)))
-    manifest.recover_commit(root, job.name)
+    recover_commit(root, job.name)
     identity, inputs, sources = make_identity(job, config, options)
     present = [manifest.read_manifest(root, table) for table in outputs]
     replaces_inputs = bool(set(outputs) & set(inputs))
