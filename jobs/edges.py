@@ -11,6 +11,7 @@ from walkgram.errors import ConfigError, InputError
 from walkgram.lake.shards import Shards
 from walkgram.runtime import job
 from walkgram.stages.pairs import counting, edges
+from walkgram.stages.workers import TaskSetup
 
 
 def run(run: job.RunContext) -> Mapping[str, Any]:
@@ -28,7 +29,7 @@ def run(run: job.RunContext) -> Mapping[str, Any]:
     if sums["rows"] == 0:
         names = ("min_weight", "min_frequency", "min_item_frequency")
         cuts = " with ".join(f"edges.{name} = {getattr(config.edges, name)}" for name in names)
-        spared = counting.collect_summary(weighed(run, weigher.uncut(), None))
+        spared = counting.collect_summary(weighed(run, weigher.without_cuts(), None))
         raise InputError(f"{cuts} keeps no edge: {edges.filter_diagnostics(spared)}")
     found = {"edges": sums["rows"], "total weight": f"{sums['weight']:.4f}", "total frequency": sums["frequency"]}
     if best:
@@ -37,22 +38,22 @@ def run(run: job.RunContext) -> Mapping[str, Any]:
             "edges": run.write("edges", edges.top_k_per_node(run.read_shards(sink), best, directed)),
         }
     run.out.rows["edges"] = found["edges"]
-    return found | {"directed": directed, "shards": sums["shards"], counting.SPREAD: sums["seconds"]}
+    return found | {"directed": directed, "shards": sums["shards"], counting.TASK_SECONDS: sums["seconds"]}
 
 
 def weighed(run: job.RunContext, weigher: edges.EdgeWeigher, sink: Shards | None) -> DataFrame:
     """Write the edges under a weigher: from the pairs table, or, where it is cut too high or not there, from the lists."""
-    config, floor = run.config.pairs, weigher.cuts.min_frequency
+    config, floor, setup = run.config.pairs, weigher.cuts.min_frequency, TaskSetup.from_config(run.config.spark)
     if config.write_table and config.min_frequency <= floor:
         table = run.shards("pairs", tables.table_schema("pairs"))
-        return edges.weigh_pairs_table(run.tasks(run.inputs["pairs"].counts["shards"]), table, weigher, sink)
-    known = weigher.counts.open(1)
+        return edges.weigh_pairs_table(run.tasks(run.inputs["pairs"].counts["shards"]), table, weigher, sink, setup)
+    known = weigher.totals.open(1)
     if "work" not in known:
         raise ConfigError(
             "baskets were merged, not counted: set pairs.write_table = true as before, or run jobs/pairs.py --force"
         )
-    plan = counting.CountPlan(config, run.rows("vocabulary"), known["work"])
-    spans, lists = plan.spans(), run.blocks("baskets", "users")
+    plan = counting.CountPlan(config, run.rows("vocabulary"), known["work"], setup)
+    spans, lists = plan.split_items(), run.blocks("baskets", "users")
     return counting.write_counts(run.tasks(len(spans)), spans, known["blocks"].tolist(), plan, floor, lists, weigher, sink)
 
 

@@ -13,6 +13,7 @@ from walkgram.lake.sources import files
 from walkgram.runtime import job
 from walkgram.stages.pairs import merge, merge_counts
 from walkgram.stages.source import interactions
+from walkgram.stages.workers import TaskSetup
 
 
 def run(run: job.RunContext) -> Mapping[str, Any]:
@@ -25,12 +26,14 @@ def run(run: job.RunContext) -> Mapping[str, Any]:
     )
     found = {"users touched": state.users.count(), "interactions": run.write("interactions", state.interactions)}
     for name in run.out.tables[4:]:
-        run.write(name, state.below if name == "interactions_rejected" else run.read(name, former=True))
+        run.write(name, state.rejected if name == "interactions_rejected" else run.read(name, former=True))
     words = run.write("vocabulary", merge.extend_vocabulary(run.read("vocabulary", former=True), state.before, state.after, n))
-    sides = merge_counts.count_sides(state, words, config.pairs, run)
+    setup = TaskSetup.from_config(config.spark)
+    sides = merge_counts.count_sides(state, words, config.pairs, run, setup)
     former, totals = (run.blocks("baskets", "totals", former=former) for former in (True, False))
     table, sink = (run.shards("pairs", tables.table_schema("pairs"), former) for former in (True, False))
-    made = merge_counts.merge_counts(run.tasks, former, sides, (n, words), config.pairs, totals, table, sink)
+    stores = merge_counts.MergeStores(former, totals, table, sink)
+    made = merge_counts.merge_counts(run.tasks, sides, words, config.pairs, stores, setup)
     run.out.rows |= {"pairs": made["pairs"], "baskets": 0}
     return found | {"new items": words - n} | made
 

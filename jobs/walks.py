@@ -12,6 +12,7 @@ from walkgram.lake.blocks import Blocks
 from walkgram.lake.sources import files
 from walkgram.runtime import job
 from walkgram.stages.walks import partitioned, walks
+from walkgram.stages.workers import TaskSetup
 
 
 def run(run: job.RunContext) -> Mapping[str, Any]:
@@ -26,19 +27,19 @@ def run(run: job.RunContext) -> Mapping[str, Any]:
             f"walks.engine = replicated needs a graph of one block, this one has {blocks}: set graph.partitions = 1"
         )
     found, graph, n, took = starts(run), run.blocks("graph"), run.rows("vocabulary"), 0
-    plan = walks.WalkPlan(config, len(found.open(0)["nodes"]), n)
+    plan = walks.WalkPlan(config, len(found.open(0)["nodes"]), n, TaskSetup.from_config(run.config.spark))
     sink = run.shards("walks", walks.walks_schema(n))
     if config.engine == "partitioned" or blocks > 1:
-        steps = [0, plan.total * config.walk_length]
+        steps = [0, plan.num_walks * config.walk_length]
         run.measure = lambda: (steps[0], steps[1])
         took = partitioned.walk_partitioned(
             run.tasks, plan, blocks, graph, found, run.rounds, sink, partial(steps.__setitem__, 0)
         )
-    run.measure = lambda: (sink.count() * plan.total // plan.shards, plan.total)
-    counts = walks.write_walks(run.tasks(plan.shards, 4 * run.cores), plan, graph, found, sink)
+    run.measure = lambda: (sink.count() * plan.num_walks // plan.num_shards, plan.num_walks)
+    counts = walks.write_walks(run.tasks(plan.num_shards, 4 * run.cores), plan, graph, found, sink)
     nodes = run.write("node_visits", walks.sum_visits(counts))
-    run.out.rows["walks"] = plan.total
-    return {"walks": plan.total, "start nodes": plan.starts, "nodes": nodes, "shards": plan.shards, "rounds": took}
+    run.out.rows["walks"] = plan.num_walks
+    return {"walks": plan.num_walks, "start nodes": plan.num_starts, "nodes": nodes, "shards": plan.num_shards, "rounds": took}
 
 
 def starts(run: job.RunContext) -> Blocks:
