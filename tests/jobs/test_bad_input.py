@@ -1,6 +1,5 @@
 """Invalid input: one error message, exit status 2, no stack trace, no incomplete table."""
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,10 @@ def assert_fails(job: Job, capsys: Any, lake: Path, message: str, name: str = "i
 def write_source(path: Path, text: str) -> tuple[str, ...]:
     path.write_text(text)
     return ("--set", "input.source=files", "--set", f"input.path={path}")
+
+
+def as_options(*keys: str) -> tuple[str, ...]:
+    return tuple(part for key in keys for part in ("--set", key))
 
 
 HEADER = "user_id,item_id,rating,timestamp\n"
@@ -97,12 +100,12 @@ def test_users_with_one_item_each_give_no_pairs(job: Job, capsys: Any, tmp_path:
         *write_source(tmp_path / "ratings.csv", HEADER + "1,1,5,1\n2,2,5,1\n"),
     )
     assert job("interactions", *options) == 0
-    assert job("pairs", *options) == 2
+    assert job("baskets", *options) == 2
     assert "no two kept items share a user" in capsys.readouterr().err
     assert not (tmp_path / "lake" / "baskets").exists()
 
 
-@pytest.mark.parametrize("name", ["pairs", "edges", "graph", "walks", "train", "neighbours", "export"])
+@pytest.mark.parametrize("name", ["baskets", "edges", "graph", "walks", "train", "neighbours", "export"])
 def test_a_job_without_its_input_names_the_job_to_run(job: Job, capsys: Any, tmp_path: Path, name: str) -> None:
     assert_fails(job, capsys, tmp_path / "lake", "run jobs/", name)
 
@@ -132,9 +135,9 @@ def test_the_error_names_a_truncated_parquet_source(job: Job, capsys: Any, tmp_p
 @pytest.fixture(scope="module")
 def walks_lake(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
     """A lake up to the walks, and the options of its jobs."""
-    from walkgram.runtime import job
+    from walkgram.runtime import cli
 
-    lake = tmp_path_factory.mktemp("walked")
+    lake = tmp_path_factory.mktemp("walks")
     keys = (
         "interactions.min_rating=none",
         "pmi.weight=frequency",
@@ -143,14 +146,9 @@ def walks_lake(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
         "walks.walk_length=5",
         "train.dim=4",
     )
-    options = (
-        *write_source(lake / "ratings.csv", GOOD),
-        *(part for key in keys for part in ("--set", key)),
-        "--set",
-        f"lake.path={lake}",
-    )
-    for name in ("interactions", "pairs", "edges", "graph", "walks"):
-        assert job.run_main(importlib.import_module(name).JOB, list(options)) == 0
+    options = (*write_source(lake / "ratings.csv", GOOD), *as_options(*keys, f"lake.path={lake}"))
+    for name in ("interactions", "baskets", "edges", "graph", "walks"):
+        assert cli.main([name, *options]) == 0
     return lake, options
 
 
@@ -162,19 +160,8 @@ def test_the_error_names_the_key_of_a_checkpoint_of_another_configuration(
     job: Job, capsys: Any, walks_lake: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake, options = walks_lake
-    assert (
-        job(
-            "train",
-            *options,
-            "--set",
-            "train.model=keras_node2vec",
-            "--set",
-            "train.keras_node2vec.learning_rate=1e25",
-            "--set",
-            "train.keras_node2vec.batch_size=2",
-        )
-        == 2
-    )
+    keys = ("model=keras_node2vec", "keras_node2vec.learning_rate=1e25", "keras_node2vec.batch_size=2")
+    assert job("train", *options, *as_options(*(f"train.{key}" for key in keys))) == 2
     assert "lower the learning rate" in capsys.readouterr().err
     with monkeypatch.context() as patch:
         patch.setattr("walkgram.train.loop.check_finite", interrupt)
@@ -204,19 +191,18 @@ def test_the_trainer_names_a_truncated_shard(job: Job, capsys: Any, walks_lake: 
 
 
 def test_verbose_shows_the_stack_trace(job: Job, capsys: Any, tmp_path: Path) -> None:
-    assert job("pairs", "--verbose", "--set", f"lake.path={tmp_path}") == 2
+    assert job("baskets", "--verbose", "--set", f"lake.path={tmp_path}") == 2
     assert "Traceback" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    "name", ["interactions", "pairs", "edges", "graph", "walks", "train", "neighbours", "export", "pipeline"]
+    "name", ["interactions", "baskets", "pairs", "edges", "graph", "walks", "train", "neighbours", "export", "run"]
 )
 def test_help_lists_the_keys_of_the_job(capsys: Any, name: str) -> None:
-    module = importlib.import_module(name)
-    from walkgram.runtime import job
+    from walkgram.runtime import cli
 
     with pytest.raises(SystemExit) as exit_info:
-        module.main(["--help"]) if name == "pipeline" else job.run_main(module.JOB, ["--help"])
+        cli.main([name, "--help"])
     text = capsys.readouterr().out
     assert exit_info.value.code == 0
     assert "lake.path" in text
@@ -247,16 +233,15 @@ def test_tables_of_different_interactions_are_not_mixed(job: Job, capsys: Any, t
     options = ("--set", f"lake.path={tmp_path / 'lake'}", *write_source(tmp_path / "ratings.csv", GOOD))
     no_threshold = ("--set", "interactions.min_rating=none")
     assert job("interactions", *options, *no_threshold) == 0
-    assert job("pairs", *options, *no_threshold) == 0
+    assert job("baskets", *options, *no_threshold) == 0
     assert job("interactions", *options, "--set", "interactions.min_rating=2") == 0
     capsys.readouterr()
     assert job("edges", *options) == 2
-    assert (
-        "table baskets was made from another interactions than the lake holds now: run jobs/pairs.py" in capsys.readouterr().err
-    )
+    message = "table baskets was made from another interactions than the lake holds now: run jobs/baskets.py"
+    assert message in capsys.readouterr().err
 
 
 def test_an_unknown_column_in_report_group_is_refused_before_the_run(job: Job, capsys: Any, tmp_path: Path) -> None:
     keys = ("input.items=items.csv", "report.group=nope", f"lake.path={tmp_path / 'lake'}")
-    assert job("pipeline", *(part for key in keys for part in ("--set", key))) == 2
+    assert job("run", *as_options(*keys)) == 2
     assert "report.group: nope" in capsys.readouterr().err

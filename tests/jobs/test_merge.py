@@ -69,7 +69,14 @@ def test_two_merged_days_equal_a_full_recount(job: Job, tmp_path: Path, mode: st
     first = ratings(range(60), range(40), 900, 0, 1)
     merged, recounted = tmp_path / "merged", tmp_path / "recounted"
     first.to_parquet(tmp_path / "first.parquet")
-    run_jobs(job, merged, ["interactions", "pairs"], f"input.path={tmp_path / 'first.parquet'}", "pairs.tasks=3", *MODES[mode])
+    run_jobs(
+        job,
+        merged,
+        ["interactions", "baskets", "pairs"],
+        f"input.path={tmp_path / 'first.parquet'}",
+        "pairs.tasks=3",
+        *MODES[mode],
+    )
     old_index = read(merged, "vocabulary").set_index("item_id")["index"]
     all_rows = first
     for number in (1, 2):  # the second day starts from a merged state
@@ -93,7 +100,9 @@ def test_two_merged_days_equal_a_full_recount(job: Job, tmp_path: Path, mode: st
         all_rows = pd.concat([remaining, day])
     run_jobs(job, merged, ["edges"], "pairs.tasks=3", *MODES[mode])
     all_rows.to_parquet(tmp_path / "all.parquet")
-    run_jobs(job, recounted, ["interactions", "pairs", "edges"], f"input.path={tmp_path / 'all.parquet'}", *MODES[mode])
+    run_jobs(
+        job, recounted, ["interactions", "baskets", "pairs", "edges"], f"input.path={tmp_path / 'all.parquet'}", *MODES[mode]
+    )
     assert_equal(merged, recounted, directed)
     words = read(merged, "vocabulary").set_index("item_id")
     assert words.loc[old_index.index, "index"].equals(old_index)
@@ -108,7 +117,7 @@ def small(job: Job, tmp_path: Path) -> Path:
     rows = [("ann", "007"), ("ann", "x"), ("bob", "007"), ("bob", "x"), ("bob", "y"), ("cat", "y")]
     pd.DataFrame(rows, columns=PAIR).assign(rating=4.0).to_csv(tmp_path / "first.csv", index=False)
     lake = tmp_path / "lake"
-    run_jobs(job, lake, ["interactions", "pairs"], f"input.path={tmp_path / 'first.csv'}", TIMELESS)
+    run_jobs(job, lake, ["interactions", "baskets", "pairs"], f"input.path={tmp_path / 'first.csv'}", TIMELESS)
     return lake
 
 
@@ -130,7 +139,7 @@ def test_an_empty_day_and_a_repeated_day_change_nothing(job: Job, small: Path, t
             ("007", "x"): 2, ("007", "y"): 2, ("x", "y"): 1, ("007", "7"): 1, ("7", "y"): 1,
         }  # fmt: skip
         assert read(small, "vocabulary").set_index("item_id")["frequency"].to_dict() == {"007": 3, "x": 3, "y": 2, "7": 1}
-    run_jobs(job, small, ["pairs", "edges"], TIMELESS)  # recount the merged interactions
+    run_jobs(job, small, ["baskets", "pairs", "edges"], TIMELESS)  # recount the merged interactions
     pd.testing.assert_frame_equal(by_id(small, "pairs", False), pairs)
 
 
@@ -170,7 +179,7 @@ def test_a_merge_needs_the_rows_below_the_threshold(
     job: Job, small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = f"input.path={tmp_path / 'first.csv'}"
-    run_jobs(job, small, ["interactions", "pairs"], source, TIMELESS, "interactions.min_rating=2")
+    run_jobs(job, small, ["interactions", "baskets", "pairs"], source, TIMELESS, "interactions.min_rating=2")
     options = [
         f"lake.path={small}",
         TIMELESS,
@@ -194,7 +203,7 @@ def test_an_update_runs_every_stage_after_the_merge_and_keeps_the_items(job: Job
     ]
     quick = ["walks.num_walks=1", "walks.walk_length=5", "train.epochs=1", "train.dim=4", "export.plots=false"]
     arguments = [part for option in (f"lake.path={lake}", *small, *quick) for part in ("--set", option)]
-    assert job("pipeline", *arguments) == 0
+    assert job("run", *arguments) == 0
     old_words, old_embeddings = read(lake, "vocabulary"), read(lake, "embeddings")
     item = int(old_words["item_id"].iloc[0])
     day.write_text(

@@ -14,8 +14,8 @@ from scipy import sparse
 from support import lakes as lakes
 from support import oracles
 from support import pair_oracles as brute
-from walkgram import config as configuration
-from walkgram.config import Config
+from walkgram.config import load as configuration
+from walkgram.config.schema import Config
 from walkgram.lake.blocks import Blocks
 from walkgram.stages.pairs import counting, edges
 
@@ -129,7 +129,7 @@ def assert_every_formula(lake: Path, counted: brute.Counted, case: Case) -> None
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_edges_equal_brute_force_for_every_split_of_the_work(lake: Path, case: Case) -> None:
     counted = count_lists(case)
-    for name in ("pairs", "edges"):
+    for name in ("baskets", "pairs", "edges"):
         assert lakes.run(name, lake, *case.as_keys()) == 0
     actual, expected = lakes.edges(lake, counted.directed), expected_edges(counted, case)
     lakes.assert_same(actual, expected)
@@ -142,7 +142,7 @@ def test_edges_equal_brute_force_for_every_split_of_the_work(lake: Path, case: C
     left_out = len({(user, item) for user, item, _ in ROWS}) - sum(map(len, counted.lists.values()))
     assert record.get("left out for want of a time, or by the cap", 0) == left_out
     assert (left_out > 0) == (case.counted.directed or case.cap > 0)
-    for name in ("pairs", "edges"):
+    for name in ("baskets", "pairs", "edges"):
         assert lakes.run(name, lake, *case.as_keys(), *OTHER_SPLIT) == 0
     assert lakes.edges(lake, counted.directed) == actual
     assert lakes.by_ids(lake, "pairs", counted.directed) == {
@@ -169,7 +169,8 @@ def edge_sources(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_pairs_table_with_a_higher_cut_than_the_edges_is_not_used(lake: Path, edge_sources: list[str]) -> None:
     keys = ("pairs.write_table=true", "pairs.min_frequency=3", "pairs.tasks=4", "pairs.user_weight=inverse_degree")
-    assert lakes.run("pairs", lake, *keys) == 0
+    for name in ("baskets", "pairs"):
+        assert lakes.run(name, lake, *keys) == 0
     counted = brute.Counted(brute.lists_of(ROWS), weighting="inverse_degree")
     assert lakes.by_ids(lake, "pairs", False) == {
         ends: {"frequency": f, "support": s} for ends, (f, s) in counted.pairs().items() if f >= 3
@@ -193,9 +194,9 @@ def test_a_mid_size_pairs_table_equals_the_product_of_the_matrix(
     users, items = rng.integers(0, 6000, 250_000), (2000 * rng.random(250_000) ** 2.5).astype(np.int64)
     rows = zip(users.tolist(), items.tolist(), [None] * len(users), strict=True)
     lake = lakes.interactions(lakes.write(rows, tmp_path / "rows.parquet"), tmp_path / "lake")
-    assert (
-        lakes.run("pairs", lake, "pairs.write_table=true", "pairs.blocks=3", "pairs.tasks=5", "pairs.counter_columns=1500") == 0
-    )
+    for name in ("baskets", "pairs"):
+        keys = ("pairs.write_table=true", "pairs.blocks=3", "pairs.tasks=5", "pairs.counter_columns=1500")
+        assert lakes.run(name, lake, *keys) == 0
     index = np.argsort(np.array(lakes.names(lake)))  # the items are 0..1999
     A = sparse.csr_array((np.ones(len(users), np.int64), (users, index[items])))
     A.data[:] = 1  # scipy sums duplicates
@@ -216,7 +217,7 @@ def test_similar_ids_of_text_and_of_longs_are_distinct(spark: Any, tmp_path: Pat
     rows += [(users["single"], "007", 1000), (users["single"], "7", 1000), (users["all"], "007", 1000)]
     lake = lakes.interactions(lakes.write(rows, tmp_path / "rows.csv"), tmp_path / "lake")
     keys = ("pairs.blocks=3", "pairs.mode=sequence", "edges.min_frequency=2")
-    for name in ("pairs", "edges"):
+    for name in ("baskets", "pairs", "edges"):
         assert lakes.run(name, lake, *keys) == 0
     counted = brute.Counted(brute.timed(brute.lists_of(rows)), directed=True)
     lakes.assert_same(lakes.edges(lake, True), expected_edges(counted, Case((), counted, min_frequency=2)))

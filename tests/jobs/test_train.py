@@ -191,7 +191,9 @@ def test_the_job_is_importable_without_spark() -> None:
     "keys", [(), ("train.model=keras_node2vec", "train.keras_node2vec.batch_size=64")], ids=["skipgram", "examples"]
 )
 def test_a_training_loads_neither_spark_nor_pandas(lake: Path, keys: tuple[str, ...]) -> None:
-    code = "import sys; sys.path.insert(0, 'jobs'); import train; from walkgram.runtime.job import run_main; failed = run_main(train.JOB)"
+    code = (
+        "import sys; sys.path.insert(0, 'jobs'); from walkgram.runtime import cli; failed = cli.main(['train', *sys.argv[1:]])"
+    )
     told = f"{code}; print(failed, sorted(sys.modules.keys() & {{'pyspark', 'pandas'}}))"
     for more in ((), ("train.seed=8", "train.warm_start=lake")) if not keys else ((),):
         command = [sys.executable, "-c", told, *lakes.arguments(lake, *KEYS, "train.epochs=2", *keys, *more)]

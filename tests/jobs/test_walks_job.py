@@ -1,6 +1,5 @@
 """The job walks on a small lake: start nodes, engines, reverse probabilities, and interrupted runs that continue."""
 
-import importlib
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -34,11 +33,11 @@ def edges(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 @pytest.fixture(scope="module")
 def walks_lake(spark: Any, tmp_path_factory: pytest.TempPathFactory, edges: tuple[str, ...]) -> Path:
     """A lake up to the walks of every node."""
-    from walkgram.runtime import job
+    from walkgram.runtime import cli
 
     lake = tmp_path_factory.mktemp("walks_lake") / "lake"
     for name in ("load_edges", "graph", "walks"):
-        assert job.run_main(importlib.import_module(name).JOB, job_arguments(lake, *edges)) == 0
+        assert cli.main([name, *job_arguments(lake, *edges)]) == 0
     return lake
 
 
@@ -168,12 +167,12 @@ def interrupted(job: Job, capsys: Any, monkeypatch: pytest.MonkeyPatch, lake: Pa
 @pytest.fixture(scope="module")
 def uninterrupted(walks_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], tuple[Any, Any]]:
     """The walks and visits of an uninterrupted run with this seed."""
-    from walkgram.runtime import job
+    from walkgram.runtime import cli
 
     def run(seed: int) -> tuple[Any, Any]:
         lake = tmp_path_factory.mktemp("straight") / "lake"
         shutil.copytree(walks_lake, lake)
-        assert job.run_main(importlib.import_module("walks").JOB, job_arguments(lake, f"walks.seed={seed}")) == 0
+        assert cli.main(["walks", *job_arguments(lake, f"walks.seed={seed}")]) == 0
         return read_shards(lake), read_visits(lake)
 
     return run

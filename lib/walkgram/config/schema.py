@@ -8,7 +8,7 @@ from walkgram.config.base import Section, key
 from walkgram.config.pairs import Edges, Interactions, Merge, Pairs, Pmi
 from walkgram.config.train import Train
 
-__all__ = ["Config", "Section"]
+__all__ = ["Config"]
 
 
 class Columns(Section):
@@ -157,6 +157,14 @@ class Report(Section):
     group: str = key("", "column of the items table; print the share of neighbours with the same value, against chance")
 
 
+class Pipeline(Section):
+    """What the line makes."""
+
+    tables: list[str] = key(
+        lambda: ["neighbours", "export"], "tables that are wanted; every job that they need runs, where it is not up to date"
+    )
+
+
 class Config(Section):
     """All sections; each job declares those that it depends on."""
 
@@ -175,6 +183,7 @@ class Config(Section):
     neighbours: Neighbours = key(Neighbours, "")
     export: Export = key(Export, "")
     report: Report = key(Report, "")
+    pipeline: Pipeline = key(Pipeline, "")
 
     @model_validator(mode="after")
     def check_report_group(self) -> "Config":

@@ -7,37 +7,43 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from walkgram.errors import Stopped, TrainError, WalkgramError
+from walkgram.jobs.base import JobContext
 from walkgram.lake import logs
-from walkgram.runtime import job, train_job
-from walkgram.runtime.context import RunContext
+from walkgram.runtime import train_job
+from walkgram.runtime.errors import summarize_error
 from walkgram.train import distributed
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["check_single_process", "launch_training", "run_train_main"]
+__all__ = ["check_single_process", "launch_training", "run_in_group"]
+
+IMPORTED = time.monotonic()
 
 TrainOutcome = tuple[dict[str, int], dict[str, Any]]
 
 
-def run_train_main(of: job.Job, since: float, argv: Sequence[str] | None = None) -> int:
-    """The job's command; the exit status. Of several processes the first runs the job, and tells the others what to do."""
+def run_in_group(body: Callable[[], int], prog: str) -> int:
+    """Run the train job's command; return the exit status.
+
+    Of several processes that torchrun has started the first runs `body`, and tells the others what to train.
+    """
     try:
         if distributed.world_size() == 1:
-            return job.run_main(of, argv)
+            return body()
         peers = distributed.init_process_group()
     except TrainError as error:
-        print(f"jobs/{of.name}.py: error: {error}", file=sys.stderr)
+        print(f"{prog}: error: {error}", file=sys.stderr)
         return 2
     if peers.rank:
-        return run_worker(of, peers, since)
+        return run_worker(peers, prog)
     try:
-        return job.run_main(of, argv)
+        return body()
     finally:
         if distributed.current_group().world > 1:  # it has come to an end without training
             with contextlib.suppress(TrainError):  # another one is gone
@@ -45,26 +51,26 @@ def run_train_main(of: job.Job, since: float, argv: Sequence[str] | None = None)
                 peers.leave()
 
 
-def run_worker(of: job.Job, peers: distributed.ProcessGroup, since: float) -> int:
-    """What the others do: train where the first one does, and leave with it; the exit status."""
+def run_worker(peers: distributed.ProcessGroup, prog: str) -> int:
+    """Train where the first process does, and leave with it; return the exit status."""
     try:
         task = peers.told()
         if task is None:
             peers.leave()
         else:
-            train_job.run_training(task, peers, since)
+            train_job.run_training(task, peers, IMPORTED)
     except (Stopped, KeyboardInterrupt) as stop:
         return stop.status if isinstance(stop, Stopped) else 130  # the first process says it
     except Exception as error:
-        message, status = job.summarize_error(error)
-        print(f"jobs/{of.name}.py, process {peers.rank}: error: {message}", file=sys.stderr)
+        message, status = summarize_error(error)
+        print(f"{prog}, process {peers.rank}: error: {message}", file=sys.stderr)
         return status
     return 0
 
 
-def launch_training(run: RunContext, since: float) -> Mapping[str, Any]:
-    """Train and stage the tables, by as many processes as there are, or as train.num_processes asks Spark for; what was counted."""
-    task, wanted, started = train_job.make_train_spec(run), run.config.train.num_processes, distributed.world_size()
+def launch_training(context: JobContext) -> Mapping[str, Any]:
+    """Train and stage the tables, by as many processes as there are, or as train.num_processes asks Spark for."""
+    task, wanted, started = train_job.make_train_spec(context), context.config.train.num_processes, distributed.world_size()
     peers = distributed.current_group()
     if peers.world == 1:
         check_single_process()
@@ -72,15 +78,15 @@ def launch_training(run: RunContext, since: float) -> Mapping[str, Any]:
         raise TrainError(
             f"train.num_processes = {wanted} is what Spark is to start, but torchrun has started {started}: leave it out"
         )
-    if run.force:
+    if context.force:
         task.kept.remove()
     if wanted > 1 and started == 1:
-        run.measure = count_tokens(task.config.lake.path, time.time())
-        rows, counts = train_in_spark(run.spark, task, wanted)
+        context.count_progress(count_tokens(task.config.lake.path, time.time()))
+        rows, counts = train_in_spark(context.spark, task, wanted)
     else:
-        rows, counts = train_job.run_training(peers.told(task), peers, since)
-    run.out.rows.update(rows)
-    run.finally_do(task.kept.remove)
+        rows, counts = train_job.run_training(peers.told(task), peers, IMPORTED)
+    context.out.rows.update(rows)
+    context.on_commit(task.kept.remove)
     return counts
 
 
@@ -156,6 +162,6 @@ class RemoteTrain:
         except Exception as error:
             if not isinstance(error, WalkgramError):
                 traceback.print_exc()
-            found = WorkerFailure(*job.summarize_error(error))
+            found = WorkerFailure(*summarize_error(error))
             print(f"jobs/train.py, process {os.environ.get('RANK')}: {found.message}", file=sys.stderr)  # the driver shows it
             return found

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from walkgram import tables
-from walkgram.config import Config
+from walkgram.config.schema import Config
 from walkgram.errors import LakeError
+from walkgram.jobs.base import JobContext
 from walkgram.lake import checkpoints, logs, parquet, paths
-from walkgram.runtime.context import RunContext
 from walkgram.train import loop, monitor
 from walkgram.train.checkpoint import Checkpoints
 from walkgram.train.data import arrow_numpy, embedding_table, warm_start
@@ -55,14 +55,14 @@ class TrainSpec:
         return [checkpoints.CheckpointStore(self.config.lake.path, f"train-{rank}-{turn}") for turn in (0, 1)]
 
 
-def make_train_spec(run: RunContext) -> TrainSpec:
+def make_train_spec(context: JobContext) -> TrainSpec:
     """The task of a run of the job."""
-    config, manifest = run.config.train, run.out.manifest
+    config, manifest = context.config.train, context.out.manifest
     free = FREE_KEYS if config.deterministic else {*FREE_KEYS, "workers"}
     mark = {key: value for key, value in manifest.config["train"].items() if key not in free}
-    folders = {name: run.folder(name) for name in (*run.inputs, *run.out.tables)}
-    made_of = {"walks": run.inputs["walks"].run, "code": manifest.code}
-    return TrainSpec(run.config, folders, manifest.id, mark, made_of)
+    folders = {name: context.folder(name) for name in (*context.inputs, *context.out.tables)}
+    made_of = {"walks": context.inputs["walks"].run, "code": manifest.code}
+    return TrainSpec(context.config, folders, manifest.id, mark, made_of)
 
 
 def run_training(task: TrainSpec, peers: ProcessGroup, since: float) -> tuple[dict[str, int], dict[str, Any]]:

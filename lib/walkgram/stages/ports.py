@@ -98,8 +98,8 @@ class ExchangeStore(Protocol):
 class StageContext(Protocol):
     """What a stage of several steps asks of its run (`walkgram.runtime.context.RunContext`)."""
 
-    def keep(self, name: str, frame: DataFrame) -> DataFrame:
-        """Materialize a DataFrame."""
+    def materialize(self, name: str, frame: DataFrame) -> DataFrame:
+        """Compute a DataFrame once; it lasts as long as the run."""
 
     def files(self, table: str) -> Sequence[RowGroupFile]:
         """List the files of a table, or of a materialized DataFrame."""
@@ -110,7 +110,7 @@ class StageContext(Protocol):
     def scratch(self, name: str) -> BlockStore:
         """Return blocks that are removed at the end of the run."""
 
-    def rounds(self, name: str) -> ExchangeStore:
+    def exchange(self, name: str) -> ExchangeStore:
         """Return an exchange that is removed at the end of the run."""
 
 

@@ -57,9 +57,9 @@ def count_sides(state: MergeState, n: int, config: Pairs, context: StageContext,
     """Write the lists of the touched users after and before, with their totals. n: items of the new vocabulary."""
     sides = []
     for name, rows in (("after", state.after), ("before", state.before)):
-        num_blocks = max(1, -(-context.keep(name, rows).count() // BLOCK_ENTRIES))
+        num_blocks = max(1, -(-context.materialize(name, rows).count() // BLOCK_ENTRIES))
         lists, totals = context.scratch(f"{name}-lists"), context.scratch(f"{name}-totals")
-        stores = baskets.BasketStores(context.rounds(name), lists, totals)
+        stores = baskets.BasketStores(context.exchange(name), lists, totals)
         block_numbers, _ = baskets.build_baskets(context, name, num_blocks, n, config, stores, setup)
         sides.append(CountedSide(block_numbers, lists, totals))
     return Sides(*sides)
