@@ -99,7 +99,7 @@ def test_a_job_sees_only_the_sections_that_it_declares(name: str) -> None:
     config, job = load_config(None), load_job(name)
     selected = select_sections(config, job)
     for section in type(config).model_fields:
-        if section in ("lake", *job.sections):
+        if section in ("lake", "spark", *job.sections):
             assert getattr(selected, section) == getattr(config, section)
         else:
             with pytest.raises(AttributeError, match=f"the job does not declare the section '{section}'"):

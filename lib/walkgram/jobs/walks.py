@@ -11,6 +11,7 @@ from walkgram.lake.blocks import Blocks
 from walkgram.lake.sources.open import open_source
 from walkgram.lake.sources.paths import fingerprint_files
 from walkgram.stages.walks import partitioned, walks
+from walkgram.stages.workers import TaskSetup
 
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
@@ -23,23 +24,24 @@ def run(context: JobContext) -> Mapping[str, Any]:
     config, num_nodes, graph = context.config.walks, context.rows("vocabulary"), context.blocks("graph")
     num_partitions = check_graph(context)
     starts, supersteps = find_starts(context), 0
-    plan = walks.WalkPlan(config, len(starts.open(0)["nodes"]), num_nodes)
+    setup = TaskSetup.from_config(context.config.spark)
+    plan = walks.WalkPlan(config, len(starts.open(0)["nodes"]), num_nodes, setup)
     shards = context.shards("walks", walks.walks_schema(num_nodes))
     if config.engine == "partitioned" or num_partitions > 1:
-        progress = [0, plan.total * config.walk_length]
+        progress = [0, plan.num_walks * config.walk_length]
         context.count_progress(lambda: (progress[0], progress[1]))
         supersteps = partitioned.walk_partitioned(
             context.tasks, plan, num_partitions, graph, starts, context.exchange, shards, partial(progress.__setitem__, 0)
         )
-    context.count_progress(lambda: (shards.count() * plan.total // plan.shards, plan.total))
-    counts = walks.write_walks(context.tasks(plan.shards, TASKS_PER_CORE * context.cores), plan, graph, starts, shards)
+    context.count_progress(lambda: (shards.count() * plan.num_walks // plan.num_shards, plan.num_walks))
+    counts = walks.write_walks(context.tasks(plan.num_shards, TASKS_PER_CORE * context.cores), plan, graph, starts, shards)
     num_visited = context.write("node_visits", walks.sum_visits(counts))
-    context.out.rows["walks"] = plan.total
+    context.out.rows["walks"] = plan.num_walks
     return {
-        "walks": plan.total,
-        "start nodes": plan.starts,
+        "walks": plan.num_walks,
+        "start nodes": plan.num_starts,
         "nodes": num_visited,
-        "shards": plan.shards,
+        "shards": plan.num_shards,
         "supersteps": supersteps,
     }
 

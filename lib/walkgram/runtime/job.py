@@ -26,15 +26,15 @@ PREFIX = "walkgram."
 
 
 class SelectedSections(SimpleNamespace):
-    """The sections of a configuration that a job declares, and `lake`."""
+    """The sections of a configuration that a job declares, and those that no table depends on."""
 
     def __getattr__(self, name: str) -> object:
         raise AttributeError(f"the job does not declare the section {name!r} of the configuration: add it to its sections")
 
 
 def select_sections(config: "Config", job: Job) -> "Config":
-    """Return the sections that the job declares, and `lake`; reading another one raises `AttributeError`."""
-    return cast("Config", SelectedSections(**{name: getattr(config, name) for name in ("lake", *job.sections)}))
+    """Return the sections that the job declares, `lake` and `spark`; reading another one raises `AttributeError`."""
+    return cast("Config", SelectedSections(**{name: getattr(config, name) for name in ("lake", "spark", *job.sections)}))
 
 
 def code_version(job: Job, config: "Config") -> str:
