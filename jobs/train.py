@@ -2,11 +2,12 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from walkgram.config import Config
 from walkgram.runtime import job, launch
+from walkgram.train.models.registry import check_config
 
 IMPORTED = time.monotonic()
 
@@ -16,12 +17,18 @@ def run(run: job.RunContext) -> Mapping[str, Any]:
     return launch.launch_training(run, IMPORTED)
 
 
-def reads(config: Config) -> tuple[str, ...]:
-    """A warm start gives new items the mean of their neighbours."""
-    return ("vocabulary", "walks", "node_visits", *(["edges"] if config.train.warm_start else []))
+def reads(config: Config) -> Sequence[str]:
+    """Return the tables that the model reads."""
+    return check_config(config.train).reads(config.train)
 
 
-JOB = job.Job("train", __doc__, run, ("train",), reads, lambda _: ("embeddings", "losses"))
+def writes(config: Config) -> Sequence[str]:
+    """Return the tables that the model writes, and the losses of the loop."""
+    spec = check_config(config.train)
+    return (*spec.writes(config.train), *(["losses"] if spec.build else []))
+
+
+JOB = job.Job("train", __doc__, run, ("train",), reads, writes)
 
 if __name__ == "__main__":
     sys.exit(launch.run_train_main(JOB, IMPORTED))

@@ -46,7 +46,7 @@ class Skipgram(Section):
 class Train(Section):
     """The trainer."""
 
-    model: Literal["skipgram", "keras_node2vec"] = key("skipgram", "what is trained (README: Objectives)")
+    model: str = key("skipgram", "the model: skipgram, keras_node2vec (lib/walkgram/train/README.md)", min_length=1)
     dim: int = key(64, "numbers of a vector", ge=1, le=65_536)
     epochs: int = key(3, "passes over the walks", ge=1)
     window: int = key(10, "reach of the context on each side", "nodes", ge=1)
@@ -71,8 +71,8 @@ class Train(Section):
     )
     placement: Literal["replicated", "row_sharded"] = key(
         "replicated",
-        "skipgram: replicated: every process holds both tables; row_sharded: rows dealt out to the processes, for tables beyond one's memory "
-        "(on CPUs, a thread each)",
+        "replicated: every process has both tables; row_sharded: the rows are spread over the processes, for tables beyond the "
+        "memory of one (on CPUs, a thread each)",
     )
     device: Literal["auto", "cpu", "cuda"] = key(
         "auto", "skipgram: where the tables lie; auto: the CPU where deterministic, else cuda where there is one"
@@ -104,17 +104,13 @@ class Train(Section):
             raise ValueError(f"train.dtype = {self.dtype} needs train.device = cuda: on the CPU the tables are float32")
         if self.patience and not self.validation_walks:
             raise ValueError("train.patience needs train.validation_walks: the walks whose loss is to fall")
-        both = {
-            "validation_walks": self.validation_walks,
-            "warm_start": self.warm_start,
-            "device = cuda": self.device == "cuda",
-        }
-        skipgram = {**both, "num_processes": self.num_processes > 1, "placement = row_sharded": self.placement == "row_sharded"}
-        whole = {**both, f"workers = {self.workers}": self.workers > 1}
-        for given, of, there, wanted in (
-            (skipgram, "model", self.model, "skipgram"),
-            (whole, "placement", self.placement, "replicated"),
-        ):
-            for name in (name for name, set_ in given.items() if set_ and there != wanted):
-                raise ValueError(f'train.{name} is for train.{of} = "{wanted}"; leave it out for {there!r}')
+        if self.placement == "row_sharded":
+            conflicts = {
+                "validation_walks": self.validation_walks > 0,
+                "warm_start": bool(self.warm_start),
+                "device = cuda": self.device == "cuda",
+                f"workers = {self.workers}": self.workers > 1,
+            }
+            for name in (name for name, is_set in conflicts.items() if is_set):
+                raise ValueError(f"train.{name} is for train.placement = \"replicated\"; leave it out for 'row_sharded'")
         return self

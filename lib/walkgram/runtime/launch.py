@@ -41,14 +41,14 @@ def run_train_main(of: job.Job, since: float, argv: Sequence[str] | None = None)
     finally:
         if distributed.current_group().world > 1:  # it has come to an end without training
             with contextlib.suppress(TrainError):  # another one is gone
-                peers.told(None)
+                peers.broadcast(None)
                 peers.leave()
 
 
 def run_worker(of: job.Job, peers: distributed.ProcessGroup, since: float) -> int:
     """What the others do: train where the first one does, and leave with it; the exit status."""
     try:
-        task = peers.told()
+        task = peers.broadcast()
         if task is None:
             peers.leave()
         else:
@@ -73,14 +73,14 @@ def launch_training(run: RunContext, since: float) -> Mapping[str, Any]:
             f"train.num_processes = {wanted} is what Spark is to start, but torchrun has started {started}: leave it out"
         )
     if run.force:
-        task.kept.remove()
+        task.checkpoint_slot.remove()
     if wanted > 1 and started == 1:
         run.measure = count_tokens(task.config.lake.path, time.time())
         rows, counts = train_in_spark(run.spark, task, wanted)
     else:
-        rows, counts = train_job.run_training(peers.told(task), peers, since)
+        rows, counts = train_job.run_training(peers.broadcast(task), peers, since)
     run.out.rows.update(rows)
-    run.finally_do(task.kept.remove)
+    run.finally_do(task.checkpoint_slot.remove)
     return counts
 
 

@@ -1,171 +1,179 @@
-"""The train job's hands: from the lake's tables to an objective, its checkpoints and log, and back to the lake."""
+"""One process of a training: from the lake's tables to a model, its checkpoints and log, and back to the lake."""
 
-from collections.abc import Mapping
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import torch
-from numpy.typing import NDArray
 
-from walkgram import tables
 from walkgram.config import Config
-from walkgram.errors import LakeError
+from walkgram.errors import LakeError, TrainError
 from walkgram.lake import checkpoints, logs, parquet, paths
 from walkgram.runtime.context import RunContext
 from walkgram.train import loop, monitor
 from walkgram.train.checkpoint import Checkpoints
-from walkgram.train.data import arrow_numpy, embedding_table, warm_start
-from walkgram.train.data.walks import WalkDataset
 from walkgram.train.distributed import ProcessGroup
-from walkgram.train.models.registry import count_workers, make_model
-from walkgram.train.models.skipgram import Skipgram
+from walkgram.train.models.base import LoopModel, ModelInputs, PreviousEmbeddings, TableOutput
+from walkgram.train.models.registry import ModelSpec, check_config
+from walkgram.train.outputs import finite_batches, loss_output
 from walkgram.train.state import EpochResult
 
-__all__ = ["TrainSpec", "make_train_spec", "run_training"]
+__all__ = ["TrainOutcome", "TrainSpec", "make_train_spec", "run_training"]
 
 LAKE = "lake"
-# A run may go on with other values of these than it began with.
+# A resumed run may have other values of these keys than the run that it resumes.
 FREE_KEYS = {"checkpoint_minutes", "tensorboard", "run_id", "torch_threads", "patience", "num_processes"}
+
+TrainOutcome = tuple[dict[str, int], dict[str, Any]]
+"""Rows of each table, and counts for the manifest."""
 
 
 @dataclass(frozen=True)
 class TrainSpec:
-    """What every process of a training is told: where the tables lie and are to lie, and what a checkpoint must agree with."""
+    """What every process of a training is given: the tables, what a checkpoint must agree with, and the run's id.
+
+    folders: path of each input and output table; writes: names of the output tables.
+    """
 
     config: Config
     folders: Mapping[str, str]
+    writes: tuple[str, ...]
     id: str
-    mark: Mapping[str, Any]
-    made_of: Mapping[str, str]
+    config_key: Mapping[str, Any]
+    data_key: Mapping[str, str]
 
     @property
-    def kept(self) -> checkpoints.CheckpointStore:
+    def checkpoint_slot(self) -> checkpoints.CheckpointStore:
         """The checkpoint."""
         return checkpoints.CheckpointStore(self.config.lake.path, "train")
 
-    @property
-    def sharded(self) -> bool:
-        """Whether each process has rows of the tables that no other has."""
-        return self.config.train.placement == "row_sharded"
+    def rank_slots(self, rank: int) -> list[checkpoints.CheckpointStore]:
+        """Return two places for what a process alone has of the checkpoint."""
+        return [checkpoints.CheckpointStore(self.config.lake.path, f"train-{rank}-{number}") for number in (0, 1)]
 
-    def parts(self, rank: int) -> list[checkpoints.CheckpointStore]:
-        """Two places for what a process alone has of the checkpoint."""
-        return [checkpoints.CheckpointStore(self.config.lake.path, f"train-{rank}-{turn}") for turn in (0, 1)]
+
+@dataclass(frozen=True)
+class LakeTables:
+    """The input tables of a model, by name (`walkgram.train.models.base.TableReader`)."""
+
+    folders: Mapping[str, str]
+
+    def list_shards(self, table: str) -> Sequence[parquet.ParquetShard]:
+        """Return the files of a table."""
+        return parquet.list_shards(self.folders[table])
+
+    def iter_row_groups(self, table: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Yield the row groups of a table, file by file."""
+        return parquet.iter_row_groups(self.folders[table], columns)
+
+    def read(self, table: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return a table in memory."""
+        return parquet.read_table(self.folders[table], columns)
 
 
 def make_train_spec(run: RunContext) -> TrainSpec:
-    """The task of a run of the job."""
+    """Return the spec of a run of the job."""
     config, manifest = run.config.train, run.out.manifest
     free = FREE_KEYS if config.deterministic else {*FREE_KEYS, "workers"}
-    mark = {key: value for key, value in manifest.config["train"].items() if key not in free}
+    config_key = {key: value for key, value in manifest.config["train"].items() if key not in free}
     folders = {name: run.folder(name) for name in (*run.inputs, *run.out.tables)}
-    made_of = {"walks": run.inputs["walks"].run, "code": manifest.code}
-    return TrainSpec(run.config, folders, manifest.id, mark, made_of)
+    data_key = {**{table: found.run for table, found in run.inputs.items()}, "code": manifest.code}
+    return TrainSpec(run.config, folders, tuple(run.out.tables), manifest.id, config_key, data_key)
 
 
-def run_training(task: TrainSpec, peers: ProcessGroup, since: float) -> tuple[dict[str, int], dict[str, Any]]:
-    """Train with `peers`, leave them, and write the tables; rows of each table, and what was counted.
+def run_training(spec: TrainSpec, group: ProcessGroup, start_time: float) -> TrainOutcome:
+    """Train with the processes of the group, write the tables, and leave the group.
 
-    The first process writes them, or each the rows that it alone has, and then all before any of them leaves.
-
-    since: when imports were done, on time.monotonic's clock.
+    start_time: when imports were done, on time.monotonic's clock.
     """
-    config = task.config.train
-    torch.set_num_threads(config.torch_threads)
-    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps 10 MiB of what row groups have left
-    with peers:
-        tokens = parquet.read_table(task.folders["node_visits"]).sort_by("index")
-        nodes, counts = arrow_numpy.to_numpy(tokens["index"]), arrow_numpy.to_numpy(tokens["count"])
-        del tokens
-        walks = WalkDataset(parquet.list_shards(task.folders["walks"]), nodes, config.validation_walks, config.seed)
-        made = make_model(config, walks, counts, peers, task.parts(peers.rank))
-        del counts
-        warmed = start_warm(task, made, nodes) if isinstance(made, Skipgram) else {}
-        epochs = train_model(task, made, peers, warmed, since)
-        if task.sharded:
-            rows = write_tables(task, made, nodes, epochs, peers.rank)
-            rows["embeddings"] = int(peers.sum([rows["embeddings"]])[0])
-    if not task.sharded:
-        rows = write_tables(task, made, nodes, epochs) if peers.rank == 0 else {}
-    together = {"processes": peers.world} if peers.world > 1 else {}
-    loss = {"first loss": f"{epochs[0].loss:.4f}", "last loss": f"{epochs[-1].loss:.4f}"}
-    return rows, {"nodes": len(nodes), "epochs": len(epochs), **loss, **together, **warmed, **made.counts()}
+    config = spec.config.train
+    model_spec = check_config(config)
+    with process_settings(config.torch_threads), group:
+        if group.world > 1 and "num_processes" not in model_spec.supports:
+            raise TrainError(f"train.model = {config.model} trains in one process, and there are {group.world}: start one")
+        inputs = make_inputs(spec, group)
+        counts: dict[str, Any] = {}
+        if model_spec.solve is not None:
+            outputs = model_spec.solve(inputs, config)
+        else:
+            model, epochs = train_model(spec, model_spec, inputs, start_time)
+            losses = [loss_output(epochs)] if group.rank == 0 else []
+            outputs = (output for part in (model.outputs(), losses) for output in part)
+            first_loss, last_loss = (f"{epochs[k].loss:.4f}" for k in (0, -1))
+            counts = {**model.summarize(), "epochs": len(epochs), "first loss": first_loss, "last loss": last_loss}
+        rows = write_outputs(spec, outputs, group)
+    return rows, {**counts, **({"processes": group.world} if group.world > 1 else {})}
 
 
-def train_model(
-    task: TrainSpec, made: loop.LoopModel, peers: ProcessGroup, warmed: Mapping[str, int], since: float
-) -> list[EpochResult]:
-    """Train to the end; the first process alone keeps the checkpoints and tells of it."""
-    config, first = task.config.train, peers.rank == 0
-    inputs = dict(task.made_of) | {name: str(n) for name, n in warmed.items()}
-    mark = {**task.mark, "num_processes": peers.world}
-    saved = Checkpoints(task.kept.place, task.kept.load, task.kept.save if first else lambda _: None, mark, inputs, not first)
-    plan = loop.TrainPlan(config.epochs, count_workers(config), config.checkpoint_minutes * 60, config.patience)
-    if not first:
-        return loop.run_loop(made, plan, saved, monitor.TrainMonitor(quiet=True), peers)
-    scalars = monitor.open_tensorboard(config.tensorboard) if config.tensorboard else None
-    about: dict[str, Any] = {"run": task.id[:12], "workers": plan.workers, "processes": peers.world}
-    with logs.JsonLinesLog(task.config.lake.path, "train") as log:
-        return loop.run_loop(made, plan, saved, monitor.TrainMonitor(log.add, scalars, since, **about), peers)
+@contextlib.contextmanager
+def process_settings(torch_threads: int) -> Iterator[None]:
+    """Set torch's threads and Arrow's memory pool for a training, and restore them after it."""
+    threads, pool = torch.get_num_threads(), pa.default_memory_pool()
+    torch.set_num_threads(torch_threads)
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's default pool holds 10 MiB of row groups that are freed
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(pool)
+        torch.set_num_threads(threads)
+
+
+def make_inputs(spec: TrainSpec, group: ProcessGroup) -> ModelInputs:
+    """Return what a model is built from."""
+    path = warm_start_path(spec.config)
+    previous = PreviousEmbeddings(path, partial(parquet.iter_row_groups, path)) if path else None
+    run_id = spec.config.train.run_id or spec.id[:12]
+    return ModelInputs(LakeTables(spec.folders), run_id, group, spec.rank_slots(group.rank), previous)
 
 
 def warm_start_path(config: Config) -> str:
-    """The embeddings table that train.warm_start names; "" without one. Raises `LakeError` where it is not there."""
-    place = config.train.warm_start
-    own = paths.join_path(config.lake.path, "embeddings")
-    if place in ("", LAKE):
-        return own if place and paths.exists(own) else ""
-    if not paths.exists(place):
-        raise LakeError(
-            f"train.warm_start: {place}: no such embeddings table; name its folder, or {LAKE!r} for this lake's own"
-        )
-    return place
+    """Return the embeddings table that train.warm_start names; "" without one. Raises `LakeError` where it is missing."""
+    path = config.train.warm_start
+    lake_path = paths.join_path(config.lake.path, "embeddings")
+    if path in ("", LAKE):
+        return lake_path if path and paths.exists(lake_path) else ""
+    if not paths.exists(path):
+        raise LakeError(f"train.warm_start: {path}: no such embeddings table; name its folder, or {LAKE!r} for this lake's")
+    return path
 
 
-def start_warm(task: TrainSpec, made: Skipgram, nodes: NDArray[np.int64]) -> dict[str, int]:
-    """Fill the tables from earlier embeddings, where the configuration asks for it; how many rows from what."""
-    place = warm_start_path(task.config)
-    if not place:
-        return {}
-    words = read_vocabulary(task.folders["vocabulary"], nodes)
-    vector, context = made.vector.numpy(), made.context.numpy()
-    ids = words["item_id"].combine_chunks()
-    columns = ["item_id", "vector", "context_vector"]
-    found = warm_start.copy_known_rows(vector, context, ids, parquet.iter_row_groups(place, columns), place)
-    edges = parquet.iter_row_groups(task.folders["edges"], ["src", "dst", "weight"])
-    means = warm_start.average_neighbours(vector, context, found, nodes, edges)
-    if made.accelerated is not None:
-        made.accelerated.load(made.vector, made.context)
-    return {"warm rows": int(found.sum()), "rows from neighbours": means, "cold rows": len(found) - int(found.sum()) - means}
+def train_model(
+    spec: TrainSpec, model_spec: ModelSpec, inputs: ModelInputs, start_time: float
+) -> tuple[LoopModel, list[EpochResult]]:
+    """Build a model and train it to the end; the first process alone writes checkpoints and reports."""
+    assert model_spec.build is not None
+    config, group = spec.config.train, inputs.group
+    model = model_spec.build(inputs, config)
+    config_key = {**spec.config_key, "num_processes": group.world}
+    saved = Checkpoints(spec.checkpoint_slot, config_key, {**spec.data_key, **model.data_key}, group.rank == 0)
+    plan = loop.TrainPlan(config.epochs, model_spec.count_threads(config), config.checkpoint_minutes * 60, config.patience)
+    if group.rank:
+        return model, loop.run_loop(model, plan, saved, monitor.TrainMonitor(is_quiet=True), group)
+    scalars = monitor.open_tensorboard(config.tensorboard) if config.tensorboard else None
+    labels: dict[str, Any] = {"run": spec.id[:12], "workers": plan.workers, "processes": group.world}
+    with logs.JsonLinesLog(spec.config.lake.path, "train") as log:
+        return model, loop.run_loop(model, plan, saved, monitor.TrainMonitor(log.add, scalars, start_time, **labels), group)
 
 
-def write_tables(
-    task: TrainSpec, made: loop.LoopModel, nodes: NDArray[np.int64], epochs: list[EpochResult], part: int = 0
-) -> dict[str, int]:
-    """A part of the embeddings table, one row a node, in the vocabulary's order; with part 0 the losses. Rows of each."""
-    words = read_vocabulary(task.folders["vocabulary"], nodes[made.rows.start :: made.rows.step])
-    schema = tables.table_schema("embeddings", words.schema.field("item_id").type)
-    vectors, contexts = made.vectors()
-    run_id = task.config.train.run_id or task.id[:12]
-    rows = embedding_table.embedding_batches(
-        schema, words, vectors.numpy(), None if contexts is None else contexts.numpy(), run_id
-    )
-    written = {"embeddings": parquet.write_table(task.folders["embeddings"], schema, rows, part)}
-    if part:
-        return written
-    told = tables.table_schema("losses")
-    columns = [arrow_numpy.nullable([vars(epoch)[field.name] for epoch in epochs]).cast(field.type) for field in told]
-    losses = [pa.RecordBatch.from_arrays(columns, schema=told)]
-    return {**written, "losses": parquet.write_table(task.folders["losses"], told, losses)}
+def write_outputs(spec: TrainSpec, outputs: Iterable[TableOutput], group: ProcessGroup) -> dict[str, int]:
+    """Write this process's outputs while the others write theirs; return the rows of each table at all processes.
 
-
-def read_vocabulary(folder: str, nodes: NDArray[np.int64]) -> pa.Table:
-    """(n, 3) index, item_id, frequency of nodes (n,), rising; of the others no more than a row group is in memory."""
-    chosen = []
-    for part in parquet.iter_row_groups(folder, ["index", "item_id", "frequency"]):
-        index = arrow_numpy.to_numpy(part["index"])
-        there = np.searchsorted(nodes, index, "right") > np.searchsorted(nodes, index)
-        chosen.append(part.take(arrow_numpy.to_arrow(np.flatnonzero(there))))
-    return pa.concat_tables(chosen).sort_by("index")
+    Raises `ValueError` for a table that the model does not declare. No process waits for the others longer than the writing of
+    one record batch takes, however large their tables are.
+    """
+    rows = dict.fromkeys(spec.writes, 0)
+    num_outputs: Counter[str] = Counter()
+    for output in outputs:
+        if output.table not in rows:
+            raise ValueError(f"train.model = {spec.config.train.model} gives table {output.table}, which it does not declare")
+        part = group.rank + group.world * num_outputs[output.table]
+        num_outputs[output.table] += 1
+        batches = (batch for batch in finite_batches(output) if group.any(True))
+        rows[output.table] += parquet.write_table(spec.folders[output.table], output.schema, batches, part)
+    while group.any(False):
+        pass
+    return {table: int(total) for table, total in zip(rows, group.sum(list(rows.values())), strict=True)}
