@@ -1,6 +1,5 @@
 """Bad input: one clear line, a non-zero exit, no stack trace, nothing half-written."""
 
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,12 +83,12 @@ def test_a_threshold_that_keeps_nothing_tells_the_highest_rating(job: Job, capsy
 def test_users_of_one_item_each_give_no_pairs(job: Job, capsys: Any, tmp_path: Path) -> None:
     more = ("--set", f"lake.path={tmp_path / 'lake'}", *source(tmp_path / "ratings.csv", HEAD + "1,1,5,1\n2,2,5,1\n"))
     assert job("interactions", *more) == 0
-    assert job("pairs", *more) == 2
+    assert job("baskets", *more) == 2
     assert "no two kept items share a user" in capsys.readouterr().err
     assert not (tmp_path / "lake" / "baskets").exists()
 
 
-@pytest.mark.parametrize("name", ["pairs", "edges", "graph", "walks", "train", "neighbours", "export"])
+@pytest.mark.parametrize("name", ["baskets", "edges", "graph", "walks", "train", "neighbours", "export"])
 def test_a_job_without_its_input_names_the_job_to_run_first(job: Job, capsys: Any, tmp_path: Path, name: str) -> None:
     ends(job, capsys, tmp_path / "lake", "run jobs/", name)
 
@@ -119,7 +118,7 @@ def test_a_truncated_parquet_source_is_named(job: Job, capsys: Any, tmp_path: Pa
 @pytest.fixture(scope="module")
 def walked(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
     """A lake up to the walks, and the arguments that made it."""
-    from walkgram.runtime import job
+    from walkgram.runtime import cli
 
     lake = tmp_path_factory.mktemp("walked")
     cuts = (
@@ -136,8 +135,8 @@ def walked(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
         "--set",
         f"lake.path={lake}",
     )
-    for name in ("interactions", "pairs", "edges", "graph", "walks"):
-        assert job.run_main(importlib.import_module(name).JOB, list(more)) == 0
+    for name in ("interactions", "baskets", "edges", "graph", "walks"):
+        assert cli.main([name, *more]) == 0
     return lake, more
 
 
@@ -164,7 +163,7 @@ def test_a_checkpoint_of_another_configuration_is_named_with_the_key(
     )
     assert "lower the learning rate" in capsys.readouterr().err
     with monkeypatch.context() as broken:
-        broken.setattr("walkgram.train.loop.check_finite", interrupt)
+        broken.setattr("walkgram.jobs.train_worker.loss_output", interrupt)
         assert job("train", *more, "--set", "train.dim=99") == 130
     assert (lake / "_checkpoints" / "train.pt").exists()
     capsys.readouterr()
@@ -191,19 +190,18 @@ def test_a_truncated_shard_stops_the_trainer_and_names_the_file(job: Job, capsys
 
 
 def test_verbose_shows_the_stack_trace(job: Job, capsys: Any, tmp_path: Path) -> None:
-    assert job("pairs", "--verbose", "--set", f"lake.path={tmp_path}") == 2
+    assert job("baskets", "--verbose", "--set", f"lake.path={tmp_path}") == 2
     assert "Traceback" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    "name", ["interactions", "pairs", "edges", "graph", "walks", "train", "neighbours", "export", "pipeline"]
+    "name", ["interactions", "baskets", "pairs", "edges", "graph", "walks", "train", "neighbours", "export", "run"]
 )
 def test_help_explains_the_keys_of_the_job(capsys: Any, name: str) -> None:
-    module = importlib.import_module(name)
-    from walkgram.runtime import job
+    from walkgram.runtime import cli
 
     with pytest.raises(SystemExit) as done:
-        module.main(["--help"]) if name == "pipeline" else job.run_main(module.JOB, ["--help"])
+        cli.main([name, "--help"])
     text = capsys.readouterr().out
     assert done.value.code == 0
     assert "lake.path" in text
@@ -234,16 +232,17 @@ def test_tables_of_different_origin_are_not_mixed(job: Job, capsys: Any, tmp_pat
     more = ("--set", f"lake.path={tmp_path / 'lake'}", *source(tmp_path / "ratings.csv", GOOD))
     keep = ("--set", "interactions.min_rating=none")
     assert job("interactions", *more, *keep) == 0
-    assert job("pairs", *more, *keep) == 0
+    assert job("baskets", *more, *keep) == 0
     assert job("interactions", *more, "--set", "interactions.min_rating=2") == 0
     capsys.readouterr()
     assert job("edges", *more) == 2
     assert (
-        "table baskets was made from another interactions than the lake holds now: run jobs/pairs.py" in capsys.readouterr().err
+        "table baskets was made from another interactions than the lake holds now: run jobs/baskets.py"
+        in capsys.readouterr().err
     )
 
 
 def test_a_report_by_an_unknown_column_is_refused_before_the_run(job: Job, capsys: Any, tmp_path: Path) -> None:
     keys = ("input.items=items.csv", "report.group=nope", f"lake.path={tmp_path / 'lake'}")
-    assert job("pipeline", *(part for key in keys for part in ("--set", key))) == 2
+    assert job("run", *(part for key in keys for part in ("--set", key))) == 2
     assert "report.group: nope" in capsys.readouterr().err

@@ -1,6 +1,5 @@
 """The line of a graph, from an edge table to the export; and lakes that held ratings before, or hold them afterwards."""
 
-import importlib
 import shutil
 from collections.abc import Callable
 from itertools import pairwise
@@ -50,7 +49,7 @@ def test_an_edge_list_comes_to_neighbours_and_an_export(job: Job, capsys: Any, t
     metadata = (lake / "export" / "metadata.tsv").read_text().splitlines()
     assert metadata[1:] == [f"{name}\t{'Zero' if name == 'n0' else ''}" for name in names]
     assert (lake / "export" / "degrees.png").exists()
-    assert job("pipeline", *keys(lake, ring, *more, "input.kind=edges")) == 0
+    assert job("run", *keys(lake, ring, *more, "input.kind=edges")) == 0
     assert capsys.readouterr().out.count("up to date") == 6
 
 
@@ -98,7 +97,7 @@ def test_a_lake_of_ratings_becomes_one_of_edges_and_back_without_a_mixture(
     assert "table interactions is not in" in capsys.readouterr().err
 
     shutil.copytree(tmp_path / "interactions", lake / "interactions")  # as if the commit had been killed before the removal
-    assert job("pairs", *ratings) == 2
+    assert job("baskets", *ratings) == 2
     error = capsys.readouterr().err
     assert "interactions was made together with another vocabulary than the lake holds now: run jobs/interactions.py" in error
 
@@ -131,11 +130,10 @@ def test_a_sample_is_no_graph(job: Job, capsys: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["load_edges", "embed_graph"])
 def test_help_explains_the_keys_of_an_edge_table(capsys: Any, name: str) -> None:
-    from walkgram.runtime import job
+    from walkgram.runtime import cli
 
-    module = importlib.import_module(name)
     with pytest.raises(SystemExit) as done:
-        module.main(["--help"]) if name == "embed_graph" else job.run_main(module.JOB, ["--help"])
+        cli.main([name, "--help"])
     assert done.value.code == 0
     assert "input.edge_columns.weight" in capsys.readouterr().out
 

@@ -69,7 +69,14 @@ def test_two_merged_days_equal_a_full_recount(job: Job, tmp_path: Path, mode: st
     first = ratings(range(60), range(40), 900, 0, 1)
     merged, whole = tmp_path / "merged", tmp_path / "whole"
     first.to_parquet(tmp_path / "first.parquet")
-    run(job, merged, ["interactions", "pairs"], f"input.path={tmp_path / 'first.parquet'}", "pairs.tasks=3", *MODES[mode])
+    run(
+        job,
+        merged,
+        ["interactions", "baskets", "pairs"],
+        f"input.path={tmp_path / 'first.parquet'}",
+        "pairs.tasks=3",
+        *MODES[mode],
+    )
     known = read(merged, "vocabulary").set_index("item_id")["index"]
     everything = first
     for number in (1, 2):  # the second day starts from a merged state
@@ -91,7 +98,7 @@ def test_two_merged_days_equal_a_full_recount(job: Job, tmp_path: Path, mode: st
         everything = pd.concat([left, day])
     run(job, merged, ["edges"], "pairs.tasks=3", *MODES[mode])
     everything.to_parquet(tmp_path / "all.parquet")
-    run(job, whole, ["interactions", "pairs", "edges"], f"input.path={tmp_path / 'all.parquet'}", *MODES[mode])
+    run(job, whole, ["interactions", "baskets", "pairs", "edges"], f"input.path={tmp_path / 'all.parquet'}", *MODES[mode])
     check_equal(merged, whole, directed)
     words = read(merged, "vocabulary").set_index("item_id")
     assert words.loc[known.index, "index"].equals(known)
@@ -106,7 +113,7 @@ def small(job: Job, tmp_path: Path) -> Path:
     rows = [("ann", "007"), ("ann", "x"), ("bob", "007"), ("bob", "x"), ("bob", "y"), ("cat", "y")]
     pd.DataFrame(rows, columns=PAIR).assign(rating=4.0).to_csv(tmp_path / "first.csv", index=False)
     lake = tmp_path / "lake"
-    run(job, lake, ["interactions", "pairs"], f"input.path={tmp_path / 'first.csv'}", TIMELESS)
+    run(job, lake, ["interactions", "baskets", "pairs"], f"input.path={tmp_path / 'first.csv'}", TIMELESS)
     return lake
 
 
@@ -128,7 +135,7 @@ def test_an_empty_day_changes_nothing_and_a_day_twice_is_a_day(job: Job, small: 
             ("007", "x"): 2, ("007", "y"): 2, ("x", "y"): 1, ("007", "7"): 1, ("7", "y"): 1,
         }  # fmt: skip
         assert read(small, "vocabulary").set_index("item_id")["frequency"].to_dict() == {"007": 3, "x": 3, "y": 2, "7": 1}
-    run(job, small, ["pairs", "edges"], TIMELESS)  # counted anew from the merged interactions
+    run(job, small, ["baskets", "pairs", "edges"], TIMELESS)  # counted anew from the merged interactions
     pd.testing.assert_frame_equal(by_id(small, "pairs", False), pairs)
 
 
@@ -168,7 +175,7 @@ def test_rows_under_the_threshold_must_be_known(
     job: Job, small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = f"input.path={tmp_path / 'first.csv'}"
-    run(job, small, ["interactions", "pairs"], source, TIMELESS, "interactions.min_rating=2")
+    run(job, small, ["interactions", "baskets", "pairs"], source, TIMELESS, "interactions.min_rating=2")
     options = [
         f"lake.path={small}",
         TIMELESS,
@@ -192,7 +199,7 @@ def test_an_update_runs_every_stage_after_the_merge_and_keeps_the_items(job: Job
     ]
     quick = ["walks.num_walks=1", "walks.walk_length=5", "train.epochs=1", "train.dim=4", "export.plots=false"]
     given = [part for option in (f"lake.path={lake}", *small, *quick) for part in ("--set", option)]
-    assert job("pipeline", *given) == 0
+    assert job("run", *given) == 0
     often, first = read(lake, "vocabulary"), read(lake, "embeddings")
     item = int(often["item_id"].iloc[0])
     day.write_text(

@@ -14,8 +14,8 @@ from scipy import sparse
 from support import lakes as lakes
 from support import oracles
 from support import pair_oracles as brute
-from walkgram import config as configuration
-from walkgram.config import Config
+from walkgram.config import load as configuration
+from walkgram.config.schema import Config
 from walkgram.lake.blocks import Blocks
 from walkgram.stages.pairs import counting, edges
 
@@ -129,7 +129,7 @@ def assert_every_formula(lake: Path, counted: brute.Counted, case: Case) -> None
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_edges_are_those_of_brute_force_however_the_work_is_cut(lake: Path, case: Case) -> None:
     counted = lists(case)
-    for name in ("pairs", "edges"):
+    for name in ("baskets", "pairs", "edges"):
         assert lakes.run(name, lake, *case.given()) == 0
     found, wanted = lakes.edges(lake, counted.directed), expected(counted, case)
     lakes.assert_same(found, wanted)
@@ -142,7 +142,7 @@ def test_edges_are_those_of_brute_force_however_the_work_is_cut(lake: Path, case
     left_out = len({(user, item) for user, item, _ in ROWS}) - sum(map(len, counted.lists.values()))
     assert record.get("left out for want of a time, or by the cap", 0) == left_out
     assert (left_out > 0) == (case.counted.directed or case.cap > 0)
-    for name in ("pairs", "edges"):
+    for name in ("baskets", "pairs", "edges"):
         assert lakes.run(name, lake, *case.given(), *CUT_OTHERWISE) == 0
     assert lakes.edges(lake, counted.directed) == found
     assert lakes.by_ids(lake, "pairs", counted.directed) == {
@@ -214,7 +214,7 @@ def test_ids_of_text_and_long_ids_of_users_are_told_apart(spark: Any, tmp_path: 
     rows += [(users["single"], "007", 1000), (users["single"], "7", 1000), (users["all"], "007", 1000)]
     lake = lakes.interactions(lakes.write(rows, tmp_path / "rows.csv"), tmp_path / "lake")
     keys = ("pairs.blocks=3", "pairs.mode=sequence", "edges.min_frequency=2")
-    for name in ("pairs", "edges"):
+    for name in ("baskets", "pairs", "edges"):
         assert lakes.run(name, lake, *keys) == 0
     counted = brute.Counted(brute.timed(brute.lists_of(rows)), directed=True)
     lakes.assert_same(lakes.edges(lake, True), expected(counted, Case((), counted, min_frequency=2)))

@@ -19,7 +19,7 @@ def made(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake up to the edges."""
     folder = tmp_path_factory.mktemp("made")
     lake = lakes.interactions(lakes.write(lakes.rows_of_forty_users(), folder / "rows.parquet"), folder / "lake")
-    for name in ("pairs", "edges"):
+    for name in ("baskets", "pairs", "edges"):
         assert lakes.run(name, lake, *KEYS) == 0
     return lake
 
@@ -43,11 +43,11 @@ def refused(capsys: Any) -> Callable[..., str]:
 
 
 @pytest.mark.parametrize(("name", "keys", "said"), [
-    ("pairs", ("pairs.max_items_per_user=1",), "no two kept items share a user, so there are no pairs"),
-    ("pairs", ("pairs.mode=sequence", "pairs.max_gap=9.5"),
+    ("baskets", ("pairs.max_items_per_user=1",), "no two kept items share a user, so there are no pairs"),
+    ("baskets", ("pairs.mode=sequence", "pairs.max_gap=9.5"),
      "no two kept items follow one another in reach of pairs.window and pairs.max_gap, so there are no pairs"),
-    ("pairs", ("pairs.window=3",), 'pairs.window is for sequences: set pairs.mode = "sequence"'),
-    ("pairs", ("pairs.max_gap=3",), 'pairs.max_gap is for sequences: set pairs.mode = "sequence"'),
+    ("baskets", ("pairs.window=3",), 'pairs.window is for sequences: set pairs.mode = "sequence"'),
+    ("baskets", ("pairs.max_gap=3",), 'pairs.max_gap is for sequences: set pairs.mode = "sequence"'),
     ("edges", (*KEYS, "edges.min_weight=1e9"),
      "edges.min_weight = 1000000000.0 with edges.min_frequency = 2 with edges.min_item_frequency = 1 keeps no edge: "),
     ("edges", (*KEYS, "edges.min_item_frequency=43"), "with edges.min_item_frequency = 43 keeps no edge: the heaviest"),
@@ -76,7 +76,7 @@ def test_sequences_need_times(refused: Callable[..., str], tmp_path: Path) -> No
     rows = [(user, item, None) for user, item, _ in lakes.rows_of_forty_users()]
     lake = lakes.interactions(lakes.write(rows, tmp_path / "rows.parquet"), tmp_path / "lake")
     said = "no interaction has a time, which pairs.mode = sequence needs: name it in input.columns.timestamp"
-    assert said in refused("pairs", lake, "pairs.mode=sequence", "pairs.blocks=3")
+    assert said in refused("baskets", lake, "pairs.mode=sequence", "pairs.blocks=3")
 
 
 def shards(folder: Path) -> dict[str, bytes]:

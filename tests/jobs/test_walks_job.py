@@ -1,6 +1,5 @@
 """The job walks, on a small lake: start nodes, engines, the ways back, and a run that is stopped and goes on."""
 
-import importlib
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -34,11 +33,11 @@ def edges(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 @pytest.fixture(scope="module")
 def made(spark: Any, tmp_path_factory: pytest.TempPathFactory, edges: tuple[str, ...]) -> Path:
     """A lake up to the walks of every node."""
-    from walkgram.runtime import job
+    from walkgram.runtime import cli
 
     lake = tmp_path_factory.mktemp("made") / "lake"
     for name in ("load_edges", "graph", "walks"):
-        assert job.run_main(importlib.import_module(name).JOB, arguments(lake, *edges)) == 0
+        assert cli.main([name, *arguments(lake, *edges)]) == 0
     return lake
 
 
@@ -168,12 +167,12 @@ def stopped(job: Job, capsys: Any, monkeypatch: pytest.MonkeyPatch, lake: Path) 
 @pytest.fixture(scope="module")
 def straight(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], tuple[Any, Any]]:
     """The walks and tokens of a run with this seed that was not stopped."""
-    from walkgram.runtime import job
+    from walkgram.runtime import cli
 
     def run(seed: int) -> tuple[Any, Any]:
         lake = tmp_path_factory.mktemp("straight") / "lake"
         shutil.copytree(made, lake)
-        assert job.run_main(importlib.import_module("walks").JOB, arguments(lake, f"walks.seed={seed}")) == 0
+        assert cli.main(["walks", *arguments(lake, f"walks.seed={seed}")]) == 0
         return bytes_of(lake), tokens(lake)
 
     return run

@@ -1,6 +1,5 @@
 """Small lakes for the tests of the jobs pairs and edges: a table of interactions, and what the jobs made of it by ids."""
 
-import importlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from support.pair_oracles import Edge
-from walkgram.runtime import job
+from walkgram.runtime import cli
 
 Row = tuple[Any, Any, int | None]  # user, item, time in seconds
 FIRST = 2**53 + 1  # ids from here on are equal as doubles
@@ -54,7 +53,7 @@ def arguments(lake: Path, *keys: str) -> list[str]:
 
 def run(name: str, lake: Path, *keys: str) -> int:
     """The exit status of a job."""
-    return job.run_main(importlib.import_module(name).JOB, arguments(lake, *keys))
+    return cli.main([name, *arguments(lake, *keys)])
 
 
 def interactions(place: Path, lake: Path) -> Path:

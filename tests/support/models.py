@@ -8,9 +8,8 @@ import numpy as np
 import torch
 
 from support.oracles import MemoryShard
-from walkgram.config.train import KerasNode2Vec as KerasConfig
-from walkgram.config.train import Skipgram as SkipgramConfig
-from walkgram.config.train import Train
+from walkgram.config.train import KerasNode2VecConfig as KerasConfig
+from walkgram.config.train import SkipgramConfig, Train
 from walkgram.train.checkpoint import Checkpoints
 from walkgram.train.data.walks import WalkDataset
 from walkgram.train.models.keras_node2vec import KerasNode2Vec

@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from support.oracles import MemoryShard, counted_examples, skip_grams
-from walkgram.config.train import KerasNode2Vec as KerasConfig
+from walkgram.config.train import KerasNode2VecConfig as KerasConfig
 from walkgram.config.train import Train
 from walkgram.kernels.sgns import negatives
 from walkgram.kernels.walks import walk

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from support import models
-from walkgram.config.train import Skipgram as Options
-from walkgram.config.train import Train
+from walkgram.config.train import SkipgramConfig, Train
 from walkgram.errors import TrainError
 from walkgram.train import loop
 from walkgram.train.checkpoint import Checkpoints
@@ -55,7 +54,7 @@ def make_slots(saves: int = 1000) -> list[PowerCutSlot]:
 
 
 def make_config(placement: str = "row_sharded", **options: Any) -> Train:
-    skipgram = Options(batch_walks=4, shared_negatives=8, learning_rate=0.1, **options)
+    skipgram = SkipgramConfig(batch_walks=4, shared_negatives=8, learning_rate=0.1, **options)
     return Train(dim=4, epochs=EPOCHS, window=2, negatives=2, placement=placement, skipgram=skipgram)  # type: ignore[arg-type]
 
 

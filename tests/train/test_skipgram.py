@@ -9,8 +9,7 @@ from torch.nn.functional import normalize
 
 from support.models import MemorySlot
 from support.oracles import MemoryShard, undirected
-from walkgram.config.train import Skipgram as Options
-from walkgram.config.train import Train
+from walkgram.config.train import SkipgramConfig, Train
 from walkgram.kernels.graph import csr
 from walkgram.kernels.walks.walk import build_walk_graph, sample_walks
 from walkgram.train import loop
@@ -23,7 +22,7 @@ COUNTS = np.array([2, 2, 3, 3, 3])
 
 
 def make_model(ids: list[tuple[int, list[int]]], counts: np.ndarray, **options: Any) -> Skipgram:
-    config = Train(dim=6, window=2, negatives=3, epochs=2, skipgram=Options(**options))
+    config = Train(dim=6, window=2, negatives=3, epochs=2, skipgram=SkipgramConfig(**options))
     return Skipgram(WalkDataset([MemoryShard([ids])], np.arange(len(counts))), counts, config)
 
 
@@ -40,7 +39,7 @@ def test_a_least_rate_above_the_first_is_no_rise() -> None:
 
 def test_tables_start_with_the_length_asked_for_and_by_the_seed_alone() -> None:
     counts = np.full(500, 2)
-    config = Train(dim=48, seed=3, skipgram=Options(init_norm=0.7))
+    config = Train(dim=48, seed=3, skipgram=SkipgramConfig(init_norm=0.7))
     first, again = (Skipgram(WalkDataset([MemoryShard([])], np.arange(500)), counts, config) for _ in range(2))
     assert torch.equal(first.placement.vector, again.placement.vector)
     assert float(first.placement.vector.norm(dim=1).square().mean() ** 0.5) == pytest.approx(0.7, rel=0.01)
@@ -100,7 +99,9 @@ def test_the_probability_to_keep_a_token_is_that_of_word2vec() -> None:
 def test_the_validation_loss_repeats_itself_and_falls() -> None:
     rows = [(i, [i % 5, (i + 1) % 5, (i + 2) % 5, i % 5]) for i in range(400)]
     walks = WalkDataset([MemoryShard([rows[:150], rows[150:]])], np.arange(5), validation_walks=100, seed=7)
-    trained = Skipgram(walks, np.full(5, 320), Train(dim=8, window=1, validation_walks=100, skipgram=Options(batch_walks=16)))
+    trained = Skipgram(
+        walks, np.full(5, 320), Train(dim=8, window=1, validation_walks=100, skipgram=SkipgramConfig(batch_walks=16))
+    )
     before = trained.validate()
     assert trained.validate() == before
     epochs = loop.run_loop(trained, loop.TrainPlan(3), MemorySlot().checkpoints())
@@ -131,7 +132,7 @@ def test_planted_communities_are_found_from_walks(workers: int) -> None:
     assert (lengths == length).all()
     rows = list(zip(ids.tolist(), nodes.tolist(), strict=True))
     shards = [MemoryShard([rows[:400]]), MemoryShard([rows[400:]])]
-    config = Train(dim=16, window=5, epochs=3, negatives=5, skipgram=Options(learning_rate=0.05, batch_walks=16))
+    config = Train(dim=16, window=5, epochs=3, negatives=5, skipgram=SkipgramConfig(learning_rate=0.05, batch_walks=16))
     model = Skipgram(WalkDataset(shards, np.arange(n)), np.bincount(nodes.ravel(), minlength=n), config)
     losses = [e.loss for e in loop.run_loop(model, loop.TrainPlan(3, workers), MemorySlot().checkpoints())]
     unit = normalize(model.vectors()[0], dim=1)

@@ -8,8 +8,7 @@ import torch
 
 from support.models import MemorySlot
 from support.oracles import MemoryShard
-from walkgram.config.train import Skipgram as Options
-from walkgram.config.train import Train
+from walkgram.config.train import SkipgramConfig, Train
 from walkgram.errors import TrainError
 from walkgram.train import loop
 from walkgram.train.data.walks import WalkDataset
@@ -22,7 +21,7 @@ WALKS = [(i, RNG.integers(0, N, RNG.integers(1, 9)).tolist()) for i in range(80)
 
 
 def make_model(batch_walks: int, **options: Any) -> Skipgram:
-    config = Train(dim=10, window=3, negatives=4, epochs=2, skipgram=Options(batch_walks=batch_walks, **options))
+    config = Train(dim=10, window=3, negatives=4, epochs=2, skipgram=SkipgramConfig(batch_walks=batch_walks, **options))
     return Skipgram(WalkDataset([MemoryShard([WALKS])], np.arange(N)), np.arange(1, N + 1), config)
 
 

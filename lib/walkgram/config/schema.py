@@ -139,6 +139,14 @@ class Report(Section):
     group: str = key("", "column of the items table: print how many neighbours share it, against chance")
 
 
+class Pipeline(Section):
+    """What the line makes."""
+
+    tables: list[str] = key(
+        lambda: ["export", "neighbours"], "tables that are wanted; every job that they need runs, where it is not up to date"
+    )
+
+
 class Config(Section):
     """All sections; a job reads its own."""
 
@@ -156,6 +164,7 @@ class Config(Section):
     neighbours: Neighbours = key(Neighbours, "")
     export: Export = key(Export, "")
     report: Report = key(Report, "")
+    pipeline: Pipeline = key(Pipeline, "")
 
     @model_validator(mode="after")
     def check(self) -> "Config":

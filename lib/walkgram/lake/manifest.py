@@ -11,11 +11,8 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.resources import files as resources
-from importlib.resources.abc import Traversable
 from typing import Any
 
-import walkgram
 from walkgram.errors import ConfigError, InputError, LakeError
 from walkgram.lake import paths
 
@@ -26,7 +23,7 @@ __all__ = [
     "Transaction",
     "check_lineage",
     "check_paths",
-    "code_version",
+    "digest_text",
     "make_manifest",
     "read_manifest",
     "recover_commit",
@@ -226,17 +223,6 @@ def check_lineage(inputs: Mapping[str, Manifest], made_by: Mapping[str, str]) ->
                 )
 
 
-def code_version(*further: str) -> str:
-    """The package's version and a digest of its sources (and of `further` text), so that other code means other tables."""
-    digest = hashlib.sha256()
-
-    def add(folder: Traversable) -> None:
-        for entry in sorted(folder.iterdir(), key=lambda e: e.name):
-            if entry.is_dir() and entry.name != "__pycache__":
-                add(entry)
-            elif entry.name.endswith(".py"):
-                digest.update(entry.name.encode() + entry.read_bytes())
-
-    add(resources("walkgram"))
-    digest.update("".join(further).encode())
-    return f"{walkgram.__version__}+{digest.hexdigest()[:12]}"
+def digest_text(*texts: str) -> str:
+    """Return the SHA-256 of texts, in hexadecimal digits."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()

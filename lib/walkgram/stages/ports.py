@@ -95,7 +95,7 @@ class ExchangeStore(Protocol):
 class StageContext(Protocol):
     """What a stage of several steps asks of the run that it is part of (`walkgram.runtime.context.RunContext`)."""
 
-    def keep(self, name: str, frame: DataFrame) -> DataFrame:
+    def materialize(self, name: str, frame: DataFrame) -> DataFrame:
         """A DataFrame computed once."""
 
     def files(self, table: str) -> Sequence[RowGroupFile]:
@@ -107,7 +107,7 @@ class StageContext(Protocol):
     def scratch(self, name: str) -> BlockStore:
         """Blocks that last as long as the run."""
 
-    def rounds(self, name: str) -> ExchangeStore:
+    def exchange(self, name: str) -> ExchangeStore:
         """What tasks send each other."""
 
 

@@ -1,6 +1,6 @@
 """Checkpoints of the training loop: what a file holds, and when a run may resume from it."""
 
-import sys
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol
@@ -10,6 +10,8 @@ import torch
 from walkgram.errors import TrainError
 
 __all__ = ["CheckpointSlot", "Checkpoints", "Stateful", "load_checkpoint", "resume_checkpoint", "save_checkpoint"]
+
+logger = logging.getLogger(__name__)
 
 VERSION = 3
 REMEDY = "remove it, or run jobs/train.py with --force to start over"
@@ -79,7 +81,7 @@ def resume_checkpoint(model: Stateful, checkpoints: Checkpoints) -> Mapping[str,
         check_fields(saved, ("config_key", "data_key", "progress", "state"), place)
     if saved["version"] != VERSION or saved["data_key"] != dict(checkpoints.data_key):
         if checkpoints.is_first:
-            print(f"train: {place} comes from other input tables or other code: starting over", file=sys.stderr)
+            logger.warning("train: %s comes from other input tables or other code: starting over", place)
         return None
     there, here = saved["config_key"], dict(checkpoints.config_key)
     if there != here:
@@ -90,7 +92,7 @@ def resume_checkpoint(model: Stateful, checkpoints: Checkpoints) -> Mapping[str,
     epochs, batches = len(progress["epochs"]), progress["batches"]
     if checkpoints.is_first:
         last = f"batch {batches:,} of epoch {epochs + 1}" if batches else f"epoch {epochs}"
-        print(f"train: resuming from {place} after {last}", file=sys.stderr)
+        logger.warning("train: resuming from %s after %s", place, last)
     model.load_state_dict(saved["state"])
     return dict(progress)
 

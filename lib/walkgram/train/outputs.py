@@ -35,13 +35,12 @@ def find_nonfinite_row(column: pa.Array) -> int | None:
     values = column.flatten() if is_list else column
     if not pa.types.is_floating(values.type):
         return None
-    if values.null_count:
-        wrong = np.flatnonzero(~np.isfinite(arrow_numpy.to_numpy(values.fill_null(0.0))))
-    else:
-        wrong = np.flatnonzero(~np.isfinite(arrow_numpy.to_numpy(values)))
+    present = values.drop_null() if values.null_count else values  # not fill_null, which loads pandas
+    wrong = np.flatnonzero(~np.isfinite(arrow_numpy.to_numpy(present)))
     if not len(wrong):
         return None
-    return int(pc.list_parent_indices(column)[int(wrong[0])].as_py()) if is_list else int(wrong[0])
+    place = int(np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))[wrong[0]])
+    return int(pc.list_parent_indices(column)[place].as_py()) if is_list else place
 
 
 def loss_output(epochs: Sequence[EpochResult]) -> TableOutput:

@@ -43,8 +43,8 @@ def count_sides(state: MergeState, n: int, config: Pairs, place: StageContext) -
     """Write the lists of the touched users after and before, and what they add up to. n: items of the new vocabulary."""
     found = []
     for name, rows in (("after", state.after), ("before", state.before)):
-        blocks = max(1, -(-place.keep(name, rows).count() // BLOCK))
-        sent, store, sums = place.rounds(name), place.scratch(f"{name}-lists"), place.scratch(f"{name}-totals")
+        blocks = max(1, -(-place.materialize(name, rows).count() // BLOCK))
+        sent, store, sums = place.exchange(name), place.scratch(f"{name}-lists"), place.scratch(f"{name}-totals")
         numbers, _ = baskets.build_baskets(place, name, blocks, n, config, sent, store, sums)
         found.append(CountedSide(numbers, store, sums))
     return found[0], found[1]

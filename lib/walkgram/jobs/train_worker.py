@@ -1,6 +1,7 @@
-"""One process of a training: from the lake's tables to a model, its checkpoints and log, and back to the lake."""
+"""The work of one process of a training: from the lake's tables to a model, its checkpoints and log, and back to the lake."""
 
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +11,9 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from walkgram.config import Config
+from walkgram.config.train import Train
 from walkgram.errors import LakeError, TrainError
 from walkgram.lake import checkpoints, logs, parquet, paths
-from walkgram.runtime.context import RunContext
 from walkgram.train import loop, monitor
 from walkgram.train.checkpoint import Checkpoints
 from walkgram.train.distributed import ProcessGroup
@@ -22,11 +22,10 @@ from walkgram.train.models.registry import ModelSpec, check_config
 from walkgram.train.outputs import finite_batches, loss_output
 from walkgram.train.state import EpochResult
 
-__all__ = ["TrainOutcome", "TrainSpec", "make_train_spec", "run_training"]
+__all__ = ["TrainOutcome", "TrainSpec", "run_training"]
 
 LAKE = "lake"
-# A resumed run may have other values of these keys than the run that it resumes.
-FREE_KEYS = {"checkpoint_minutes", "tensorboard", "run_id", "torch_threads", "patience", "num_processes"}
+IMPORT_TIME = time.monotonic()  # the log says how long it takes from here to the first batch
 
 TrainOutcome = tuple[dict[str, int], dict[str, Any]]
 """Rows of each table, and counts for the manifest."""
@@ -39,7 +38,8 @@ class TrainSpec:
     folders: path of each input and output table; writes: names of the output tables.
     """
 
-    config: Config
+    config: Train
+    lake_path: str
     folders: Mapping[str, str]
     writes: tuple[str, ...]
     id: str
@@ -49,11 +49,11 @@ class TrainSpec:
     @property
     def checkpoint_slot(self) -> checkpoints.CheckpointStore:
         """The checkpoint."""
-        return checkpoints.CheckpointStore(self.config.lake.path, "train")
+        return checkpoints.CheckpointStore(self.lake_path, "train")
 
     def rank_slots(self, rank: int) -> list[checkpoints.CheckpointStore]:
         """Return two places for what a process alone has of the checkpoint."""
-        return [checkpoints.CheckpointStore(self.config.lake.path, f"train-{rank}-{number}") for number in (0, 1)]
+        return [checkpoints.CheckpointStore(self.lake_path, f"train-{rank}-{number}") for number in (0, 1)]
 
 
 @dataclass(frozen=True)
@@ -75,22 +75,9 @@ class LakeTables:
         return parquet.read_table(self.folders[table], columns)
 
 
-def make_train_spec(run: RunContext) -> TrainSpec:
-    """Return the spec of a run of the job."""
-    config, manifest = run.config.train, run.out.manifest
-    free = FREE_KEYS if config.deterministic else {*FREE_KEYS, "workers"}
-    config_key = {key: value for key, value in manifest.config["train"].items() if key not in free}
-    folders = {name: run.folder(name) for name in (*run.inputs, *run.out.tables)}
-    data_key = {**{table: found.run for table, found in run.inputs.items()}, "code": manifest.code}
-    return TrainSpec(run.config, folders, tuple(run.out.tables), manifest.id, config_key, data_key)
-
-
-def run_training(spec: TrainSpec, group: ProcessGroup, start_time: float) -> TrainOutcome:
-    """Train with the processes of the group, write the tables, and leave the group.
-
-    start_time: when imports were done, on time.monotonic's clock.
-    """
-    config = spec.config.train
+def run_training(spec: TrainSpec, group: ProcessGroup) -> TrainOutcome:
+    """Train with the processes of the group, write the tables, and leave the group."""
+    config = spec.config
     model_spec = check_config(config)
     with process_settings(config.torch_threads), group:
         if group.world > 1 and "num_processes" not in model_spec.supports:
@@ -100,7 +87,7 @@ def run_training(spec: TrainSpec, group: ProcessGroup, start_time: float) -> Tra
         if model_spec.solve is not None:
             outputs = model_spec.solve(inputs, config)
         else:
-            model, epochs = train_model(spec, model_spec, inputs, start_time)
+            model, epochs = train_model(spec, model_spec, inputs)
             losses = [loss_output(epochs)] if group.rank == 0 else []
             outputs = (output for part in (model.outputs(), losses) for output in part)
             first_loss, last_loss = (f"{epochs[k].loss:.4f}" for k in (0, -1))
@@ -124,16 +111,16 @@ def process_settings(torch_threads: int) -> Iterator[None]:
 
 def make_inputs(spec: TrainSpec, group: ProcessGroup) -> ModelInputs:
     """Return what a model is built from."""
-    path = warm_start_path(spec.config)
+    path = warm_start_path(spec)
     previous = PreviousEmbeddings(path, partial(parquet.iter_row_groups, path)) if path else None
-    run_id = spec.config.train.run_id or spec.id[:12]
+    run_id = spec.config.run_id or spec.id[:12]
     return ModelInputs(LakeTables(spec.folders), run_id, group, spec.rank_slots(group.rank), previous)
 
 
-def warm_start_path(config: Config) -> str:
+def warm_start_path(spec: TrainSpec) -> str:
     """Return the embeddings table that train.warm_start names; "" without one. Raises `LakeError` where it is missing."""
-    path = config.train.warm_start
-    lake_path = paths.join_path(config.lake.path, "embeddings")
+    path = spec.config.warm_start
+    lake_path = paths.join_path(spec.lake_path, "embeddings")
     if path in ("", LAKE):
         return lake_path if path and paths.exists(lake_path) else ""
     if not paths.exists(path):
@@ -141,12 +128,10 @@ def warm_start_path(config: Config) -> str:
     return path
 
 
-def train_model(
-    spec: TrainSpec, model_spec: ModelSpec, inputs: ModelInputs, start_time: float
-) -> tuple[LoopModel, list[EpochResult]]:
+def train_model(spec: TrainSpec, model_spec: ModelSpec, inputs: ModelInputs) -> tuple[LoopModel, list[EpochResult]]:
     """Build a model and train it to the end; the first process alone writes checkpoints and reports."""
     assert model_spec.build is not None
-    config, group = spec.config.train, inputs.group
+    config, group = spec.config, inputs.group
     model = model_spec.build(inputs, config)
     config_key = {**spec.config_key, "num_processes": group.world}
     saved = Checkpoints(spec.checkpoint_slot, config_key, {**spec.data_key, **model.data_key}, group.rank == 0)
@@ -155,8 +140,8 @@ def train_model(
         return model, loop.run_loop(model, plan, saved, monitor.TrainMonitor(is_quiet=True), group)
     scalars = monitor.open_tensorboard(config.tensorboard) if config.tensorboard else None
     labels: dict[str, Any] = {"run": spec.id[:12], "workers": plan.workers, "processes": group.world}
-    with logs.JsonLinesLog(spec.config.lake.path, "train") as log:
-        return model, loop.run_loop(model, plan, saved, monitor.TrainMonitor(log.add, scalars, start_time, **labels), group)
+    with logs.JsonLinesLog(spec.lake_path, "train") as log:
+        return model, loop.run_loop(model, plan, saved, monitor.TrainMonitor(log.add, scalars, IMPORT_TIME, **labels), group)
 
 
 def write_outputs(spec: TrainSpec, outputs: Iterable[TableOutput], group: ProcessGroup) -> dict[str, int]:
@@ -169,7 +154,7 @@ def write_outputs(spec: TrainSpec, outputs: Iterable[TableOutput], group: Proces
     num_outputs: Counter[str] = Counter()
     for output in outputs:
         if output.table not in rows:
-            raise ValueError(f"train.model = {spec.config.train.model} gives table {output.table}, which it does not declare")
+            raise ValueError(f"train.model = {spec.config.model} gives table {output.table}, which it does not declare")
         part = group.rank + group.world * num_outputs[output.table]
         num_outputs[output.table] += 1
         batches = (batch for batch in finite_batches(output) if group.any(True))
