@@ -63,6 +63,10 @@ class JobContext(Protocol):
         """Whether the run was asked to start from nothing."""
 
     @property
+    def show_progress(self) -> bool:
+        """Whether progress bars are shown."""
+
+    @property
     def spark(self) -> "SparkSession":
         """The Spark session, started at first use."""
 

@@ -68,6 +68,11 @@ class RunContext:
         return self.options.force
 
     @property
+    def show_progress(self) -> bool:
+        """Whether progress bars are shown."""
+        return self.options.show_progress
+
+    @property
     def source_frame(self) -> "DataFrame | None":
         """The user's DataFrame, where the source is one."""
         return self.options.source_frame
