@@ -8,7 +8,7 @@ export PYSPARK_PYTHON := $(CURDIR)/$(VENV)/bin/python
 export PYSPARK_DRIVER_PYTHON := $(PYSPARK_PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help java setup run test test-slow check bench-walks bench-pairs bench-train format lock zip clean
+.PHONY: help java setup run test test-slow check keys bench-walks bench-pairs bench-train format lock zip clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ bench-train: java $(READY) .tools/peers/.ready  ## the trainer against gensim, t
 
 .tools/peers/.ready: tests/benchmarks/requirements.txt
 	$(PYTHON) -m venv .tools/peers && .tools/peers/bin/python -m pip install -q -r tests/benchmarks/requirements.txt && touch $@
+
+keys: $(READY)  ## conf/README.md from the keys in lib/walkgram/config
+	$(PYSPARK_PYTHON) -m walkgram.config.markdown > conf/README.md.new && mv conf/README.md.new conf/README.md
 
 format: $(READY)  ## let ruff mend what it can
 	$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
