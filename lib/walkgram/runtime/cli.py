@@ -89,7 +89,7 @@ def make_parser(prog: str, summary: str, sections: Sequence[str]) -> argparse.Ar
     parser = argparse.ArgumentParser(
         prog=prog,
         description=summary,
-        epilog="keys (--set section.key=value, or in the TOML file):" + describe_keys(["lake", *sections]),
+        epilog="keys (--set section.key=value, or in the TOML file):" + describe_keys(["lake", "spark", *sections]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from walkgram.lake import parquet, paths
 from walkgram.lake.blocks import Blocks
 from walkgram.lake.exchange import Exchange
-from walkgram.lake.manifest import MATERIALIZED, Manifest, Transaction
+from walkgram.lake.manifest import Manifest
 from walkgram.lake.shards import Shards
+from walkgram.lake.transaction import MATERIALIZED, Transaction
 from walkgram.runtime import progress
 
 if TYPE_CHECKING:

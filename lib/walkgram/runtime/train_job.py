@@ -108,7 +108,7 @@ def train_model(
     scalars = monitor.open_tensorboard(config.tensorboard) if config.tensorboard else None
     about: dict[str, Any] = {"run": task.id[:12], "workers": plan.workers, "processes": peers.world}
     with logs.JsonLinesLog(task.config.lake.path, "train") as log:
-        return loop.run_loop(made, plan, saved, monitor.TrainMonitor(log.add, scalars, since, **about), peers)
+        return loop.run_loop(made, plan, saved, monitor.TrainMonitor(log.add_line, scalars, since, **about), peers)
 
 
 def warm_start_path(config: Config) -> str:

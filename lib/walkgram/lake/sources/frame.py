@@ -1,45 +1,70 @@
-"""A DataFrame of the user as the source: the names of its columns, and its fingerprint."""
+"""A DataFrame of the user as the source: its columns, the names that the configuration gives them, and its fingerprint."""
 
 import hashlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from walkgram.errors import ConfigError
+from pyspark.sql import DataFrame
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+from walkgram.config.schema import Input
+from walkgram.errors import ConfigError, InputError
+from walkgram.lake.sources.open import SourceFrame, check_columns
 
-    from walkgram.config.schema import Input
+__all__ = ["fingerprint_frame", "name_columns", "open_frame"]
 
-__all__ = ["fingerprint_frame", "name_columns"]
-
-OPTIONAL = {"columns": ("rating", "timestamp"), "edge_columns": ("weight",)}
+OPTIONAL_COLUMNS = {"columns": ("rating", "timestamp"), "edge_columns": ("weight",)}
 
 
-def fingerprint_frame(frame: "DataFrame", tag: str = "") -> str:
-    """Return a DataFrame's fingerprint: of its tag, else of its plan's semantic hash, and of its schema.
+def open_frame(frame: DataFrame, columns: Mapping[str, str]) -> SourceFrame:
+    """Return the required columns of a DataFrame as a source table, with the types that they have.
 
-    The semantic hash does not see that files behind the plan, or rows in memory, have changed: give a tag then.
+    `columns` maps a configuration key to the column that it requires. Raises `InputError` if the object is no batch
+    DataFrame of Spark, or, with the name of the key, for the first column that is missing or occurs twice.
     """
-    known = f"tag {tag}" if tag else f"plan {frame.semanticHash()}"
-    return hashlib.sha256(f"{known} {frame.schema.simpleString()}".encode()).hexdigest()
+    check_frame(frame)
+    check_columns("the DataFrame", frame.columns, columns)
+    names = ["`" + name.replace("`", "``") + "`" for name in dict.fromkeys(columns.values())]  # a.b is a name, not a field
+    return SourceFrame(frame.select(*names), is_text=False)
 
 
-def name_columns(config: "Input", frame: "DataFrame | None", columns: Mapping[str, str] | None) -> dict[str, Any]:
-    """Return the change of the section `input` by which a source's columns are found.
+def fingerprint_frame(frame: DataFrame, tag: str = "") -> str:
+    """Return the SHA-256 of a DataFrame's schema and of `tag`, or without a tag of its semantic hash.
 
-    columns: our name -> the source's. Of a DataFrame, optional columns that are not named and not there are none. Raises
-    `ConfigError` for a name that we do not have.
+    The semantic hash (`DataFrame.semanticHash`) is that of the plan, not of the data. When files that the plan reads change
+    in place it stays the same, so the change is not detected. For data in memory it differs for each DataFrame, and for
+    Parquet files in each session, so the job runs again although the rows may be equal. Give a tag, such as the version or
+    the date of the data, to decide when a job runs again.
+
+    Raises `InputError` if the object is no batch DataFrame of Spark.
+    """
+    check_frame(frame)
+    content = f"tag {tag}" if tag else f"plan {frame.semanticHash()}"
+    return hashlib.sha256(f"{content} {frame.schema.simpleString()}".encode()).hexdigest()
+
+
+def check_frame(frame: object) -> None:
+    """Raise `InputError` if an object is no batch DataFrame of Spark."""
+    if not isinstance(frame, DataFrame):
+        raise InputError(f"the source is a {type(frame).__name__}: give a DataFrame of pyspark, or a path")
+    if frame.isStreaming:
+        raise InputError("the DataFrame is a stream: give a batch DataFrame")
+
+
+def name_columns(config: Input, frame: DataFrame | None, columns: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return the change of the section `input` that names a source's columns.
+
+    `columns` maps walkgram's names of columns to those of the source. An optional column that is neither named nor in the
+    DataFrame is set to "", absent. Raises `ConfigError` for a name that walkgram does not have.
     """
     section = "edge_columns" if config.kind == "edges" else "columns"
     current = getattr(config, section)
-    known = set(type(current).model_fields)
-    unknown = set(columns or {}) - known
+    names = set(type(current).model_fields)
+    unknown = set(columns or {}) - names
     if unknown:
-        raise ConfigError(f"columns: {', '.join(sorted(unknown))}: no such column; there are {', '.join(sorted(known))}")
+        raise ConfigError(f"columns: {', '.join(sorted(unknown))}: no such column; there are {', '.join(sorted(names))}")
     changes = dict(columns or {})
     if frame is not None:
-        for name in OPTIONAL[section]:
+        for name in OPTIONAL_COLUMNS[section]:
             if name not in changes and name not in current.model_fields_set and getattr(current, name) not in frame.columns:
                 changes[name] = ""
     return {section: current.model_copy(update=changes)} if changes else {}
