@@ -6,12 +6,12 @@ import shlex
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.pages import find_anchors, find_blocks, list_commands, list_links, read_pages
 from walkgram import tables
 from walkgram.config import markdown
 from walkgram.config.load import load_config
@@ -19,24 +19,12 @@ from walkgram.runtime import cli, launch, pipeline
 
 ROOT = Path(__file__).parent.parent
 LIB = ROOT / "lib" / "walkgram"
-GENERATED = {"out", "build", "dist"}
-
-
-def list_pages() -> Iterator[Path]:
-    """Yield the Markdown files of the repository; hidden folders, such as that of the environment, have none of ours."""
-    yield from ROOT.glob("*.md")
-    for folder in ROOT.iterdir():
-        if folder.is_dir() and folder.name not in GENERATED and not folder.name.startswith("."):
-            yield from folder.rglob("*.md")
-
-
-PAGES = {str(page.relative_to(ROOT)): page.read_text() for page in sorted(list_pages())}
+PAGES = read_pages(ROOT)
 # Files that pages name and that other branches add. A file that exists must leave this set.
 PENDING = {
     "lib/walkgram/kernels/README.md",
     "lib/walkgram/train/README.md",
     "lib/walkgram/kernels/knn/registry.py",
-    "lib/walkgram/lake/formats/registry.py",
 }
 EXAMPLES = {"conf/mine.toml"}  # files of the reader that pages name
 # First words of a command -> why no test of this file runs it, even in a cheap form.
@@ -49,41 +37,7 @@ NOT_RUN = {
 COMMANDS = ("make", "walkgram", "spark-submit", "python", *NOT_RUN)
 
 
-def without_code(text: str) -> str:
-    """Return a page without its code blocks and code spans."""
-    return re.sub(r"`[^`\n]*`", "", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
-
-
-def blocks(text: str, language: str) -> list[str]:
-    """Return the fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-
-
-def anchors(text: str) -> set[str]:
-    """Return the anchors of a page's headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def list_links() -> Iterator[tuple[str, str]]:
-    """Yield (page, target) of every link within the repository."""
-    for page, text in PAGES.items():
-        for target in re.findall(r"\]\(([^)\s]+)\)", without_code(text)):
-            if not re.match(r"https?://", target):
-                yield page, target
-
-
-def list_commands() -> Iterator[tuple[str, str]]:
-    """Yield (page, command) of every command: in fenced bash blocks, and indented lines that begin like one."""
-    for page, text in PAGES.items():
-        fenced = [line for block in blocks(text, "bash") for line in block.replace("\\\n", " ").splitlines()]
-        indented = re.findall(rf"^    ((?:{'|'.join(map(re.escape, COMMANDS))}) .*)$", text, re.MULTILINE)
-        for line in [*fenced, *indented]:
-            if words := shlex.split(re.sub(r"(^|\s)#.*", "", line)):  # shlex would begin a comment inside a word
-                yield page, shlex.join(words)
-
-
-LINKS, ALL_COMMANDS = list(list_links()), list(list_commands())
+LINKS, ALL_COMMANDS = list(list_links(PAGES)), list(list_commands(PAGES, COMMANDS))
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +48,7 @@ def example(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     names: dict[str, Any] = {"spark": spark, "ratings": spark.createDataFrame(rows, "customer string, sku string")}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for block in blocks(PAGES["README.md"], "python"):
+        for block in find_blocks(PAGES["README.md"], "python"):
             exec(compile(block, "README.md", "exec"), names)
     return folder, names
 
@@ -103,7 +57,7 @@ def example(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 def working_folder(example: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with the configurations, mine.toml as README.md gives it, and the lake of the example as /data/lake."""
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    (tmp_path / "conf" / "mine.toml").write_text(blocks(PAGES["README.md"], "toml")[0])
+    (tmp_path / "conf" / "mine.toml").write_text(find_blocks(PAGES["README.md"], "toml")[0])
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "lake").symlink_to(example[0] / "lake")
     monkeypatch.chdir(tmp_path)
@@ -123,7 +77,7 @@ def test_a_link_resolves(page: str, target: str) -> None:
     name = str(file.resolve().relative_to(ROOT.resolve()))
     if name not in PENDING:
         assert file.exists(), f"{page}: {target}"
-        assert not anchor or anchor in anchors(PAGES[name]), f"{page}: {target}"
+        assert not anchor or anchor in find_anchors(PAGES[name]), f"{page}: {target}"
 
 
 @pytest.mark.parametrize("name", sorted(PENDING))
@@ -151,9 +105,9 @@ def test_the_python_lines_of_the_landing_page(example: tuple[Path, dict[str, Any
     assert len(line.most_similar("B00X", k=5)) == 5
 
 
-@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if blocks(text, "toml")])
+@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if find_blocks(text, "toml")])
 def test_a_configuration_in_a_page_is_valid(page: str) -> None:
-    for block in blocks(PAGES[page], "toml"):
+    for block in find_blocks(PAGES[page], "toml"):
         load_config(None, base=tomllib.loads(block))
 
 
