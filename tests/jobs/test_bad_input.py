@@ -164,7 +164,7 @@ def test_the_error_names_the_key_of_a_checkpoint_of_another_configuration(
     assert job("train", *options, *as_options(*(f"train.{key}" for key in keys))) == 2
     assert "lower the learning rate" in capsys.readouterr().err
     with monkeypatch.context() as patch:
-        patch.setattr("walkgram.train.loop.check_finite", interrupt)
+        patch.setattr("walkgram.jobs.train_worker.loss_output", interrupt)
         assert job("train", *options, "--set", "train.dim=99") == 130
     assert (lake / "_checkpoints" / "train.pt").exists()
     capsys.readouterr()

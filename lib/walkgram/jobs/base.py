@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from walkgram.config.schema import Config
+    from walkgram.train.distributed import ProcessGroup
 
 __all__ = ["Job", "JobContext", "JobOutput", "from_edges", "from_interactions"]
 
@@ -114,6 +115,15 @@ class JobContext(Protocol):
 
     def rows(self, table: str) -> int:
         """Return the rows of an input table."""
+
+    def run_processes(
+        self, function: "Callable[[Any, ProcessGroup], Any]", spec: object, num_processes: int = 1, use_gpu: bool = False
+    ) -> Any:
+        """Call function(spec, group) at every process of a group; return what it returned at the first one.
+
+        The processes are those that torchrun has started together, else `num_processes` that Spark starts, else this one. Both
+        arguments must be picklable, the function by its name.
+        """
 
     def count_progress(self, count: Callable[[], tuple[int, int]]) -> None:
         """Show count() = (done, total) as the run's progress, in place of Spark's tasks."""

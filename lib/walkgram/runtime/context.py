@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from walkgram.lake import parquet, paths
 from walkgram.lake.blocks import Blocks
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from walkgram.config.schema import Config
+    from walkgram.runtime import launch
 
 __all__ = ["RunContext", "RunOptions"]
 
@@ -153,6 +154,13 @@ class RunContext:
     def rows(self, table: str) -> int:
         """Return the rows of an input table."""
         return self.inputs[table].rows[table]
+
+    def run_processes(self, function: "launch.Work", spec: object, num_processes: int = 1, use_gpu: bool = False) -> Any:
+        """Call function(spec, group) at every process of a group; return what it returned at the first one."""
+        from walkgram.runtime import launch  # it loads torch
+
+        request = launch.ProcessRequest(function, spec, num_processes, use_gpu, self.name)
+        return launch.run_processes(request, lambda: self.spark)
 
     def count_progress(self, count: progress.Count) -> None:
         """Show count() = (done, total) as the run's progress, in place of Spark's tasks."""

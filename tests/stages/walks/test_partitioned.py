@@ -122,7 +122,7 @@ def test_lost_files_of_a_superstep_are_written_again(spark: Any, tmp_path: Path,
     def lose_messages(self: partitioned.PartitionedWalk, tasks: Any, superstep: int) -> Any:
         if superstep == 2:  # one task has written its steps but not its messages; the others nothing
             self.run_partition(2, 1)
-            Path(self.messages.place(2, 1)).unlink()
+            Path(self.messages.file_uri(2, 1)).unlink()
         return original(self, tasks, superstep)
 
     monkeypatch.setattr(partitioned.PartitionedWalk, "run_superstep", lose_messages)

@@ -1,58 +1,60 @@
-"""Batches in plain torch make the same steps as the fused kernel, by the same draws; a device that is not there is named."""
+"""Batches in plain torch make the same steps as the fused kernel, by the same draws; a missing device is named."""
+
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from support.models import MemorySlot
 from support.oracles import MemoryShard
-from walkgram.config.train import Skipgram as Options
-from walkgram.config.train import Train
+from walkgram.config.train import SkipgramConfig, Train
 from walkgram.errors import TrainError
 from walkgram.train import loop
-from walkgram.train.checkpoint import Checkpoints
 from walkgram.train.data.walks import WalkDataset
 from walkgram.train.models.skipgram import Skipgram
-from walkgram.train.models.skipgram_batched import BatchedSkipgram
+from walkgram.train.models.skipgram_batched import ReplicatedOnDevice
 
 N = 30
 RNG = np.random.default_rng(5)
 WALKS = [(i, RNG.integers(0, N, RNG.integers(1, 9)).tolist()) for i in range(80)]
-NOWHERE = Checkpoints("memory:", lambda: None, lambda _: None, {})
 
 
-def made(batch_walks: int, **options: float) -> Skipgram:
-    chosen = Options(batch_walks=batch_walks, **options)  # type: ignore[arg-type]
-    config = Train(dim=10, window=3, negatives=4, epochs=2, skipgram=chosen)
+def make_model(batch_walks: int, **options: Any) -> Skipgram:
+    config = Train(dim=10, window=3, negatives=4, epochs=2, skipgram=SkipgramConfig(batch_walks=batch_walks, **options))
     return Skipgram(WalkDataset([MemoryShard([WALKS])], np.arange(N)), np.arange(1, N + 1), config)
 
 
-def on_torch(objective: Skipgram) -> Skipgram:
-    """The same objective by way of batches in plain torch."""
-    objective.accelerated = BatchedSkipgram(objective.vector, objective.context, objective.law, objective.config, "cpu")
-    return objective
+def use_torch(model: Skipgram) -> Skipgram:
+    """The same model, trained by batches in plain torch."""
+    model.placement = ReplicatedOnDevice(model.placement.setup, "cpu")  # type: ignore[attr-defined]
+    return model
+
+
+def run_loop(model: Skipgram, epochs: int) -> list[float]:
+    return [epoch.loss for epoch in loop.run_loop(model, loop.TrainPlan(epochs), MemorySlot().checkpoints())]
 
 
 @pytest.mark.parametrize("subsample", [0.0, 0.05])
 def test_walks_of_one_tile_taken_singly_move_the_tables_as_the_fused_kernel_does(subsample: float) -> None:
-    fused, plain = made(1, subsample=subsample), on_torch(made(1, subsample=subsample))
-    losses = [[epoch.loss for epoch in loop.run_loop(o, loop.TrainPlan(2), NOWHERE)] for o in (fused, plain)]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    fused, plain = make_model(1, subsample=subsample), use_torch(make_model(1, subsample=subsample))
+    assert run_loop(fused, 2) == pytest.approx(run_loop(plain, 2), rel=1e-4)
     for table, other in zip(fused.vectors(), plain.vectors(), strict=True):
         assert table is not None
         torch.testing.assert_close(table, other, rtol=0, atol=2e-5)
         assert float(table.abs().max()) > 0.05
 
 
-def test_a_batch_of_many_walks_lowers_the_loss_and_its_state_goes_on() -> None:
-    whole, first, second = (on_torch(made(16, learning_rate=0.1)) for _ in range(3))
-    epochs = loop.run_loop(whole, loop.TrainPlan(6), NOWHERE)
-    assert epochs[-1].loss < epochs[0].loss
+def test_a_batch_of_many_walks_lowers_the_loss_and_its_state_resumes() -> None:
+    full, first, second = (use_torch(make_model(16, learning_rate=0.1)) for _ in range(3))
+    losses = run_loop(full, 6)
+    assert losses[-1] < losses[0]
     for epoch in range(2):
         for batch in (first if epoch == 0 else second).batches(epoch):
             (first if epoch == 0 else second).step(batch, 0.5, 0.5)
         if epoch == 0:
-            second.load(first.state())
-    again = on_torch(made(16, learning_rate=0.1))
+            second.load_state_dict(first.state_dict())
+    again = use_torch(make_model(16, learning_rate=0.1))
     for epoch in range(2):
         for batch in again.batches(epoch):
             again.step(batch, 0.5, 0.5)
@@ -60,7 +62,7 @@ def test_a_batch_of_many_walks_lowers_the_loss_and_its_state_goes_on() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")
-def test_a_device_that_is_not_there_is_named_with_the_remedy() -> None:
+def test_a_missing_device_is_named_with_the_remedy() -> None:
     walks = WalkDataset([MemoryShard([WALKS])], np.arange(N))
     with pytest.raises(
         TrainError,

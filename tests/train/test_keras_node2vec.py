@@ -1,4 +1,4 @@
-"""Objective `examples`: merged counts against a Counter, the recipe's start, and its loss."""
+"""Model `keras_node2vec`: merged counts against a Counter, the recipe's start, and its loss."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 
 from support.oracles import MemoryShard, counted_examples, skip_grams
-from walkgram.config.train import KerasNode2Vec as ExamplesConfig
+from walkgram.config.train import KerasNode2VecConfig as KerasConfig
 from walkgram.config.train import Train
 from walkgram.kernels.sgns import negatives
 from walkgram.kernels.walks import walk
@@ -53,7 +53,7 @@ def test_merged_examples_are_those_of_a_counter(drawn: list[np.ndarray], window:
     pairs = [pair for _, nodes in RAGGED for pair in skip_grams(nodes, window)]
     against = list(zip(np.repeat([a for a, _ in pairs], each).tolist(), drawn[0].tolist(), strict=True))
     assert as_counter(merged) == counted_examples(pairs, 1) + counted_examples(against, 0)
-    assert merged.raw == len(pairs) * (1 + each)
+    assert merged.num_raw == len(pairs) * (1 + each)
     assert (merged.src < merged.dst).all()
 
 
@@ -61,7 +61,7 @@ def test_examples_come_in_the_order_of_their_first_appearance() -> None:
     merged = build_examples(walks([(0, [5, 3, 5, 3]), (1, [0, 3])]), 2, 0, 7, False)
     assert merged.src.tolist() == [3, 0]
     assert merged.dst.tolist() == [5, 3]
-    assert merged.times.tolist() == [6, 2]
+    assert merged.counts.tolist() == [6, 2]
     assert merged.label.tolist() == [1, 1]
 
 
@@ -87,11 +87,11 @@ def test_negatives_may_be_positives_unless_excluded() -> None:
 
 def test_excluded_negatives_are_drawn_anew_not_left_out() -> None:
     plain, excluded = (build_examples(walks(RAGGED[:1], n=1000), 2, 9, 7, exclude) for exclude in (False, True))
-    assert sum(excluded.times) == sum(plain.times)
+    assert sum(excluded.counts) == sum(plain.counts)
     crowded = build_examples(walks([(0, [0, 1, 2, 3, 4])]), 4, 50, 7, True)
     against = {pair[:2] for pair in as_counter(crowded) if pair[2] == 0}
     assert against == {(a, 5) for a in range(5)}
-    assert sum(crowded.times[crowded.label == 0]) > 400  # of 1,000; the first draws alone give 167
+    assert sum(crowded.counts[crowded.label == 0]) > 400  # of 1,000; the first draws alone give 167
 
 
 def test_where_every_pair_is_positive_no_negative_is_left() -> None:
@@ -135,42 +135,42 @@ def test_he_normal_has_the_published_spread_and_is_cut_at_two_standard_deviation
     assert not torch.equal(init_he_normal(5, 5, 7), init_he_normal(5, 5, 8))
 
 
-def objective(size: int, l2: float = 1e-2) -> KerasNode2Vec:
-    recipe = ExamplesConfig(batch_size=size, shuffle_buffer=8, l2=l2)
+def make_model(size: int, l2: float = 1e-2) -> KerasNode2Vec:
+    recipe = KerasConfig(batch_size=size, shuffle_buffer=8, l2=l2)
     return KerasNode2Vec(walks(RAGGED), Train(dim=3, window=2, negatives=3, keras_node2vec=recipe))
 
 
 def test_an_epoch_gives_whole_batches_of_distinct_examples() -> None:
-    made = objective(4)
-    epochs = [torch.cat(list(made.batches(epoch))).tolist() for epoch in (0, 1)]
-    assert len(made.src) % 4 != 0
+    model = make_model(4)
+    epochs = [torch.cat(list(model.batches(epoch))).tolist() for epoch in (0, 1)]
+    assert len(model.src) % 4 != 0
     for order in epochs:
-        assert len(order) == 4 * made.steps() == len(made.src) // 4 * 4
+        assert len(order) == 4 * model.num_steps() == len(model.src) // 4 * 4
         assert len(set(order)) == len(order)
     assert epochs[0] != epochs[1]
 
 
 def test_a_step_is_adams_on_the_mean_of_counted_losses_and_the_tables_squares() -> None:
-    made = objective(5)
-    table = made.table.detach().double().clone().requires_grad_()
-    batch = next(made.batches(0))
-    rows = [(int(made.src[i]), int(made.dst[i]), float(made.label[i]), float(made.times[i])) for i in batch]
+    model = make_model(5)
+    table = model.table.detach().double().clone().requires_grad_()
+    batch = next(model.batches(0))
+    rows = [(int(model.src[i]), int(model.dst[i]), float(model.label[i]), float(model.counts[i])) for i in batch]
     terms = [c * torch.nn.functional.softplus((1 - 2 * y) * (table[a] @ table[b])) for a, b, y, c in rows]
     loss = torch.stack(terms).sum() / 5 + 1e-2 * (table**2).sum()
     loss.backward()
     assert table.grad is not None
     stepped = table - 1e-3 * table.grad / (table.grad.abs() + 1e-7)  # Adam's first step
-    assert made.step(batch, 0.0, 0.0)[0] == pytest.approx(loss.item(), rel=1e-5)
-    torch.testing.assert_close(made.vectors()[0].double(), stepped.detach(), rtol=0, atol=1e-6)
+    assert model.step(batch, 0.0, 0.0)[0] == pytest.approx(loss.item(), rel=1e-5)
+    torch.testing.assert_close(model.vectors()[0].double(), stepped.detach(), rtol=0, atol=1e-6)
 
 
 def test_planted_groups_come_to_lie_together() -> None:
     rng = np.random.default_rng(1)
     ids = [(i, (i % 4 * 5 + rng.integers(0, 5, 10)).tolist()) for i in range(200)]
-    recipe = ExamplesConfig(batch_size=32, learning_rate=1e-2)
-    made = KerasNode2Vec(walks(ids, n=20), Train(dim=8, window=3, negatives=4, keras_node2vec=recipe))
-    for batch in (batch for epoch in range(60) for batch in made.batches(epoch)):
-        made.step(batch, 0.0, 0.0)
-    unit = torch.nn.functional.normalize(made.vectors()[0], dim=1)
+    recipe = KerasConfig(batch_size=32, learning_rate=1e-2)
+    model = KerasNode2Vec(walks(ids, n=20), Train(dim=8, window=3, negatives=4, keras_node2vec=recipe))
+    for batch in (batch for epoch in range(60) for batch in model.batches(epoch)):
+        model.step(batch, 0.0, 0.0)
+    unit = torch.nn.functional.normalize(model.vectors()[0], dim=1)
     nearest = (unit @ unit.T).fill_diagonal_(-2).topk(4).indices
     assert ((nearest // 5) == torch.arange(20)[:, None] // 5).float().mean() > 0.95
