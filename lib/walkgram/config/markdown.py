@@ -1,7 +1,4 @@
-"""Write conf/README.md, the reference of all keys, from the configuration: `make keys`, or
-
-python -m walkgram.config.markdown > conf/README.md
-"""
+"""Write conf/README.md, the reference of all keys, from the configuration: `make keys` runs this module."""
 
 import re
 import sys
