@@ -41,7 +41,7 @@ class Pairs(Section):
         "none", "weight of a user with d items in the support of a pair: 1, 1 / ln(1 + d) or 1 / d"
     )
     max_items_per_user: int = key(
-        0, "most items of a user, sampled by hash; 0: all (README, Pairs: the bias of the sample)", "items", ge=0
+        0, "most items of a user, sampled by hash; 0: all (jobs/README.md, Pairs: the bias of the sample)", "items", ge=0
     )
     seed: int = key(7, "seed of the sample of max_items_per_user", ge=0, lt=2**63)
     write_table: bool = key(False, "write the pairs table; the edges do not depend on it")
@@ -64,7 +64,7 @@ class Pmi(Section):
 
     normalizer: Literal["interactions", "users"] = key("interactions", "N of pmi: the number of interactions, or of users")
     weight: Literal["pmi_frequency", "pmi", "ppmi", "npmi", "shifted", "frequency", "cosine"] = key(
-        "pmi_frequency", "formula of the weight (README, Weights)"
+        "pmi_frequency", "formula of the weight (jobs/README.md, Weights)"
     )
     shift: float = key(5.0, "k of shifted: max(pmi - ln k, 0)", gt=0)
     smoothing: float = key(1.0, "exponent a of context smoothing, f(y)^a / sum f^a; 1: no smoothing", gt=0, le=1)
