@@ -29,7 +29,7 @@ def test_bad_input_gives_one_line_and_status_2(tmp_path: Path) -> None:
 def test_the_pipeline_runs_and_a_second_call_skips_all(tmp_path: Path) -> None:
     first, second = (submit("pipeline", tmp_path / "lake", sets=["train.dim=8", "train.epochs=1"]) for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0), first.stderr[-2000:]
-    assert "the tables lie in" in first.stdout
+    assert "the tables are in" in first.stdout
     assert second.stdout.count("up to date") == 8
 
 
