@@ -18,7 +18,7 @@ import report
 from numpy.typing import NDArray
 
 from walkgram import tables
-from walkgram.config.schema import Walks
+from walkgram.config.graph import Walks
 from walkgram.kernels.graph import csr
 from walkgram.kernels.walks import walk
 from walkgram.lake import parquet

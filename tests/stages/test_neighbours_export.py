@@ -73,7 +73,7 @@ def test_degrees_count_a_self_loop_once(spark: Any) -> None:
 def test_items_take_the_type_of_the_interactions_ids(spark: Any) -> None:
     from pyspark.sql.types import LongType
 
-    from walkgram.config.schema import ItemColumns
+    from walkgram.config.source import ItemColumns
 
     raw = spark.createDataFrame(
         [

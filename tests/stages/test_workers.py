@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from walkgram.config.environment import Spark
+from walkgram.config.graph import Walks
 from walkgram.config.pairs import Pairs
-from walkgram.config.schema import Spark, Walks
 from walkgram.stages import workers
 from walkgram.stages.graph import build
 from walkgram.stages.pairs import baskets, counting, edges, merge_counts

@@ -12,7 +12,8 @@ from walkgram.lake.sources.paths import SourcePaths, fingerprint_source, source_
 from walkgram.stages.source import edge_table, items, vocabulary
 
 if TYPE_CHECKING:
-    from walkgram.config.schema import Config, EdgeColumns
+    from walkgram.config.schema import Config
+    from walkgram.config.source import EdgeColumns
 
 
 def run(context: JobContext) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from pyspark.sql import DataFrame, Row
 
-from walkgram.config.schema import Report
+from walkgram.config.output import Report
 from walkgram.stages.evaluation import summary
 
 __all__ = ["summarize_run"]

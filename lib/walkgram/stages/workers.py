@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from walkgram.config.schema import Spark
+from walkgram.config.environment import Spark
 
 __all__ = ["NO_SETUP", "TaskSetup", "cache_zip_directories"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from walkgram.config.schema import Input
+from walkgram.config.source import Input
 from walkgram.errors import InputError
 from walkgram.lake.formats.csv import read_csv, read_header
 from walkgram.lake.sources.paths import list_source_files

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from walkgram.config.schema import Input
+from walkgram.config.source import Input
 from walkgram.errors import InputError
 from walkgram.lake.formats.edge_list import count_fields, read_edge_list
 from walkgram.lake.sources.paths import list_source_files

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from walkgram.config.schema import Input
+from walkgram.config.source import Input
 from walkgram.lake.formats.parquet import read_parquet
 from walkgram.lake.sources.paths import list_source_files
 

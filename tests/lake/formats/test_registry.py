@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 from pyarrow import fs
 
-from walkgram.config.schema import Input
+from walkgram.config.source import Input
 from walkgram.errors import InputError
 from walkgram.lake.formats.base import SourceFiles, file_suffix
 from walkgram.lake.formats.registry import FORMATS, detect_format, list_formats

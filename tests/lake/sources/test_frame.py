@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from walkgram.config.schema import Columns, Input
+from walkgram.config.source import Columns, Input
 from walkgram.errors import ConfigError, InputError
 from walkgram.lake.sources.frame import fingerprint_frame, name_columns, open_frame
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from walkgram.config.schema import EdgeColumns, Input
+from walkgram.config.source import EdgeColumns, Input
 from walkgram.errors import InputError
 from walkgram.lake.sources.open import open_edges, open_side_table, open_source
 

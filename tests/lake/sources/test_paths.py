@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from walkgram.config.schema import Input
+from walkgram.config.source import Input
 from walkgram.errors import InputError
 from walkgram.lake.sources.paths import (
     fingerprint_files,

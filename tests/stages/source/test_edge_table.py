@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from support.oracles import merged, vocabulary
-from walkgram.config.schema import EdgeColumns
+from walkgram.config.source import EdgeColumns
 from walkgram.errors import InputError
 from walkgram.stages.source import edge_table
 from walkgram.stages.source import vocabulary as numbering

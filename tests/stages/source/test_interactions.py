@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame
 
-from walkgram.config.schema import Columns
+from walkgram.config.source import Columns
 from walkgram.errors import InputError
 from walkgram.stages.source import interactions
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.graphs import StoredGraph, build_graph
-from walkgram.config.schema import Walks
+from walkgram.config.graph import Walks
 from walkgram.lake.exchange import Exchange
 from walkgram.lake.shards import Shards
 from walkgram.stages.walks import partitioned, walks

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from support.graphs import EDGES, StoredGraph, build_graph
-from walkgram.config.schema import Walks
+from walkgram.config.graph import Walks
 from walkgram.lake.blocks import Blocks
 from walkgram.lake.shards import Shards
 from walkgram.stages.walks import walks

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pyarrow import fs
 
-from walkgram.config.schema import Input
+from walkgram.config.source import Input
 from walkgram.lake import paths
 
 if TYPE_CHECKING:

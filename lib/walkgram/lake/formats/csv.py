@@ -6,7 +6,7 @@ import io
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
-from walkgram.config.schema import Input
+from walkgram.config.source import Input
 from walkgram.errors import InputError
 from walkgram.lake.formats.base import Format, SourceFiles, file_suffix, open_reader
 

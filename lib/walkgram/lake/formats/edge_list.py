@@ -7,7 +7,7 @@ from itertools import islice
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from walkgram.config.schema import Input
+from walkgram.config.source import Input
 from walkgram.errors import InputError
 from walkgram.lake.formats.base import Format, SourceFiles
 

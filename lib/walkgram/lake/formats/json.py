@@ -2,7 +2,7 @@
 
 from pyspark.sql import DataFrame, SparkSession
 
-from walkgram.config.schema import Input
+from walkgram.config.source import Input
 from walkgram.lake.formats.base import Format, SourceFiles, open_reader
 
 __all__ = ["FORMAT", "read_json"]

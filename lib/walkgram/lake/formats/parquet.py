@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from walkgram.config.schema import Input
+from walkgram.config.source import Input
 from walkgram.lake.formats.base import Format, SourceFiles, open_reader
 
 __all__ = ["FORMAT", "read_parquet"]

@@ -1,7 +1,7 @@
 """The formats of source tables, by name and by suffix.
 
 To add a format: write a module with a `Format` beside this one, add it to the tuple below, and add its name to the key
-`input.format` in `walkgram/config/schema.py`, which may not import this package (a test compares the two).
+`input.format` in `walkgram/config/source.py`, which may not import this package (a test compares the two).
 """
 
 from collections.abc import Mapping

@@ -6,7 +6,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from walkgram.config.schema import Input
+from walkgram.config.source import Input
 from walkgram.errors import ConfigError, InputError
 from walkgram.lake.sources.open import SourceFrame, check_columns
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
 
-from walkgram.config.schema import EdgeColumns, Input
+from walkgram.config.source import EdgeColumns, Input
 from walkgram.errors import InputError
 from walkgram.lake.formats.base import Format, SourceFiles
 from walkgram.lake.formats.registry import detect_format, list_formats

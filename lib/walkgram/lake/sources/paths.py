@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from pyarrow import fs
 
-from walkgram.config.schema import Input
+from walkgram.config.source import Input
 from walkgram.errors import InputError
 from walkgram.lake import paths
 from walkgram.lake.formats.base import SourceFiles

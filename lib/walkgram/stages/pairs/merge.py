@@ -2,15 +2,18 @@
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from walkgram.config.schema import Columns, Config
+from walkgram.config.source import Columns
 from walkgram.errors import ConfigError
 from walkgram.stages.ports import select_schema
 from walkgram.stages.source import interactions
+
+if TYPE_CHECKING:
+    from walkgram.config.schema import Config
 
 __all__ = [
     "MergeState",
@@ -29,7 +32,7 @@ PAIR = ["user_id", "item_id"]
 
 
 def check_mergeable(
-    config: Config, stored_pairs: Mapping[str, Any], stored_interactions: Mapping[str, Any], has_rejected: bool
+    config: "Config", stored_pairs: Mapping[str, Any], stored_interactions: Mapping[str, Any], has_rejected: bool
 ) -> None:
     """Raise `ConfigError` if a merge would not be exact.
 

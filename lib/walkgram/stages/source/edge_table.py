@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from walkgram.config.schema import EdgeColumns
+from walkgram.config.source import EdgeColumns
 from walkgram.errors import InputError
 from walkgram.stages.ports import select_schema
 from walkgram.stages.source.columns import (

@@ -4,7 +4,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from walkgram.config.schema import ItemColumns
+from walkgram.config.source import ItemColumns
 from walkgram.stages.source.columns import quote_name
 
 __all__ = ["required_columns", "select_items"]

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from walkgram import tables
-from walkgram.config.schema import Walks
+from walkgram.config.graph import Walks
 from walkgram.errors import InputError
 from walkgram.kernels.graph import edge_records
 from walkgram.kernels.walks import visit_counts
