@@ -44,8 +44,9 @@ format: $(READY)  ## let ruff mend what it can
 	$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
 
 zip: $(READY)  ## dist/walkgram.zip, for spark-submit --py-files
-	rm -f dist/walkgram.zip && mkdir -p dist
-	cd lib && $(PYSPARK_PYTHON) -m zipfile -c ../dist/walkgram.zip walkgram
+	rm -rf build/zip dist/walkgram.zip
+	$(PYSPARK_PYTHON) -c "import shutil; caches = shutil.ignore_patterns('__pycache__', '.*'); \
+	  shutil.copytree('lib/walkgram', 'build/zip/walkgram', ignore=caches); shutil.make_archive('dist/walkgram', 'zip', 'build/zip')"
 
 lock: $(READY)  ## make requirements.txt anew from pyproject.toml
 	$(PYSPARK_PYTHON) -m pip install -q uv

@@ -150,3 +150,43 @@ def test_tables_that_another_configuration_left_are_removed(job: Job, tmp_path: 
     assert not (tmp_path / "pairs").exists()
     assert (tmp_path / "baskets").exists()
     assert (tmp_path / "interactions").exists()
+
+
+def show(capsys: Any, lake: Path, **changes: object) -> dict[str, str]:
+    """Return table -> why it is stale, as `walkgram show` says."""
+    from walkgram.runtime import cli
+
+    capsys.readouterr()
+    assert cli.main(["show", str(lake), *arguments(lake, **changes)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["table", "rows", "made", "by", "seconds", "CPU", "s", "state"]
+    return dict(line.split(" is stale: ") for line in lines if " is stale: " in line)
+
+
+def test_show_says_what_is_stale_and_why(lake: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from walkgram.runtime import show as show_module
+
+    assert show(capsys, lake, neighbours__k=3) == {}
+    reasons = show(capsys, lake, neighbours__k=3, walks__p=2)
+    assert reasons["walks"] == reasons["node_visits"] == "walks.p was 1.0 and is 2.0"
+    assert reasons["embeddings"] in ("its input walks is stale", "its input node_visits is stale")
+    assert reasons["neighbours"] == "its input embeddings is stale"
+    assert set(reasons) == {"walks", "node_visits", "embeddings", "losses", "neighbours", "export"}
+    monkeypatch.setattr(show_module, "code_version", lambda job, config: "other")
+    assert set(show(capsys, lake, neighbours__k=3).values()) > {"the code of job graph has changed"}
+
+
+def test_identity_depends_on_the_code_that_a_job_can_reach(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from walkgram.config.load import load_config
+    from walkgram.jobs.registry import load_job
+    from walkgram.runtime import job as runtime_job
+    from walkgram.runtime.code_identity import list_reachable
+
+    config, walks = load_config(None), load_job("walks")
+    version = runtime_job.code_version(walks, runtime_job.select_sections(config, walks))
+    assert version == runtime_job.code_version(walks, runtime_job.select_sections(config, walks))
+    reachable = list_reachable("walkgram.jobs.walks")
+    assert "walkgram.kernels.walks.walk" in reachable
+    assert not [m for m in reachable if m.startswith(("walkgram.report", "walkgram.train", "walkgram.runtime", "walkgram.api"))]
+    monkeypatch.setattr(runtime_job, "digest_code", lambda module: f"other {module}")
+    assert runtime_job.code_version(walks, runtime_job.select_sections(config, walks)) != version

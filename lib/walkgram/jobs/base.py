@@ -48,7 +48,7 @@ class JobContext(Protocol):
 
     @property
     def config(self) -> "Config":
-        """The sections that the job declares, and `lake`."""
+        """The sections that the job declares, `lake` and `spark`."""
 
     @property
     def inputs(self) -> Mapping[str, Manifest]:
@@ -61,6 +61,10 @@ class JobContext(Protocol):
     @property
     def force(self) -> bool:
         """Whether the run was asked to start from nothing."""
+
+    @property
+    def show_progress(self) -> bool:
+        """Whether progress bars are shown."""
 
     @property
     def spark(self) -> "SparkSession":
@@ -165,7 +169,7 @@ def no_check(config: "Config") -> None:
 class Job:
     """One stage of the line.
 
-    sections: of the configuration; `run` and the functions below, `applies` excepted, are given these alone, and `lake`.
+    sections: of the configuration; `run` and the functions below, `applies` excepted, get these, `lake` and `spark` only.
     applies: whether the job is part of the line under a configuration. sources: path -> fingerprint of what it reads outside
     the lake. modules: those whose code the tables depend on beside what its own file imports. check: raise `ConfigError` for
     a configuration that cannot be run; called before any job of a line starts. resumes: what a stopped run has staged is

@@ -10,6 +10,7 @@ from walkgram.errors import ConfigError, InputError
 from walkgram.jobs.base import Job, JobContext, from_interactions
 from walkgram.lake.shards import Shards
 from walkgram.stages.pairs import counting, edges
+from walkgram.stages.workers import TaskSetup
 
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
@@ -32,23 +33,25 @@ def run(context: JobContext) -> Mapping[str, Any]:
         rows = context.write("edges", edges.top_k_per_node(context.read_shards(shards), top_k, directed))
         counts = {"weighed": sums["rows"], "edges": rows}
     context.out.rows["edges"] = counts["edges"]
-    return counts | {"directed": directed, "shards": sums["shards"], counting.SPREAD: sums["seconds"]}
+    return counts | {"directed": directed, "shards": sums["shards"], counting.TASK_SECONDS: sums["seconds"]}
 
 
 def weigh(context: JobContext, weigher: edges.EdgeWeigher, sink: Shards | None) -> DataFrame:
     """Write the edges of a weigher, from the pairs table or, where it lacks pairs that the filter keeps, from the baskets."""
     config, min_frequency = context.config.pairs, weigher.cuts.min_frequency
+    setup = TaskSetup.from_config(context.config.spark)
     if config.write_table and config.min_frequency <= min_frequency:
         pairs = context.shards("pairs", tables.table_schema("pairs"))
-        return edges.weigh_pairs_table(context.tasks(context.inputs["pairs"].counts["shards"]), pairs, weigher, sink)
-    totals = weigher.counts.open(1)
+        tasks = context.tasks(context.inputs["pairs"].counts["shards"])
+        return edges.weigh_pairs_table(tasks, pairs, weigher, sink, setup)
+    totals = weigher.totals.open(1)
     if "work" not in totals:
         raise ConfigError(
             "the baskets come from a merge and cannot be counted: set pairs.write_table = true as before, "
             "or run jobs/baskets.py --force"
         )
-    plan = counting.CountPlan(config, context.rows("vocabulary"), totals["work"])
-    spans, lists, blocks = plan.spans(), context.blocks("baskets", "users"), totals["blocks"].tolist()
+    plan = counting.CountPlan(config, context.rows("vocabulary"), totals["work"], setup)
+    spans, lists, blocks = plan.split_items(), context.blocks("baskets", "users"), totals["blocks"].tolist()
     return counting.write_counts(context.tasks(len(spans)), spans, blocks, plan, min_frequency, lists, weigher, sink)
 
 
@@ -56,7 +59,7 @@ def explain_no_edge(context: JobContext, weigher: edges.EdgeWeigher) -> str:
     """Return the message for a filter that keeps nothing; counts the pairs once more without it."""
     names = ("min_weight", "min_frequency", "min_item_frequency")
     limits = " with ".join(f"edges.{name} = {getattr(context.config.edges, name)}" for name in names)
-    unfiltered = counting.collect_summary(weigh(context, weigher.uncut(), None))
+    unfiltered = counting.collect_summary(weigh(context, weigher.without_cuts(), None))
     return f"{limits} keeps no edge: {edges.filter_diagnostics(unfiltered)}"
 
 

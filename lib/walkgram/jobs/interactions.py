@@ -9,7 +9,10 @@ from pyspark.sql import functions as F
 from walkgram.errors import InputError
 from walkgram.jobs.base import Job, JobContext, from_interactions
 from walkgram.lake import parquet
-from walkgram.lake.sources import files, sample
+from walkgram.lake.sources import sample
+from walkgram.lake.sources.frame import open_frame
+from walkgram.lake.sources.open import SourceFrame, open_source
+from walkgram.lake.sources.paths import SourcePaths, fingerprint_source, is_sample, source_paths
 from walkgram.stages.source import interactions, items, vocabulary
 
 if TYPE_CHECKING:
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 def run(context: JobContext) -> Mapping[str, Any]:
     """Read the source, validate it, filter its rows, number the items."""
     config, min_rating = context.config.input, context.config.interactions.min_rating
-    source, paths = open_source(context)
-    rows = interactions.parse(source.frame, config.columns, config.timestamp_unit, source.untyped)
+    source, paths = open_interactions(context)
+    rows = interactions.parse(source.frame, config.columns, config.timestamp_unit, source.is_text)
     profile = interactions.profile(rows)
     interactions.validate(profile, paths.table, config.columns, config.bad_rows)
     observation = Observation()
@@ -35,35 +38,33 @@ def run(context: JobContext) -> Mapping[str, Any]:
         context.write("interactions_rejected", interactions.below_threshold(distinct, min_rating))
     num_items = context.write("vocabulary", vocabulary.build_vocabulary(context.read("interactions")))
     if paths.items:
-        side = files.open_source(context.spark, paths.items, config, items.required_columns(config.item_columns)).frame
+        side = open_source(context.spark, paths.items, config, items.required_columns(config.item_columns)).frame
         id_type = context.read("interactions").schema["item_id"].dataType
         context.write("items", items.select_items(side, config.item_columns, id_type))
     return interactions.row_report(profile, observation.get["rows"], num_rows) | {"items": num_items}
 
 
-def open_source(context: JobContext) -> tuple[files.SourceFrame, files.SourcePaths]:
+def open_interactions(context: JobContext) -> tuple[SourceFrame, SourcePaths]:
     """Return the source, and where its tables are."""
     config = context.config.input
     columns = interactions.required_columns(config.columns)
     if context.source_frame is not None:
-        files.check_columns("the DataFrame", context.source_frame.columns, columns)
-        selected = context.source_frame.select(*dict.fromkeys(columns.values()))
-        frame = files.SourceFrame(context.materialize("source", selected), False)
-        return frame, files.SourcePaths("the DataFrame", config.items)
-    paths = write_sample(context) if files.is_sample(config) else files.source_paths(config)
-    return files.open_source(context.spark, paths.table, config, columns), paths
+        frame = context.materialize("source", open_frame(context.source_frame, columns).frame)
+        return SourceFrame(frame, is_text=False), SourcePaths("the DataFrame", config.items)
+    paths = write_sample(context) if is_sample(config) else source_paths(config)
+    return open_source(context.spark, paths.table, config, columns), paths
 
 
-def write_sample(context: JobContext) -> files.SourcePaths:
+def write_sample(context: JobContext) -> SourcePaths:
     """Write the sample's CSV files into the lake; return where they are."""
     folder = context.folder("sample")
     ratings, side = sample.generate_sample(**context.config.sample.model_dump())
-    return files.SourcePaths(parquet.write_csv(folder, "ratings.csv", ratings), parquet.write_csv(folder, "items.csv", side))
+    return SourcePaths(parquet.write_csv(folder, "ratings.csv", ratings), parquet.write_csv(folder, "items.csv", side))
 
 
 def writes(config: "Config") -> list[str]:
     """Return the tables of this configuration."""
-    sampled = files.is_sample(config.input)
+    sampled = is_sample(config.input)
     optional = {
         "items": bool(config.input.items) or sampled,
         "sample": sampled,
@@ -74,7 +75,7 @@ def writes(config: "Config") -> list[str]:
 
 def fingerprint(config: "Config") -> dict[str, str]:
     """Return the fingerprint of every table of the source."""
-    return dict(files.fingerprint_source(config.input))
+    return dict(fingerprint_source(config.input))
 
 
 JOB = Job(

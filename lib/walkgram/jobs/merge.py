@@ -8,9 +8,11 @@ from pyspark.sql import DataFrame
 from walkgram import tables
 from walkgram.jobs.base import Job, JobContext
 from walkgram.lake import manifest
-from walkgram.lake.sources import files
+from walkgram.lake.sources.open import open_source
+from walkgram.lake.sources.paths import fingerprint_files
 from walkgram.stages.pairs import merge, merge_counts
 from walkgram.stages.source import interactions
+from walkgram.stages.workers import TaskSetup
 
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
@@ -30,18 +32,17 @@ def run(context: JobContext) -> Mapping[str, Any]:
     state = merge.merge_interactions(stored, upserts, deletes, config.interactions.min_rating, context.materialize)
     counts = {"users touched": state.users.count(), "interactions": context.write("interactions", state.interactions)}
     if has_rejected:
-        context.write(REJECTED, state.below)
+        context.write(REJECTED, state.rejected)
     if "items" in context.out.tables:
         context.write("items", context.read("items", previous=True))
     vocabulary = merge.extend_vocabulary(context.read("vocabulary", previous=True), state.before, state.after, num_items)
-    num_merged = context.write("vocabulary", vocabulary)
-    sides = merge_counts.count_sides(state, num_merged, config.pairs, context)
+    num_merged, setup = context.write("vocabulary", vocabulary), TaskSetup.from_config(config.spark)
+    sides = merge_counts.count_sides(state, num_merged, config.pairs, context, setup)
     previous, totals = (context.blocks("baskets", "totals", previous=previous) for previous in (True, False))
     schema = tables.table_schema("pairs")
     source, sink = (context.shards("pairs", schema, previous) for previous in (True, False))
-    merged = merge_counts.merge_counts(
-        context.tasks, previous, sides, (num_items, num_merged), config.pairs, totals, source, sink
-    )
+    stores = merge_counts.MergeStores(previous, totals, source, sink)
+    merged = merge_counts.merge_counts(context.tasks, sides, num_merged, config.pairs, stores, setup)
     context.out.rows.update({"pairs": merged["pairs"], "baskets": 0})
     return counts | {"new items": num_merged - num_items} | merged
 
@@ -52,7 +53,7 @@ def read_changes(context: JobContext, key: str, stored: DataFrame) -> DataFrame:
     if not path:
         return stored.limit(0)
     columns = config.columns.model_copy(update={} if key == "upserts" else {"rating": "", "timestamp": ""})
-    frame, untyped = files.open_source(context.spark, path, config, interactions.required_columns(columns))
+    frame, untyped = open_source(context.spark, path, config, interactions.required_columns(columns))
     rows = interactions.parse(frame, columns, config.timestamp_unit, untyped, stored.schema)
     context.log(f"merge: {path}: {merge.check_upserts(rows, path, columns, config.bad_rows)}")
     return interactions.drop_invalid(rows)
@@ -66,7 +67,7 @@ def writes(config: "Config") -> list[str]:
 
 def fingerprint(config: "Config") -> dict[str, str]:
     """Return the fingerprints of the day's tables."""
-    return {path: files.fingerprint_files(path) for path in (config.merge.upserts, config.merge.deletes) if path}
+    return {path: fingerprint_files(path) for path in (config.merge.upserts, config.merge.deletes) if path}
 
 
 JOB = Job("merge", __doc__, run, ("merge", "input", "interactions", "pairs"), writes, writes, sources=fingerprint)

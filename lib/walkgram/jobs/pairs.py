@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from walkgram import tables
 from walkgram.errors import ConfigError
 from walkgram.jobs.base import Job, JobContext, from_interactions
-from walkgram.stages.pairs import counting, edges
+from walkgram.stages.pairs import counting, edges, pair_rows
+from walkgram.stages.workers import TaskSetup
 
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
@@ -19,17 +20,18 @@ def run(context: JobContext) -> Mapping[str, Any]:
     lists, totals = context.blocks("baskets", "users"), context.blocks("baskets", "totals").open(1)
     if "work" not in totals:
         raise ConfigError("the baskets come from a merge, which has the pairs already: run jobs/baskets.py --force to recount")
-    plan, blocks = counting.CountPlan(config, num_items, totals["work"]), totals["blocks"].tolist()
+    setup, blocks = TaskSetup.from_config(context.config.spark), totals["blocks"].tolist()
+    plan = counting.CountPlan(config, num_items, totals["work"], setup)
     estimate = counting.estimate_pairs(context.tasks(1), blocks, plan, lists).collect()[0]["pairs"]
-    context.log(f"pairs: about {estimate:,} pairs before the cut, {estimate * counting.BYTES / 2**20:,.0f} MiB")
-    spans, shards = plan.spans(), context.shards("pairs", tables.table_schema("pairs"))
-    make_rows = counting.make_pair_rows(config)
+    context.log(f"pairs: about {estimate:,} pairs before the cut, {estimate * counting.PAIR_BYTES / 2**20:,.0f} MiB")
+    spans, shards = plan.split_items(), context.shards("pairs", tables.table_schema("pairs"))
+    make_rows = pair_rows.make_pair_rows(config)
     summary = counting.write_counts(
         context.tasks(len(spans)), spans, blocks, plan, config.min_frequency, lists, make_rows, shards
     )
     sums = counting.collect_summary(summary)
     context.out.rows["pairs"] = sums["rows"]
-    return {"pairs": sums["rows"], "shards": sums["shards"], counting.SPREAD: sums["seconds"]}
+    return {"pairs": sums["rows"], "shards": sums["shards"], counting.TASK_SECONDS: sums["seconds"]}
 
 
 def writes(config: "Config") -> tuple[str, ...]:

@@ -41,7 +41,10 @@ def make_spec(context: JobContext) -> TrainSpec:
     config_key = {key: value for key, value in manifest.config["train"].items() if key not in free}
     data_key = {**{table: source.run for table, source in context.inputs.items()}, "code": manifest.code}
     folders = {name: context.folder(name) for name in (*context.inputs, *context.out.tables)}
-    return TrainSpec(config, context.config.lake.path, folders, tuple(context.out.tables), manifest.id, config_key, data_key)
+    return TrainSpec(
+        config, context.config.lake.path, folders, tuple(context.out.tables), manifest.id, config_key, data_key,
+        context.show_progress,
+    )  # fmt: skip
 
 
 def count_task_cores(context: JobContext) -> int:

@@ -45,6 +45,7 @@ class TrainSpec:
     id: str
     config_key: Mapping[str, Any]
     data_key: Mapping[str, str]
+    show_progress: bool = True
 
     @property
     def checkpoint_slot(self) -> checkpoints.CheckpointStore:
@@ -141,7 +142,8 @@ def train_model(spec: TrainSpec, model_spec: ModelSpec, inputs: ModelInputs) -> 
     scalars = monitor.open_tensorboard(config.tensorboard) if config.tensorboard else None
     labels: dict[str, Any] = {"run": spec.id[:12], "workers": plan.workers, "processes": group.world}
     with logs.JsonLinesLog(spec.lake_path, "train") as log:
-        return model, loop.run_loop(model, plan, saved, monitor.TrainMonitor(log.add, scalars, IMPORT_TIME, **labels), group)
+        bar = monitor.TrainMonitor(log.add_line, scalars, IMPORT_TIME, is_quiet=not spec.show_progress, **labels)
+        return model, loop.run_loop(model, plan, saved, bar, group)
 
 
 def write_outputs(spec: TrainSpec, outputs: Iterable[TableOutput], group: ProcessGroup) -> dict[str, int]:

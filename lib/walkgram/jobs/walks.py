@@ -8,8 +8,10 @@ from walkgram.errors import ConfigError, InputError
 from walkgram.jobs.base import Job, JobContext
 from walkgram.kernels.walks.transition import compute_biases
 from walkgram.lake.blocks import Blocks
-from walkgram.lake.sources import files
+from walkgram.lake.sources.open import open_source
+from walkgram.lake.sources.paths import fingerprint_files
 from walkgram.stages.walks import partitioned, walks
+from walkgram.stages.workers import TaskSetup
 
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
@@ -22,23 +24,24 @@ def run(context: JobContext) -> Mapping[str, Any]:
     config, num_nodes, graph = context.config.walks, context.rows("vocabulary"), context.blocks("graph")
     num_partitions = check_graph(context)
     starts, supersteps = find_starts(context), 0
-    plan = walks.WalkPlan(config, len(starts.open(0)["nodes"]), num_nodes)
+    setup = TaskSetup.from_config(context.config.spark)
+    plan = walks.WalkPlan(config, len(starts.open(0)["nodes"]), num_nodes, setup)
     shards = context.shards("walks", walks.walks_schema(num_nodes))
     if config.engine == "partitioned" or num_partitions > 1:
-        progress = [0, plan.total * config.walk_length]
+        progress = [0, plan.num_walks * config.walk_length]
         context.count_progress(lambda: (progress[0], progress[1]))
         supersteps = partitioned.walk_partitioned(
             context.tasks, plan, num_partitions, graph, starts, context.exchange, shards, partial(progress.__setitem__, 0)
         )
-    context.count_progress(lambda: (shards.count() * plan.total // plan.shards, plan.total))
-    counts = walks.write_walks(context.tasks(plan.shards, TASKS_PER_CORE * context.cores), plan, graph, starts, shards)
+    context.count_progress(lambda: (shards.count() * plan.num_walks // plan.num_shards, plan.num_walks))
+    counts = walks.write_walks(context.tasks(plan.num_shards, TASKS_PER_CORE * context.cores), plan, graph, starts, shards)
     num_visited = context.write("node_visits", walks.sum_visits(counts))
-    context.out.rows["walks"] = plan.total
+    context.out.rows["walks"] = plan.num_walks
     return {
-        "walks": plan.total,
-        "start nodes": plan.starts,
+        "walks": plan.num_walks,
+        "start nodes": plan.num_starts,
         "nodes": num_visited,
-        "shards": plan.shards,
+        "shards": plan.num_shards,
         "supersteps": supersteps,
     }
 
@@ -66,7 +69,7 @@ def find_starts(context: JobContext) -> Blocks:
     if not config.starts:
         return nodes
     by_suffix, column = context.config.input.model_copy(update={"format": "auto"}), config.starts_column
-    table = files.open_source(context.spark, config.starts, by_suffix, {"walks.starts_column": column}).frame
+    table = open_source(context.spark, config.starts, by_suffix, {"walks.starts_column": column}).frame
     starts = context.scratch("starts")
     if not walks.write_start_nodes(table, column, context.read("vocabulary"), nodes, starts).collect():
         raise InputError(f"walks.starts: {config.starts} has no rows: walks must start somewhere")
@@ -75,7 +78,7 @@ def find_starts(context: JobContext) -> Blocks:
 
 def fingerprint(config: "Config") -> dict[str, str]:
     """Return the fingerprint of the table of start nodes."""
-    return {path: files.fingerprint_files(path) for path in [config.walks.starts] if path}
+    return {path: fingerprint_files(path) for path in [config.walks.starts] if path}
 
 
 # input: how the table of start nodes is read.

@@ -89,7 +89,7 @@ def make_parser(prog: str, summary: str, sections: Sequence[str]) -> argparse.Ar
     parser = argparse.ArgumentParser(
         prog=prog,
         description=summary,
-        epilog="keys (--set section.key=value, or in the TOML file):" + describe_keys(["lake", *sections]),
+        epilog="keys (--set section.key=value, or in the TOML file):" + describe_keys(["lake", "spark", *sections]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -135,14 +135,19 @@ def print_line(line: str) -> None:
     print(line, flush=True)
 
 
+class StandardErrorHandler(logging.Handler):
+    """Prints messages on the standard error stream of the moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record's message."""
+        print(self.format(record), file=sys.stderr, flush=True)
+
+
 def show_warnings() -> None:
-    """Show what walkgram logs as warnings on the standard error stream, once a process."""
+    """Show what walkgram logs as warnings on the standard error stream; the command's process alone does this."""
     logger = logging.getLogger("walkgram")
-    if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        handler.setLevel(logging.WARNING)
-        logger.addHandler(handler)
+    if not any(isinstance(handler, StandardErrorHandler) for handler in logger.handlers):
+        logger.addHandler(StandardErrorHandler(logging.WARNING))
 
 
 def print_usage(flag: str) -> int:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from walkgram.lake import parquet, paths
 from walkgram.lake.blocks import Blocks
 from walkgram.lake.exchange import Exchange
-from walkgram.lake.manifest import MATERIALIZED, Manifest, Transaction
+from walkgram.lake.manifest import Manifest
 from walkgram.lake.shards import Shards
+from walkgram.lake.transaction import MATERIALIZED, Transaction
 from walkgram.runtime import progress
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ class RunContext:
     def force(self) -> bool:
         """Whether the run was asked to start from nothing."""
         return self.options.force
+
+    @property
+    def show_progress(self) -> bool:
+        """Whether progress bars are shown."""
+        return self.options.show_progress
 
     @property
     def source_frame(self) -> "DataFrame | None":

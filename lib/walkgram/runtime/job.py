@@ -10,10 +10,12 @@ import walkgram
 from walkgram import tables
 from walkgram.jobs.base import Job
 from walkgram.lake import manifest, paths
-from walkgram.lake.manifest import Manifest, Transaction
+from walkgram.lake.manifest import Manifest
+from walkgram.lake.transaction import Transaction, recover_commit
 from walkgram.runtime import progress
 from walkgram.runtime.code_identity import digest_code
 from walkgram.runtime.context import RunContext, RunOptions
+from walkgram.runtime.errors import raise_own_errors
 
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
@@ -24,15 +26,15 @@ PREFIX = "walkgram."
 
 
 class SelectedSections(SimpleNamespace):
-    """The sections of a configuration that a job declares, and `lake`."""
+    """The sections of a configuration that a job declares, and those that no table depends on."""
 
     def __getattr__(self, name: str) -> object:
         raise AttributeError(f"the job does not declare the section {name!r} of the configuration: add it to its sections")
 
 
 def select_sections(config: "Config", job: Job) -> "Config":
-    """Return the sections that the job declares, and `lake`; reading another one raises `AttributeError`."""
-    return cast("Config", SelectedSections(**{name: getattr(config, name) for name in ("lake", *job.sections)}))
+    """Return the sections that the job declares, `lake` and `spark`; reading another one raises `AttributeError`."""
+    return cast("Config", SelectedSections(**{name: getattr(config, name) for name in ("lake", "spark", *job.sections)}))
 
 
 def code_version(job: Job, config: "Config") -> str:
@@ -75,7 +77,7 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
     paths.check_writable(root)
     if not (job.takes_frame and options.source_frame is not None):
         manifest.check_paths(root, outputs, list(job.sources(sections)))
-    manifest.recover_commit(root, job.name)
+    recover_commit(root, job.name)
     identity, inputs, sources = make_identity(job, config, options)
     present = [manifest.read_manifest(root, table) for table in outputs]
     replaces_inputs = bool(set(outputs) & set(inputs))
@@ -89,7 +91,7 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
         return False
     options.log(f"{job.name}: {job.summary}")
     started = time.monotonic()
-    with Transaction(root, identity, outputs, resume=job.resumes and not options.force) as out:
+    with raise_own_errors(), Transaction(root, identity, outputs, resume=job.resumes and not options.force) as out:
         context = RunContext(job.name, sections, inputs, out, options)
         with progress.show_progress(job.name, context.current_progress, enabled=options.show_progress):
             out.counts = dict(job.run(context))

@@ -31,7 +31,7 @@ SQL_DEFAULTS = {
     "spark.sql.session.timeZone": "UTC",
     # The tables' contract requires microseconds; Spark's default is INT96.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    # pandas writes nanoseconds, which Spark refuses otherwise; lake/sources.py converts them to timestamps.
+    # pandas writes nanoseconds, which Spark refuses otherwise; lake/formats/parquet.py casts them to timestamps.
     "spark.sql.legacy.parquet.nanosAsLong": "true",
     # Columns that differ only in case are two columns.
     "spark.sql.caseSensitive": "true",

@@ -1,4 +1,4 @@
-"""The public archive, from a server on this machine: download, cache, checks, and what is said when it cannot be had."""
+"""The public archive, from a local server: download, cache, checksums, and errors."""
 
 import hashlib
 import http.server
@@ -18,7 +18,7 @@ FILES = {"ratings.csv": b"userId,movieId,rating,timestamp\n1,1,5,1\n", "movies.c
 SHA = {name: hashlib.sha256(data).hexdigest() for name, data in FILES.items()}
 
 
-def zipped(files: dict[str, bytes]) -> bytes:
+def zip_files(files: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as out:
         for name, data in files.items():
@@ -28,29 +28,29 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 @pytest.fixture
 def server() -> Iterator[Any]:
-    """Serves `server.body` at every path; `server.hits` counts."""
+    """A server that sends `server.body` for every path and counts requests in `server.hits`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            made.hits += 1
-            self.send_response(200 if made.body else 404)
-            self.send_header("Content-Length", str(len(made.body)))
+            httpd.hits += 1
+            self.send_response(200 if httpd.body else 404)
+            self.send_header("Content-Length", str(len(httpd.body)))
             self.end_headers()
-            self.wfile.write(made.body)
+            self.wfile.write(httpd.body)
 
         def log_message(self, *_: object) -> None:
             pass
 
-    made: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.body, made.hits = zipped(FILES), 0
-    made.url = f"http://127.0.0.1:{made.server_port}/ml-latest-small.zip"
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    httpd: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    httpd.body, httpd.hits = zip_files(FILES), 0
+    httpd.url = f"http://127.0.0.1:{httpd.server_port}/ml-latest-small.zip"
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield httpd
+    httpd.shutdown()
+    httpd.server_close()
 
 
-def test_the_archive_is_downloaded_once_and_unpacked(server: Any, tmp_path: Path) -> None:
+def test_an_archive_is_downloaded_once_and_unpacked(server: Any, tmp_path: Path) -> None:
     folder = Path(archive.fetch_archive(server.url, SHA, str(tmp_path)))
     assert {f.name: f.read_bytes() for f in folder.iterdir()} == FILES
     assert archive.fetch_archive(server.url, SHA, str(tmp_path)) == str(folder)
@@ -58,25 +58,30 @@ def test_the_archive_is_downloaded_once_and_unpacked(server: Any, tmp_path: Path
 
 
 def test_a_file_that_differs_from_its_checksum_is_refused_and_removed(server: Any, tmp_path: Path) -> None:
-    server.body = zipped({**FILES, "movies.csv": b"other"})
+    server.body = zip_files({**FILES, "movies.csv": b"other"})
     with pytest.raises(InputError, match=r"movies\.csv .*differs from its SHA-256"):
         archive.fetch_archive(server.url, SHA, str(tmp_path))
-    server.body = zipped(FILES)
+    server.body = zip_files(FILES)
     assert (Path(archive.fetch_archive(server.url, SHA, str(tmp_path))) / "movies.csv").read_bytes() == FILES["movies.csv"]
 
 
+def test_an_archive_without_checksums_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"input\.sha256: name the archive's files"):
+        archive.fetch_archive("http://127.0.0.1:9/a.zip", {}, str(tmp_path))
+
+
 def test_an_archive_without_the_file_is_refused(server: Any, tmp_path: Path) -> None:
-    server.body = zipped({"ratings.csv": FILES["ratings.csv"]})
+    server.body = zip_files({"ratings.csv": FILES["ratings.csv"]})
     with pytest.raises(InputError, match=r"holds no movies\.csv"):
         archive.fetch_archive(server.url, SHA, str(tmp_path))
 
 
 @pytest.mark.parametrize("body", [b"", b"no zip at all"])
-def test_what_is_no_archive_is_refused_and_not_kept(server: Any, tmp_path: Path, body: bytes) -> None:
+def test_a_download_that_is_not_a_zip_archive_is_refused_and_removed(server: Any, tmp_path: Path, body: bytes) -> None:
     server.body = body
     with pytest.raises(InputError, match="INPUT="):
         archive.fetch_archive(server.url, SHA, str(tmp_path))
-    server.body = zipped(FILES)
+    server.body = zip_files(FILES)
     assert archive.fetch_archive(server.url, SHA, str(tmp_path))
 
 
@@ -91,6 +96,6 @@ def test_the_pipeline_reads_the_archive(server: Any, job: Callable[..., int], tm
         f"input.url={server.url}",
     ]
     more += [f"input.cache={tmp_path / 'cache'}", f"lake.path={tmp_path / 'lake'}"]
-    conf = Path(__file__).parent.parent.parent / "conf" / "movielens.toml"
+    conf = Path(__file__).parents[3] / "conf" / "movielens.toml"
     assert job("interactions", "--config", str(conf), *(part for key in more for part in ("--set", key))) == 0
     assert (tmp_path / "lake" / "items").is_dir()
