@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from support import pair_oracles as brute
-from support.blocks import block, counts, random_lists
+from support.blocks import count_to_dict, make_block, random_lists
 from walkgram.config.pairs import Pairs, Pmi
 from walkgram.errors import ConfigError
 from walkgram.kernels.pairs import inverted_lists
@@ -61,7 +61,7 @@ def test_work_is_known_of_single_items_then_of_ranges(n: int, monkeypatch: pytes
 def test_spans_cover_every_item_once_and_are_as_many_as_was_asked_for(tasks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baskets, "SINGLE", 30)
     monkeypatch.setattr(baskets, "RANGES", 20)
-    made = [block(random_lists(200, 90, 20, seed=1), 90)]
+    made = [make_block(random_lists(200, 90, 20, seed=1), 90)]
     spans = planned(made, 90, Pairs(tasks=tasks)).spans()
     assert [low for low, _ in spans] == [0, *(high for _, high in spans[:-1])]
     assert spans[-1][1] == 90
@@ -71,7 +71,7 @@ def test_spans_cover_every_item_once_and_are_as_many_as_was_asked_for(tasks: int
 
 
 def test_spans_share_the_work_of_a_heavy_tail() -> None:
-    made = [block(random_lists(600, 400, 60, seed=2), 400)]
+    made = [make_block(random_lists(600, 400, 60, seed=2), 400)]
     own = planned(made, 400, Pairs(tasks=4))
     each = [own.work[0][low:high].sum() + counting.VISIT * own.work[1][low:high].sum() for low, high in own.spans()]
     heaviest = (own.work[0] + counting.VISIT * own.work[1]).max()
@@ -81,7 +81,9 @@ def test_spans_share_the_work_of_a_heavy_tail() -> None:
 
 def guessed(own: counting.CountPlan, made: list[Block]) -> float:
     """How many pairs there are, as `estimate` adds the sample up."""
-    each = ((factor, len(counts(made, low, high, own.n, own.config.mode == "basket"))) for low, high, factor in own.sample())
+    each = (
+        (factor, len(count_to_dict(made, low, high, own.n, own.config.mode == "basket"))) for low, high, factor in own.sample()
+    )
     return sum(factor * found for factor, found in each)
 
 
@@ -89,10 +91,10 @@ def guessed(own: counting.CountPlan, made: list[Block]) -> float:
 def test_the_guess_is_exact_where_the_sample_is_the_whole(mode: str) -> None:
     order = None if mode == "basket" else (0, 0)
     own = random_lists(100, 60, 20, seed=3)
-    made = [block(own, 60, order)]
+    made = [make_block(own, 60, order)]
     plan = planned(made, 60, Pairs(mode=mode))  # type: ignore[arg-type]
     assert plan.sample() == [(0, 60, 1.0)]
-    assert guessed(plan, made) == len(brute.Counted(own, order is not None).pairs())
+    assert guessed(plan, made) == len(brute.PairCounter(own, order is not None).count_pairs())
 
 
 @pytest.mark.parametrize("mode", ["basket", "sequence"])
@@ -104,7 +106,7 @@ def test_the_guess_from_a_sample_is_near(mode: str, monkeypatch: pytest.MonkeyPa
     order = None if mode == "basket" else inverted_lists.SequenceOrder(rng.integers(0, 1000, len(entries)), 10, 0)
     made = [inverted_lists.build_block(entries // n, entries % n, n, order)]
     plan = planned(made, n, Pairs(mode=mode))  # type: ignore[arg-type]
-    exact = len(counts(made, 0, n, n, mode == "basket"))
+    exact = len(count_to_dict(made, 0, n, n, mode == "basket"))
     monkeypatch.setattr(counting, "SAMPLE", plan.increments // 30)
     sample = plan.sample()
     assert sum(high - low for low, high, _ in sample) < n / 2
@@ -148,7 +150,7 @@ def test_rows_of_the_pairs_table_are_the_counts_they_were_made_of() -> None:
     """Of a batch in which items come in several rows, as few columns at a time make them."""
     for mode, order in (("basket", None), ("sequence", (0, 0))):
         config = Pairs(mode=mode, counter_columns=4, user_weight="inverse_degree")  # type: ignore[arg-type]
-        made = [block(random_lists(50, 20, 9, seed=5), 20, order, "inverse_degree")]
+        made = [make_block(random_lists(50, 20, 9, seed=5), 20, order, "inverse_degree")]
         for rows in counting.count_span(made, (0, 20), 20, config, 1):
             batch = pa.RecordBatch.from_pydict(counting.make_pair_rows(config)(rows))
             back, support = counting.read_pair_rows(batch, config)
@@ -166,7 +168,7 @@ def test_the_strongest_of_either_end_stay_with_their_ties(spark: Any) -> None:
     for directed in (True, False):
         own = {pair: brute.Edge(1, 0.0, w) for pair, w in weights.items() if directed or pair[0] < pair[1]}
         table = spark.createDataFrame([(*pair, e.weight) for pair, e in own.items()], "src long, dst long, weight double")
-        left = brute.strongest(own, 2, directed)
+        left = brute.top_k_per_node(own, 2, directed)
         rows = edges.top_k_per_node(table.coalesce(1), 2, directed).collect()
         assert sorted((r["src"], r["dst"], r["weight"]) for r in rows) == sorted((*p, e.weight) for p, e in left.items())
         assert len(own) / 4 < len(left) < len(own)
