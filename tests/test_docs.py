@@ -23,7 +23,6 @@ PAGES = read_pages(ROOT)
 # Files that pages name and that other branches add. A file that exists must leave this set.
 PENDING = {
     "lib/walkgram/kernels/README.md",
-    "lib/walkgram/kernels/knn/registry.py",
 }
 EXAMPLES = {"conf/mine.toml"}  # files of the reader that pages name
 # First words of a command -> why no test of this file runs it, even in a cheap form.

@@ -27,7 +27,7 @@ class Case(NamedTuple):
     """Keys of the configuration, and the parameters of brute force."""
 
     keys: tuple[str, ...]
-    counted: brute.Counted
+    counted: brute.PairCounter
     cap: int = 0
     seed: int = 7
     formula: str = "pmi_frequency"
@@ -53,15 +53,15 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "baskets": Case((), brute.Counted({}), min_frequency=2, min_weight=0.7),
+    "baskets": Case((), brute.PairCounter({}), min_frequency=2, min_weight=0.7),
     "capped baskets of weighted users": Case(
-        ("pairs.user_weight=inverse_degree",), brute.Counted({}, weighting="inverse_degree"),
+        ("pairs.user_weight=inverse_degree",), brute.PairCounter({}, weighting="inverse_degree"),
         cap=5, seed=11, formula="frequency", top_k=2,
     ),
-    "sequences": Case(("pairs.mode=sequence",), brute.Counted({}, True), formula="frequency", total="users", top_k=2),
+    "sequences": Case(("pairs.mode=sequence",), brute.PairCounter({}, True), formula="frequency", total="users", top_k=2),
     "sequences in reach of weighted users": Case(
         ("pairs.mode=sequence", "pairs.window=2", "pairs.max_gap=30.5", "pairs.user_weight=inverse_log_degree"),
-        brute.Counted({}, True, 2, round(30.5 * lakes.SECOND), "inverse_log_degree"),
+        brute.PairCounter({}, True, 2, round(30.5 * lakes.SECOND), "inverse_log_degree"),
         cap=6, formula="ppmi", total="users", smoothing=0.75, min_item_frequency=6,
     ),
 }  # fmt: skip
@@ -82,19 +82,19 @@ def lake(interactions_lake: Path, tmp_path: Path) -> Path:
     return tmp_path / "lake"
 
 
-def count_lists(case: Case) -> brute.Counted:
+def count_lists(case: Case) -> brute.PairCounter:
     """Return the counter of a case with its lists."""
-    lists: Any = brute.lists_of(ROWS)
-    lists = brute.timed(lists) if case.counted.directed else lists
+    lists: Any = brute.group_by_user(ROWS)
+    lists = brute.drop_untimed(lists) if case.counted.directed else lists
     if case.cap:
-        lists = brute.capped(lists, case.cap, {(u, i): oracles.lot(u, i, case.seed) for u in lists for i in lists[u]})
+        lists = brute.sample_lists(lists, case.cap, {(u, i): oracles.lot(u, i, case.seed) for u in lists for i in lists[u]})
     return replace(case.counted, lists=lists)
 
 
-def expected_edges(counted: brute.Counted, case: Case) -> dict[Any, brute.Edge]:
-    pairs = counted.edges(case.formula, case.total, 1.25, case.smoothing)
-    edges = brute.passing(pairs, counted.often(case.min_item_frequency), case.min_frequency, case.min_weight)
-    return brute.strongest(edges, case.top_k, counted.directed) if case.top_k else edges
+def expected_edges(counted: brute.PairCounter, case: Case) -> dict[Any, brute.Edge]:
+    pairs = counted.weigh_pairs(case.formula, case.total, 1.25, case.smoothing)
+    edges = brute.filter_edges(pairs, counted.frequent_items(case.min_item_frequency), case.min_frequency, case.min_weight)
+    return brute.top_k_per_node(edges, case.top_k, counted.directed) if case.top_k else edges
 
 
 def make_weigher(lake: Path, config: Config) -> edges.EdgeWeigher:
@@ -117,7 +117,7 @@ def weigh_baskets(lake: Path, config: Config) -> dict[Any, brute.Edge]:
     return edge_rows
 
 
-def assert_every_formula(lake: Path, counted: brute.Counted, case: Case) -> None:
+def assert_every_formula(lake: Path, counted: brute.PairCounter, case: Case) -> None:
     """Assert all formulas, both normalizers, with and without smoothing, on the blocks that a job has written."""
     for formula, total, smoothing in product(FORMULAS, ("interactions", "users"), (1.0, 0.6)):
         other = case._replace(formula=formula, total=total, smoothing=smoothing, min_weight=0.0, top_k=0, min_frequency=1)
@@ -133,12 +133,12 @@ def test_edges_equal_brute_force_for_every_split_of_the_work(lake: Path, case: C
         assert lakes.run(name, lake, *case.as_keys()) == 0
     actual, expected = lakes.edges(lake, counted.directed), expected_edges(counted, case)
     lakes.assert_same(actual, expected)
-    assert 10 < len(expected) < len(counted.pairs())
+    assert 10 < len(expected) < len(counted.count_pairs())
     assert not (lake / "pairs").exists()
     assert_every_formula(lake, counted, case)
     record = lakes.manifest(lake, "baskets")["counts"]
     assert record["users"] == len(counted.lists)
-    assert record["increments"] == sum(users for users, _ in counted.pairs().values())
+    assert record["increments"] == sum(users for users, _ in counted.count_pairs().values())
     left_out = len({(user, item) for user, item, _ in ROWS}) - sum(map(len, counted.lists.values()))
     assert record.get("left out for want of a time, or by the cap", 0) == left_out
     assert (left_out > 0) == (case.counted.directed or case.cap > 0)
@@ -146,7 +146,7 @@ def test_edges_equal_brute_force_for_every_split_of_the_work(lake: Path, case: C
         assert lakes.run(name, lake, *case.as_keys(), *OTHER_SPLIT) == 0
     assert lakes.edges(lake, counted.directed) == actual
     assert lakes.by_ids(lake, "pairs", counted.directed) == {
-        ends: {"frequency": users, "support": support} for ends, (users, support) in counted.pairs().items()
+        ends: {"frequency": users, "support": support} for ends, (users, support) in counted.count_pairs().items()
     }
     assert lakes.manifest(lake, "baskets")["counts"]["blocks"] == 5
     assert lakes.manifest(lake, "edges")["counts"]["shards"] == lakes.manifest(lake, "pairs")["counts"]["shards"] == 7
@@ -171,9 +171,9 @@ def test_a_pairs_table_with_a_higher_cut_than_the_edges_is_not_used(lake: Path, 
     keys = ("pairs.write_table=true", "pairs.min_frequency=3", "pairs.tasks=4", "pairs.user_weight=inverse_degree")
     for name in ("baskets", "pairs"):
         assert lakes.run(name, lake, *keys) == 0
-    counted = brute.Counted(brute.lists_of(ROWS), weighting="inverse_degree")
+    counted = brute.PairCounter(brute.group_by_user(ROWS), weighting="inverse_degree")
     assert lakes.by_ids(lake, "pairs", False) == {
-        ends: {"frequency": f, "support": s} for ends, (f, s) in counted.pairs().items() if f >= 3
+        ends: {"frequency": f, "support": s} for ends, (f, s) in counted.count_pairs().items() if f >= 3
     }
     assert edge_sources == ["counts"]
     for min_frequency, source in ((2, "counts"), (3, "table"), (4, "table")):
@@ -219,5 +219,5 @@ def test_similar_ids_of_text_and_of_longs_are_distinct(spark: Any, tmp_path: Pat
     keys = ("pairs.blocks=3", "pairs.mode=sequence", "edges.min_frequency=2")
     for name in ("baskets", "pairs", "edges"):
         assert lakes.run(name, lake, *keys) == 0
-    counted = brute.Counted(brute.timed(brute.lists_of(rows)), directed=True)
+    counted = brute.PairCounter(brute.drop_untimed(brute.group_by_user(rows)), directed=True)
     lakes.assert_same(lakes.edges(lake, True), expected_edges(counted, Case((), counted, min_frequency=2)))

@@ -4,17 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from walkgram.jobs.base import Job, JobContext
-from walkgram.stages.similarity import join
+from walkgram.stages.similarity.neighbours import find_neighbours
 
 
 def run(context: JobContext) -> Mapping[str, Any]:
-    """Write the unit vectors in blocks, join every block with all."""
-    config, num_items = context.config.neighbours, context.rows("embeddings")
-    rows = join.number_rows(context.read("embeddings"))
-    num_blocks = -(-num_items // config.block_rows)
-    vectors = context.scratch("vectors")
-    join.write_vectors(rows, num_blocks, config.block_rows, vectors).collect()
-    table = join.join_top_k(context.tasks(num_blocks), rows, num_blocks, config.block_rows, config.k, vectors)
+    """Join the embeddings with themselves."""
+    num_items = context.rows("embeddings")
+    table = find_neighbours(context, context.read("embeddings"), num_items, context.config.neighbours)
     return {"items": num_items, "rows": context.write("neighbours", table)}
 
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from support import pair_oracles as brute
-from support.blocks import block, counts, random_lists
+from support.blocks import count_to_dict, make_block, random_lists
 from walkgram.config.pairs import Pairs
 from walkgram.kernels.pairs import inverted_lists
 from walkgram.stages.pairs import baskets, counting, pair_rows
@@ -24,7 +24,7 @@ def make_plan(blocks: list[Block], n: int, config: Pairs) -> counting.CountPlan:
 def test_spans_cover_every_item_once_and_are_as_many_as_pairs_tasks(tasks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baskets, "SINGLE_ITEMS", 30)
     monkeypatch.setattr(baskets, "ITEM_RANGES", 20)
-    blocks = [block(random_lists(200, 90, 20, seed=1), 90)]
+    blocks = [make_block(random_lists(200, 90, 20, seed=1), 90)]
     spans = make_plan(blocks, 90, Pairs(tasks=tasks)).split_items()
     assert [low for low, _ in spans] == [0, *(high for _, high in spans[:-1])]
     assert spans[-1][1] == 90
@@ -34,7 +34,7 @@ def test_spans_cover_every_item_once_and_are_as_many_as_pairs_tasks(tasks: int, 
 
 
 def test_spans_share_the_work_of_a_heavy_tail() -> None:
-    plan = make_plan([block(random_lists(600, 400, 60, seed=2), 400)], 400, Pairs(tasks=4))
+    plan = make_plan([make_block(random_lists(600, 400, 60, seed=2), 400)], 400, Pairs(tasks=4))
     item_work = plan.work[0] + counting.VISIT * plan.work[1]
     work = [item_work[low:high].sum() for low, high in plan.split_items()]
     assert len(work) == 4
@@ -44,17 +44,17 @@ def test_spans_share_the_work_of_a_heavy_tail() -> None:
 def estimate(plan: counting.CountPlan, blocks: list[Block]) -> float:
     """The number of pairs, as `estimate_pairs` sums the sample."""
     lower = plan.config.mode == "basket"
-    return sum(factor * len(counts(blocks, low, high, plan.n, lower)) for low, high, factor in plan.sample_items())
+    return sum(factor * len(count_to_dict(blocks, low, high, plan.n, lower)) for low, high, factor in plan.sample_items())
 
 
 @pytest.mark.parametrize("mode", ["basket", "sequence"])
 def test_the_estimate_is_exact_if_the_sample_covers_all_items(mode: str) -> None:
     order = None if mode == "basket" else (0, 0)
     lists = random_lists(100, 60, 20, seed=3)
-    blocks = [block(lists, 60, order)]
+    blocks = [make_block(lists, 60, order)]
     plan = make_plan(blocks, 60, Pairs(mode=mode))  # type: ignore[arg-type]
     assert plan.sample_items() == [(0, 60, 1.0)]
-    assert estimate(plan, blocks) == len(brute.Counted(lists, order is not None).pairs())
+    assert estimate(plan, blocks) == len(brute.PairCounter(lists, order is not None).count_pairs())
 
 
 @pytest.mark.parametrize("mode", ["basket", "sequence"])
@@ -66,7 +66,7 @@ def test_the_estimate_from_a_sample_is_within_20_percent(mode: str, monkeypatch:
     order = None if mode == "basket" else inverted_lists.SequenceOrder(rng.integers(0, 1000, len(entries)), 10, 0)
     blocks = [inverted_lists.build_block(entries // n, entries % n, n, order)]
     plan = make_plan(blocks, n, Pairs(mode=mode))  # type: ignore[arg-type]
-    exact = len(counts(blocks, 0, n, n, mode == "basket"))
+    exact = len(count_to_dict(blocks, 0, n, n, mode == "basket"))
     monkeypatch.setattr(counting, "SAMPLE", plan.increments // 30)
     sample = plan.sample_items()
     assert sum(high - low for low, high, _ in sample) < n / 2
@@ -78,7 +78,7 @@ def test_rows_of_the_pairs_table_are_read_back_as_the_counts() -> None:
     """In batches where an item has several rows, as few counter columns cause."""
     for mode, order in (("basket", None), ("sequence", (0, 0))):
         config = Pairs(mode=mode, counter_columns=4, user_weight="inverse_degree")  # type: ignore[arg-type]
-        blocks = [block(random_lists(50, 20, 9, seed=5), 20, order, "inverse_degree")]
+        blocks = [make_block(random_lists(50, 20, 9, seed=5), 20, order, "inverse_degree")]
         for expected in counting.count_span(blocks, (0, 20), 20, config, 1):
             batch = pa.RecordBatch.from_pydict(pair_rows.make_pair_rows(config)(expected))
             rows, support = pair_rows.read_pair_rows(batch, config)

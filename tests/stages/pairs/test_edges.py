@@ -17,7 +17,7 @@ def test_the_k_heaviest_edges_of_either_end_stay_with_their_ties(spark: Any) -> 
     for directed in (True, False):
         all_edges = {pair: brute.Edge(1, 0.0, w) for pair, w in weights.items() if directed or pair[0] < pair[1]}
         table = spark.createDataFrame([(*pair, e.weight) for pair, e in all_edges.items()], "src long, dst long, weight double")
-        expected = brute.strongest(all_edges, 2, directed)
+        expected = brute.top_k_per_node(all_edges, 2, directed)
         rows = edges.top_k_per_node(table.coalesce(1), 2, directed).collect()
         assert sorted((r["src"], r["dst"], r["weight"]) for r in rows) == sorted((*p, e.weight) for p, e in expected.items())
         assert len(all_edges) / 4 < len(expected) < len(all_edges)
