@@ -14,6 +14,7 @@ from walkgram.train.checkpoint import Checkpoints
 from walkgram.train.data.walks import WalkDataset
 from walkgram.train.models.keras_node2vec import KerasNode2Vec
 from walkgram.train.models.skipgram import Skipgram
+from walkgram.train.placement.replicated import Replicated
 
 N = 12
 WALKS = [(i, [(i + s * (1 + i % 3)) % N for s in range(3 + i % 6)]) for i in range(60)]
@@ -33,6 +34,11 @@ def make_keras_node2vec(rate: float = 1e-2, size: int = 16) -> KerasNode2Vec:
 def make_skipgram(rate: float = 0.1) -> Skipgram:
     options = SkipgramConfig(batch_walks=4, shared_negatives=8, learning_rate=rate)
     return Skipgram(make_walks(), np.arange(1, N + 1), Train(dim=4, epochs=5, window=2, negatives=2, skipgram=options))
+
+
+def get_replicated(model: Skipgram) -> Replicated:
+    assert isinstance(model.placement, Replicated)
+    return model.placement
 
 
 class MemorySlot:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from support.models import MemorySlot
+from support.models import MemorySlot, get_replicated
 from support.oracles import MemoryShard
 from walkgram.config.train import SkipgramConfig, Train
 from walkgram.errors import TrainError
@@ -27,7 +27,7 @@ def make_model(batch_walks: int, **options: Any) -> Skipgram:
 
 def use_torch(model: Skipgram) -> Skipgram:
     """The same model, trained by batches in plain torch."""
-    model.placement = ReplicatedOnDevice(model.placement.setup, "cpu")  # type: ignore[attr-defined]
+    model.placement = ReplicatedOnDevice(get_replicated(model).setup, "cpu")
     return model
 
 
