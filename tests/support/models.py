@@ -6,6 +6,7 @@ from typing import IO, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from support.oracles import MemoryShard
 from walkgram.config.train import KerasNode2VecConfig as KerasConfig
@@ -31,9 +32,13 @@ def make_keras_node2vec(rate: float = 1e-2, size: int = 16) -> KerasNode2Vec:
     return KerasNode2Vec(make_walks(), Train(dim=4, epochs=5, window=2, negatives=2, keras_node2vec=recipe))
 
 
+def make_counts() -> NDArray[np.int64]:
+    return np.arange(1, N + 1)
+
+
 def make_skipgram(rate: float = 0.1) -> Skipgram:
     options = SkipgramConfig(batch_walks=4, shared_negatives=8, learning_rate=rate)
-    return Skipgram(make_walks(), np.arange(1, N + 1), Train(dim=4, epochs=5, window=2, negatives=2, skipgram=options))
+    return Skipgram(make_walks(), make_counts(), Train(dim=4, epochs=5, window=2, negatives=2, skipgram=options))
 
 
 def get_replicated(model: Skipgram) -> Replicated:

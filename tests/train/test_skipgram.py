@@ -43,7 +43,7 @@ def test_tables_start_with_the_length_asked_for_and_by_the_seed_alone() -> None:
     first, again = (Skipgram(WalkDataset([MemoryShard([])], np.arange(500)), counts, config) for _ in range(2))
     assert torch.equal(get_replicated(first).vector, get_replicated(again).vector)
     assert float(get_replicated(first).vector.norm(dim=1).square().mean() ** 0.5) == pytest.approx(0.7, rel=0.01)
-    assert get_replicated(first).vector.unique().numel() > 23_000
+    assert np.unique(get_replicated(first).vector.numpy()).size > 23_000
     assert not get_replicated(first).context.any()
     fewer = Skipgram(WalkDataset([MemoryShard([])], np.arange(9)), np.full(9, 2), config)
     assert torch.equal(get_replicated(fewer).vector, get_replicated(first).vector[:9])
