@@ -96,7 +96,11 @@ def train_full(tables: list[np.ndarray], number: int) -> tuple[list[np.ndarray],
     slots[:, 1] = processes.draw_pool(number)
     params, after = processes.make_params(slots), [table.copy() for table in tables]
     workspace = cpu.make_workspace(params, N, DIM, paced=True)
-    result = cpu.train_walks(*after, walks.values, walks.starts, walks.lengths, walks.walk_ids, params, *SCHEDULE, 1, workspace)
+    vector, context = after
+    result = cpu.train_walks(
+        vector, context, walks.values, walks.starts, walks.lengths, walks.walk_ids, params, SCHEDULE.seeds, SCHEDULE.rates, 1,
+        workspace,
+    )  # fmt: skip
     return after, workspace.pace, result
 
 

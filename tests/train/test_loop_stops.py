@@ -114,7 +114,8 @@ def test_workers_train_at_once_and_every_batch_once(workers: int) -> None:
     epochs = loop.run_loop(model, TrainPlan(3, workers), memory.checkpoints())
     assert sorted(seen) == sorted([i for i, _ in WALKS] * 3)
     assert len(threads) == workers
-    assert cpu.train_walks.targetoptions["nogil"]
+    kernel: Any = cpu.train_walks
+    assert kernel.targetoptions["nogil"]
     assert epochs[-1].loss < epochs[0].loss
 
 
