@@ -21,6 +21,10 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
+def make_pipeline(lake: Path, spark: Any, **sections: dict[str, Any]) -> Pipeline:
+    return Pipeline(lake, spark, None, False, **sections)
+
+
 def draw_ratings(seed: int = 1) -> list[tuple[str, str, float]]:
     """Return (customer, sku, stars): two groups of customers, each with items of its own."""
     rng = np.random.default_rng(seed)
@@ -42,7 +46,7 @@ COLUMNS = {"user_id": "customer", "item_id": "sku", "rating": "stars"}
 @pytest.fixture(scope="module")
 def line(spark: Any, ratings: Any, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     """A pipeline that has run once."""
-    return Pipeline(tmp_path_factory.mktemp("api") / "lake", spark, **SMALL).run(ratings, columns=COLUMNS)
+    return make_pipeline(tmp_path_factory.mktemp("api") / "lake", spark, **SMALL).run(ratings, columns=COLUMNS)
 
 
 def test_a_dataframe_becomes_embeddings_and_neighbours(line: Pipeline) -> None:
@@ -81,7 +85,7 @@ def test_the_users_session_stays_as_it_is(spark: Any, ratings: Any, tmp_path: Pa
     spark.conf.set("spark.sql.session.timeZone", "Asia/Tokyo")
     before = dict(spark.sparkContext.getConf().getAll()), spark.conf.get("spark.sql.session.timeZone")
     try:
-        Pipeline(tmp_path / "lake", spark, **SMALL).run(ratings, columns=COLUMNS, tables=["vocabulary"])
+        make_pipeline(tmp_path / "lake", spark, **SMALL).run(ratings, columns=COLUMNS, tables=["vocabulary"])
         assert (dict(spark.sparkContext.getConf().getAll()), spark.conf.get("spark.sql.session.timeZone")) == before
         assert (tmp_path / "lake" / "vocabulary").exists()
         assert not (tmp_path / "lake" / "baskets").exists()
@@ -93,7 +97,7 @@ def test_a_rerun_is_skipped_until_the_frame_or_its_tag_changes(
     spark: Any, ratings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.INFO, "walkgram")
-    line = Pipeline(tmp_path / "lake", spark, **SMALL)
+    line = make_pipeline(tmp_path / "lake", spark, **SMALL)
 
     def skipped(frame: Any, tag: str = "") -> bool:
         caplog.clear()
@@ -108,7 +112,7 @@ def test_a_rerun_is_skipped_until_the_frame_or_its_tag_changes(
 
 def test_edges_come_as_a_frame_too(spark: Any, tmp_path: Path) -> None:
     ring = spark.createDataFrame([(f"n{i}", f"n{(i + 1) % 9}") for i in range(9)], "a string, b string")
-    line = Pipeline(tmp_path / "lake", spark, input={"kind": "edges"}, **SMALL)
+    line = make_pipeline(tmp_path / "lake", spark, input={"kind": "edges"}, **SMALL)
     line.run(ring, columns={"src": "a", "dst": "b"})
     assert line.table("embeddings").count() == 9
     assert {s.item_id for s in line.most_similar("n0", k=2)} <= {f"n{i}" for i in range(9)}
@@ -121,7 +125,7 @@ def test_errors_are_walkgrams_own_and_name_the_remedy(spark: Any, ratings: Any, 
         Pipeline(tmp_path, spark, nonsense={"a": 1})
     with pytest.raises(ConfigError, match="give the section's keys as a mapping"):
         Pipeline(tmp_path, spark, walks=3)  # type: ignore[arg-type]
-    fresh = Pipeline(tmp_path / "lake", spark)
+    fresh = make_pipeline(tmp_path / "lake", spark)
     with pytest.raises(
         InputError, match=r"the DataFrame has no column 'user_id': set input\.columns\.user_id to one of customer"
     ):

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+pytestmark = pytest.mark.data
 CONF = Path(__file__).parent.parent / "conf" / "movielens.toml"
 
 
@@ -24,7 +25,8 @@ def lake(spark: Any, movielens: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def read(lake: Path, table: str) -> pd.DataFrame:
-    return pq.read_table(lake / table).to_pandas()
+    frame: pd.DataFrame = pq.read_table(lake / table).to_pandas()
+    return frame
 
 
 def test_kept_ratings_users_and_movies(lake: Path) -> None:
@@ -49,7 +51,7 @@ def test_edges_and_their_weights(lake: Path) -> None:
     assert edges["weight"].min() == pytest.approx(10.012476, abs=1e-6)
     assert edges["weight"].max() == pytest.approx(284.550361, abs=1e-6)
     assert edges["weight"].median() == pytest.approx(13.684654, abs=1e-6)
-    heaviest = edges.loc[edges["weight"].idxmax()]
+    heaviest = edges.iloc[int(edges["weight"].argmax())]
     assert {ids[heaviest["src"]], ids[heaviest["dst"]]} == {260, 1196}
 
 

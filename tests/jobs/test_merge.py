@@ -40,7 +40,8 @@ def run_jobs(job: Job, lake: Path, jobs: list[str], *settings: str, options: Seq
 
 
 def read(lake: Path, table: str) -> pd.DataFrame:
-    return pq.read_table(lake / table).to_pandas()
+    frame: pd.DataFrame = pq.read_table(lake / table).to_pandas()
+    return frame
 
 
 def by_id(lake: Path, table: str, directed: bool) -> pd.DataFrame:
@@ -55,7 +56,8 @@ def assert_equal(merged: Path, recounted: Path, directed: bool) -> None:
     for table in ("pairs", "edges"):
         pd.testing.assert_frame_equal(by_id(merged, table, directed), by_id(recounted, table, directed), check_exact=True)
     lakes = (merged, recounted)
-    pd.testing.assert_frame_equal(*(read(lake, "interactions").sort_values(PAIR).reset_index(drop=True) for lake in lakes))
+    ours, theirs = (read(lake, "interactions").sort_values(PAIR).reset_index(drop=True) for lake in lakes)
+    pd.testing.assert_frame_equal(ours, theirs)
     words = [read(lake, "vocabulary").query("frequency > 0").set_index("item_id")["frequency"] for lake in lakes]
     assert words[0].to_dict() == words[1].to_dict()
 

@@ -88,7 +88,7 @@ def test_a_closed_form_writes_its_tables_and_no_losses(lake: Path) -> None:
 def test_numbers_that_are_not_finite_leave_no_table(
     lake: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(toy_closed_form.np, "zeros", lambda shape, kind: np.full(shape, np.nan, kind))
+    monkeypatch.setattr("support.toy_closed_form.np.zeros", lambda shape, kind: np.full(shape, np.nan, kind))
     assert lakes.run("train", lake, "train.model=degrees", *KEYS) == 2
     assert "table embeddings: vector is not finite after training where item_id is 'i" in capsys.readouterr().err
     assert not (lake / "embeddings").exists()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import walkgram
-from walkgram.jobs.registry import JOBS
+from support.keys import list_keys
+from walkgram.jobs.registry import JOBS, UPDATE, load_job
 from walkgram.runtime import cli
 
 
@@ -43,3 +44,16 @@ def test_version_and_module() -> None:
     command = [sys.executable, "-c", "import sys; from walkgram.runtime.cli import main; sys.exit(main(['--version']))"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"walkgram {walkgram.__version__}\n"
+
+
+@pytest.mark.parametrize("name", [*JOBS, UPDATE, "run"])
+def test_help_lists_the_keys_of_the_job(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        cli.main([name, "--help"])
+    text = capsys.readouterr().out
+    assert exit_info.value.code == 0
+    assert "--config FILE" in text
+    jobs = [load_job(each) for each in (JOBS if name == "run" else (name,))]
+    keys = list_keys({"lake", *(section for each in jobs for section in each.sections)})
+    assert len(keys) > 1
+    assert [key for key in keys if f"  {key}  (" not in text] == []

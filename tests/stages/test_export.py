@@ -53,6 +53,7 @@ def test_share_of_equal_groups_and_of_chance(spark: Any) -> None:
         "item_id string, neighbour_id string, rank int, score double",
     )
     row = summary.compare_with_chance(neighbours, side_table, vectors, "grp").first()
+    assert row is not None
     assert (row["share"], row["chance"]) == (pytest.approx(2 / 4), pytest.approx(2 / 6))
     titles = summary.find_titles(side_table, ["C", "A"])
     assert [

@@ -6,6 +6,7 @@ from typing import IO, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from support.oracles import MemoryShard
 from walkgram.config.train import KerasNode2VecConfig as KerasConfig
@@ -14,6 +15,7 @@ from walkgram.train.checkpoint import Checkpoints
 from walkgram.train.data.walks import WalkDataset
 from walkgram.train.models.keras_node2vec import KerasNode2Vec
 from walkgram.train.models.skipgram import Skipgram
+from walkgram.train.placement.replicated import Replicated
 
 N = 12
 WALKS = [(i, [(i + s * (1 + i % 3)) % N for s in range(3 + i % 6)]) for i in range(60)]
@@ -30,9 +32,18 @@ def make_keras_node2vec(rate: float = 1e-2, size: int = 16) -> KerasNode2Vec:
     return KerasNode2Vec(make_walks(), Train(dim=4, epochs=5, window=2, negatives=2, keras_node2vec=recipe))
 
 
+def make_counts() -> NDArray[np.int64]:
+    return np.arange(1, N + 1)
+
+
 def make_skipgram(rate: float = 0.1) -> Skipgram:
     options = SkipgramConfig(batch_walks=4, shared_negatives=8, learning_rate=rate)
-    return Skipgram(make_walks(), np.arange(1, N + 1), Train(dim=4, epochs=5, window=2, negatives=2, skipgram=options))
+    return Skipgram(make_walks(), make_counts(), Train(dim=4, epochs=5, window=2, negatives=2, skipgram=options))
+
+
+def get_replicated(model: Skipgram) -> Replicated:
+    assert isinstance(model.placement, Replicated)
+    return model.placement
 
 
 class MemorySlot:

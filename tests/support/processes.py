@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from support import models
 from walkgram.kernels.sgns import cpu, negatives
 from walkgram.train import distributed, loop
 from walkgram.train.data.walks import WalkBatch
-from walkgram.train.distributed import ProcessGroup, init_process_group
+from walkgram.train.distributed import ProcessGroup, ReplicaSync, init_process_group
 from walkgram.train.placement import row_sharded
 from walkgram.train.placement.base import Schedule
 from walkgram.train.placement.sharded_embedding import RowShardedEmbedding
@@ -69,9 +70,12 @@ def run_ranks(work: Callable[..., Any], world: int, seconds: float = 60) -> list
 
 def start_command(command: list[str], world: int) -> list[subprocess.Popen[str]]:
     """Start a command's processes, with the environment that torchrun gives them."""
-    port, pipes = free_port(), {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    port = free_port()
     environments = [os.environ | {"OMP_NUM_THREADS": "1"} | rank_environment(rank, world, port) for rank in range(world)]
-    return [subprocess.Popen(command, text=True, env=environment, **pipes) for environment in environments]
+    return [
+        subprocess.Popen(command, text=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for environment in environments
+    ]
 
 
 def make_table() -> torch.Tensor:
@@ -138,11 +142,13 @@ def draw_pool(number: int) -> np.ndarray:
     return row_sharded.negative_pool(negatives.build_unigram_table(COUNTS, 0.75), 3, 1, number, POOL)
 
 
+def make_sharded_table(group: ProcessGroup, scale: int) -> RowShardedEmbedding:
+    return RowShardedEmbedding(N, DIM, group, lambda rows: scale * make_table()[rows])
+
+
 def train_turns(group: ProcessGroup) -> tuple[list[Any], list[np.ndarray]]:
     """(what each step returned, the rows owned of both tables); as many turns as the rank with most batches has."""
-    tables = row_sharded.ShardedTables(
-        *(RowShardedEmbedding(N, DIM, group, lambda rows, by=by: by * make_table()[rows]) for by in (1, 2))
-    )
+    tables = row_sharded.ShardedTables(make_sharded_table(group, 1), make_sharded_table(group, 2))
     num_batches, results = NUM_BATCHES.get(group.world, [3]), []
     params = make_params(np.empty((0, 2), np.uint32))
     for turn in range(max(num_batches)):
@@ -151,6 +157,19 @@ def train_turns(group: ProcessGroup) -> tuple[list[Any], list[np.ndarray]]:
         walks, pool = (make_batch(number), draw_pool(number)) if has_batch else (None, np.empty(0, np.int64))
         results.append(row_sharded.train_sharded(tables, walks, pool, params, SCHEDULE, 1))
     return results, [table.local.numpy() for table in tables]
+
+
+def train_replicated(group: ProcessGroup) -> tuple[list[np.ndarray], list[float]]:
+    """(both tables after two epochs of the loop, the largest step curvature before each synchronisation)."""
+    model, curvatures, synchronize = models.make_skipgram(), [], ReplicaSync.synchronize
+
+    def record(sync: ReplicaSync, tables: tuple[torch.Tensor, ...]) -> None:
+        curvatures.append(float(sync.step_curvature.max()))
+        synchronize(sync, tables)
+
+    with mock.patch.object(ReplicaSync, "synchronize", record):
+        loop.run_loop(model, loop.TrainPlan(2), models.MemorySlot().checkpoints(), group=group)
+    return [table.numpy().copy() for table in model.placement.tables()], curvatures
 
 
 def run_everything(group: ProcessGroup) -> dict[str, Any]:
@@ -165,6 +184,7 @@ def run_everything(group: ProcessGroup) -> dict[str, Any]:
         "synchronized": sync_turns(group),
         "exchanged": exchange_rows(group),
         "trained": train_turns(group),
+        "replicated": train_replicated(group),
     }  # fmt: skip
 
 

@@ -66,13 +66,13 @@ def column_bytes(column: pa.ChunkedArray) -> bytes:
     """Return the values of a large column as bytes; lists by their lengths and values."""
     whole = column.combine_chunks()
     if pa.types.is_list(whole.type):
-        return whole.value_lengths().to_numpy(zero_copy_only=False).tobytes() + column_bytes(
-            pa.chunked_array([whole.flatten()])
-        )
+        lengths: np.ndarray = whole.value_lengths().to_numpy(zero_copy_only=False)
+        return lengths.tobytes() + column_bytes(pa.chunked_array([whole.flatten()]))
     if pa.types.is_string(whole.type):
         return repr(whole.to_pylist()).encode()
     valid = np.asarray(whole.is_valid())
-    return valid.tobytes() + whole.fill_null(0).to_numpy(zero_copy_only=False).tobytes()
+    values: np.ndarray = whole.fill_null(0).to_numpy(zero_copy_only=False)
+    return valid.tobytes() + values.tobytes()
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ def solve(inputs: ModelInputs, config: Train) -> Iterator[TableOutput]:
     for part in inputs.tables.iter_row_groups("edges", ["src", "dst", "weight"]):
         for end in ("src", "dst"):
             rows = arrow_numpy.to_numpy(part[end])
-            np.add.at(vectors, (rows, 0), 1)
-            np.add.at(vectors, (rows, 1), arrow_numpy.to_numpy(part["weight"]))
+            np.add.at(vectors[:, 0], rows, 1)
+            np.add.at(vectors[:, 1], rows, arrow_numpy.to_numpy(part["weight"]))
     schema: pa.Schema = tables.table_schema("embeddings", vocabulary.schema.field("item_id").type)
     yield TableOutput("embeddings", schema, embedding_table.embedding_batches(schema, vocabulary, vectors, None, inputs.run_id))
 

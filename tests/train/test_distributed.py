@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from support import processes
+from support import models, processes
 from support.oracles import MemoryShard
 from support.processes import DIM, POOL, ROUNDS, SCHEDULE, N
 from walkgram.config.train import Train
@@ -96,7 +96,11 @@ def train_full(tables: list[np.ndarray], number: int) -> tuple[list[np.ndarray],
     slots[:, 1] = processes.draw_pool(number)
     params, after = processes.make_params(slots), [table.copy() for table in tables]
     workspace = cpu.make_workspace(params, N, DIM, paced=True)
-    result = cpu.train_walks(*after, walks.values, walks.starts, walks.lengths, walks.walk_ids, params, *SCHEDULE, 1, workspace)
+    vector, context = after
+    result = cpu.train_walks(
+        vector, context, walks.values, walks.starts, walks.lengths, walks.walk_ids, params, SCHEDULE.seeds, SCHEDULE.rates, 1,
+        workspace,
+    )  # fmt: skip
     return after, workspace.pace, result
 
 
@@ -126,6 +130,19 @@ def test_sharded_processes_train_as_one_that_adds_their_changes(results: list[di
         np.testing.assert_allclose(np.array(each["trained"][0], float), np.array(expected[rank], float), rtol=1e-5)
         for local, table in zip(each["trained"][1], tables, strict=True):
             np.testing.assert_allclose(local, table[rank::world], atol=1e-5)
+
+
+def test_replicated_processes_have_equal_tables_after_training(results: list[dict[str, Any]]) -> None:
+    (first, curvatures), *others = [each["replicated"] for each in results]
+    for tables, other_curvatures in others:
+        for table, other in zip(first, tables, strict=True):
+            np.testing.assert_array_equal(table, other)
+        assert len(other_curvatures) == len(curvatures)
+        assert other_curvatures[0] > 0
+    assert len(curvatures) > 2
+    assert curvatures[0] > 0
+    initial = models.make_skipgram().vectors()[0].numpy()
+    assert np.abs(first[0] - initial).max() > 0.01
 
 
 def test_one_sharded_process_trains_as_the_kernel_does() -> None:

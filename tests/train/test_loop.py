@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(make: Make, interrupt_after: 
 def test_a_run_interrupted_inside_an_epoch_resumes_from_the_last_full_one(make: Make) -> None:
     full, broken, resumed = make(), make(), make()
     loop.run_loop(full, TrainPlan(5), MemorySlot().checkpoints())
-    step, left = broken.step, [2 * broken.num_steps() + 3]
+    step: Callable[[Any, float, float], StepResult] = broken.step
+    left = [2 * broken.num_steps() + 3]
 
     def fail(batch: Any, progress: float, next_progress: float) -> StepResult:
         left[0] -= 1
@@ -43,12 +45,13 @@ def test_a_run_interrupted_inside_an_epoch_resumes_from_the_last_full_one(make: 
             raise KeyboardInterrupt
         return step(batch, progress, next_progress)
 
-    broken.step = fail  # type: ignore[method-assign]
+    broken.step = fail
     memory = MemorySlot()
     with pytest.raises(KeyboardInterrupt):
         loop.run_loop(broken, TrainPlan(5), memory.checkpoints())
     assert memory.num_saved == 2
     loop.run_loop(resumed, TrainPlan(5), memory.checkpoints())
+    assert memory.num_saved == 5
     assert have_equal_vectors(resumed, full)
 
 
@@ -65,9 +68,15 @@ def test_a_finished_run_is_not_trained_further_and_repeats_itself(make: Make) ->
 
 
 def test_progress_rises_evenly_over_all_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, spans = make_skipgram(), []
+    model = make_skipgram()
+    spans: list[tuple[float, float]] = []
     step = model.step
-    monkeypatch.setattr(model, "step", lambda batch, *span: spans.append(span) or step(batch, *span))
+
+    def record(batch: Any, progress: float, next_progress: float) -> StepResult:
+        spans.append((progress, next_progress))
+        return step(batch, progress, next_progress)
+
+    monkeypatch.setattr(model, "step", record)
     loop.run_loop(model, TrainPlan(3), MemorySlot().checkpoints())
     steps = 3 * model.num_steps()
     assert np.array(spans) == pytest.approx(np.array([(i / steps, (i + 1) / steps) for i in range(steps)]))

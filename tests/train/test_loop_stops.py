@@ -1,33 +1,50 @@
 """Runs that are stopped, saved inside an epoch, shared by workers or ended early; and what they report."""
 
+import itertools
 import json
+import re
 import signal
 import sys
+import threading
 import types
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from support.models import WALKS, Make, MemorySlot, have_equal_vectors, make_keras_node2vec, make_skipgram
 from walkgram.errors import Stopped, TrainError
+from walkgram.kernels.sgns import cpu
 from walkgram.train import loop
 from walkgram.train.loop import TrainPlan
 from walkgram.train.monitor import TrainMonitor, open_tensorboard
 from walkgram.train.state import StepResult
 
 
-class StopRequest:
-    """Ask the process to stop, by a signal, when so many batches are under way."""
+class StepCounter:
+    """Count the steps of a model."""
 
-    def __init__(self, model: Any, after: int, number: int) -> None:
-        self.left, self.number, self.step = after, number, model.step
-        model.step = self.count_step  # type: ignore[method-assign]
+    def __init__(self, model: Any) -> None:
+        self.num_steps = 0
+        self.step: Callable[[Any, float, float], StepResult] = model.step
+        model.step = self.count_step
 
     def count_step(self, batch: Any, progress: float, next_progress: float) -> StepResult:
-        self.left -= 1
-        if self.left == 0:
-            signal.raise_signal(self.number)
+        self.num_steps += 1
         return self.step(batch, progress, next_progress)
+
+
+class StopRequest(StepCounter):
+    """Ask the process to stop, by a signal, at the step `after`."""
+
+    def __init__(self, model: Any, after: int, number: int) -> None:
+        super().__init__(model)
+        self.after, self.number = after, number
+
+    def count_step(self, batch: Any, progress: float, next_progress: float) -> StepResult:
+        if self.num_steps + 1 == self.after:
+            signal.raise_signal(self.number)
+        return super().count_step(batch, progress, next_progress)
 
 
 @pytest.mark.parametrize("make", [make_keras_node2vec, make_skipgram])
@@ -40,12 +57,17 @@ def test_a_signal_writes_a_checkpoint_inside_the_epoch_and_a_rerun_equals_no_int
     memory = MemorySlot()
     StopRequest(broken, broken.num_steps() + 4, number)
     before = signal.getsignal(number)
-    with pytest.raises(Stopped, match=r"epoch 2, \d+ of \d+ batches done; the checkpoint is memory:train\.pt") as found:
+    with pytest.raises(Stopped, match=r"epoch 2, \d+ of \d+ batches done; the checkpoint is memory:train\.pt") as stopped:
         loop.run_loop(broken, TrainPlan(3), memory.checkpoints())
-    assert (found.value.status, memory.num_saved, signal.getsignal(number)) == (status, 2, before)
-    done = loop.run_loop(resumed, TrainPlan(3), memory.checkpoints())
+    assert (stopped.value.status, memory.num_saved, signal.getsignal(number)) == (status, 2, before)
+    done = re.search(r"epoch 2, (\d+) of", str(stopped.value))
+    assert done is not None
+    counter = StepCounter(resumed)
+    epochs = loop.run_loop(resumed, TrainPlan(3), memory.checkpoints())
+    assert counter.num_steps == 2 * full.num_steps() - int(done[1])
+    assert memory.num_saved == 4
     assert have_equal_vectors(resumed, full)
-    assert [epoch.loss for epoch in done] == pytest.approx(losses, rel=1e-12)
+    assert [epoch.loss for epoch in epochs] == pytest.approx(losses, rel=1e-12)
 
 
 def test_a_signal_after_the_last_batch_stops_the_run_and_a_rerun_ends_it() -> None:
@@ -75,18 +97,25 @@ def test_checkpoints_are_written_as_often_as_the_plan_says_and_change_nothing() 
 
 
 @pytest.mark.parametrize("workers", [2, 4])
-def test_workers_train_every_batch_once(workers: int) -> None:
+def test_workers_train_at_once_and_every_batch_once(workers: int) -> None:
     model, memory = make_skipgram(), MemorySlot()
     seen: list[int] = []
+    threads, calls, barrier = set(), itertools.count(), threading.Barrier(workers)
     step = model.step
 
     def record(batch: Any, progress: float, next_progress: float) -> StepResult:
+        if next(calls) < workers:
+            barrier.wait(30)
+        threads.add(threading.get_ident())
         seen.extend(batch.walks.walk_ids.tolist())
         return step(batch, progress, next_progress)
 
     model.step = record  # type: ignore[method-assign]
     epochs = loop.run_loop(model, TrainPlan(3, workers), memory.checkpoints())
     assert sorted(seen) == sorted([i for i, _ in WALKS] * 3)
+    assert len(threads) == workers
+    kernel: Any = cpu.train_walks
+    assert kernel.targetoptions["nogil"]
     assert epochs[-1].loss < epochs[0].loss
 
 

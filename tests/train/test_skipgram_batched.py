@@ -1,12 +1,17 @@
 """Batches in plain torch make the same steps as the fused kernel, by the same draws; a missing device is named."""
 
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from support.models import MemorySlot
+from support.models import MemorySlot, get_replicated
 from support.oracles import MemoryShard
 from walkgram.config.train import SkipgramConfig, Train
 from walkgram.errors import TrainError
@@ -15,6 +20,7 @@ from walkgram.train.data.walks import WalkDataset
 from walkgram.train.models.skipgram import Skipgram
 from walkgram.train.models.skipgram_batched import ReplicatedOnDevice
 
+CHECKS = Path(__file__).parent.parent / "support" / "device_checks.py"
 N = 30
 RNG = np.random.default_rng(5)
 WALKS = [(i, RNG.integers(0, N, RNG.integers(1, 9)).tolist()) for i in range(80)]
@@ -27,7 +33,7 @@ def make_model(batch_walks: int, **options: Any) -> Skipgram:
 
 def use_torch(model: Skipgram) -> Skipgram:
     """The same model, trained by batches in plain torch."""
-    model.placement = ReplicatedOnDevice(model.placement.setup, "cpu")  # type: ignore[attr-defined]
+    model.placement = ReplicatedOnDevice(get_replicated(model).setup, "cpu")
     return model
 
 
@@ -69,5 +75,19 @@ def test_a_missing_device_is_named_with_the_remedy() -> None:
         match=r"train\.device = cuda: torch finds no CUDA device here, or too few for its processes; use train\.device = cpu",
     ):
         Skipgram(walks, np.arange(1, N + 1), Train(deterministic=False, device="cuda"))
+
+
+def test_a_device_needs_a_training_that_is_not_deterministic() -> None:
     with pytest.raises(ValueError, match=r"train\.device = cuda needs train\.deterministic = false"):
         Train(device="cuda")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="triton is not installed")
+def test_tables_on_a_device_are_trained_by_triton_as_by_torch() -> None:
+    """In a process of its own, because Triton's interpreter is chosen before its import."""
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    if not torch.cuda.is_available():
+        environment |= {"TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(CHECKS)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-6000:]

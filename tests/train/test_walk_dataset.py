@@ -20,7 +20,7 @@ GROUPS = [[(0, [2, 3, 5]), (1, [7])], [(2, [11, 2]), (3, [3, 3, 3, 3]), (4, [5, 
 
 def walks_of(batch: PaddedBatch) -> list[tuple[int, list[int]]]:
     """(walk_id, nodes) of every walk of a batch; checks what lies behind the ends."""
-    assert (batch.rows.dtype, batch.lengths.dtype, batch.walk_ids.dtype) == (np.int64,) * 3
+    assert {array.dtype for array in (batch.rows, batch.lengths, batch.walk_ids)} == {np.dtype(np.int64)}
     for row, length in zip(batch.rows, batch.lengths, strict=True):
         assert not row[length:].any()
     rows = zip(batch.walk_ids.tolist(), batch.rows, batch.lengths, strict=True)
@@ -67,7 +67,7 @@ def test_row_groups_come_in_every_order() -> None:
     assert len({tuple(i for i, _ in epoch_of(walks, 1, 7, epoch)) for epoch in range(60)}) == 6
 
 
-def test_at_most_two_row_groups_are_read_ahead_of_the_one_in_work() -> None:
+def test_one_or_two_row_groups_are_read_ahead_of_the_one_in_work() -> None:
     read: list[int] = []
 
     class Watched(MemoryShard):
@@ -78,8 +78,11 @@ def test_at_most_two_row_groups_are_read_ahead_of_the_one_in_work() -> None:
     batches = WalkDataset([Watched([numbered(10)] * 9)], NODES).batches(5, 7, 0)
     for done in range(1, 10):
         next(batches), next(batches)
+        until = time.monotonic() + 30
+        while len(read) < min(9, done + 1) and time.monotonic() < until:
+            time.sleep(0.01)
         time.sleep(0.05)
-        assert len(read) <= min(9, done + 2)
+        assert min(9, done + 1) <= len(read) <= min(9, done + 2)
     assert list(batches) == []
     assert sorted(read) == list(range(9))
 
@@ -109,7 +112,7 @@ def test_validation_walks_are_a_function_of_seed_and_walk_and_are_in_no_batch() 
 @pytest.mark.parametrize("walk", [[2, None, 3], None])
 def test_a_null_in_a_walk_ends_the_run(walk: list[int] | None) -> None:
     with pytest.raises(TrainError, match=r"memory:bad\.parquet: a walk, a node or a walk_id is null"):
-        list(WalkDataset([MemoryShard([[(0, [2, 3]), (1, walk)]], uri="memory:bad.parquet")], NODES).padded_batches())  # type: ignore[list-item]
+        list(WalkDataset([MemoryShard([[(0, [2, 3]), (1, walk)]], uri="memory:bad.parquet")], NODES).padded_batches())
 
 
 def test_an_error_while_reading_ahead_comes_out_where_the_walks_are_used() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from walkgram.config.schema import Neighbours
+from walkgram.config.output import Neighbours
 from walkgram.errors import ConfigError, InputError
 from walkgram.lake.blocks import Blocks
 from walkgram.stages.similarity.join import SimilarityJoin, join_similar
@@ -109,9 +109,10 @@ def test_ties_are_ranked_by_the_lower_right_row(context: Any) -> None:
     """Rows are numbered by id; all right vectors but one have the same direction, and so exactly the same unit vector."""
     right = {f"r{k}": [2.0**k, 0.0] for k in range(9)} | {"r4": [0.0, 1.0]}
     sides = make_side(context.spark, "left", {"l": [1.0, 0.0]}), make_side(context.spark, "right", right)
+    limits: dict[str, Any]
     for limits in ({"k": 4}, {"threshold": 0.5}):
         context.folder = context.folder / "next"
-        hits = collect_hits(join_similar(context, SimilarityJoin(**limits, block_rows=2), *sides))  # type: ignore[arg-type]
+        hits = collect_hits(join_similar(context, SimilarityJoin(**limits, block_rows=2), *sides))
         ids = ["r0", "r1", "r2", "r3", "r5", "r6", "r7", "r8"]
         assert hits == {"l": [(right_id, 1.0) for right_id in ids[: limits.get("k")]]}
 
@@ -145,9 +146,10 @@ def test_excluded_pairs_never_match(context: Any, is_self_join: bool, k: int | N
     excluded = {(a, b) for a in left for b in right if rng.random() < 0.6 or a == "i03"}
     rows = [*excluded, *list(excluded)[:5], ("i01", "unknown"), ("unknown", "i01")]
     frame = context.spark.createDataFrame(rows, "left_id string, right_id string").repartition(3)
-    sides = [make_side(context.spark, "left", left)] + [make_side(context.spark, "right", right)] * (not is_self_join)
+    left_side = make_side(context.spark, "left", left)
+    right_side = None if is_self_join else make_side(context.spark, "right", right)
     spec = SimilarityJoin(k=k, threshold=threshold, block_rows=5)
-    hits = collect_hits(join_similar(context, spec, *sides, excluded=frame))
+    hits = collect_hits(join_similar(context, spec, left_side, right_side, excluded=frame))
     assert_equal_hits(hits, brute_force(left, right, spec, excluded))
     assert not {(a, b) for a, pairs in hits.items() for b, _ in pairs} & excluded
     assert "i03" not in hits
@@ -156,8 +158,8 @@ def test_excluded_pairs_never_match(context: Any, is_self_join: bool, k: int | N
 
 @pytest.mark.parametrize(("n_left", "n_right", "limits"), [(0, 4, {"k": 2}), (4, 0, {"threshold": 0.0}), (0, 0, {"k": 2})])
 def test_empty_sides_give_no_rows(context: Any, n_left: int, n_right: int, limits: dict[str, Any]) -> None:
-    sides = [make_side(context.spark, name, draw_vectors("i", n, seed=9)) for name, n in (("a", n_left), ("b", n_right))]
-    assert collect_hits(join_similar(context, SimilarityJoin(**limits), *sides)) == {}
+    left, right = (make_side(context.spark, name, draw_vectors("i", n, seed=9)) for name, n in (("a", n_left), ("b", n_right)))
+    assert collect_hits(join_similar(context, SimilarityJoin(**limits), left, right)) == {}
 
 
 def test_ids_keep_their_types(context: Any) -> None:
@@ -172,10 +174,10 @@ def test_ids_keep_their_types(context: Any) -> None:
 @pytest.mark.parametrize(("bad", "is_left"), [(float("nan"), True), (float("inf"), False), (None, True)])
 def test_values_that_are_not_finite_are_refused(context: Any, bad: float | None, is_left: bool) -> None:
     good, other = draw_vectors("i", 7, seed=10), draw_vectors("i", 7, seed=11)
-    other |= {"i04": [1.0, bad, 1.0, 1.0, 1.0], "i06": [bad] * 5}  # type: ignore[dict-item, list-item]
-    sides = [make_side(context.spark, "good", good), make_side(context.spark, "bad", other)][:: -1 if is_left else 1]
+    other |= {"i04": [1.0, bad, 1.0, 1.0, 1.0], "i06": [bad] * 5}  # type: ignore[list-item]
+    left, right = [make_side(context.spark, "good", good), make_side(context.spark, "bad", other)][:: -1 if is_left else 1]
     with pytest.raises(InputError, match=r"bad: 2 vectors have a value that is NaN or infinite, such as that of 'i04'"):
-        join_similar(context, SimilarityJoin(k=1, block_rows=3), *sides)
+        join_similar(context, SimilarityJoin(k=1, block_rows=3), left, right)
 
 
 @pytest.mark.parametrize("empty", [[], None])
@@ -190,10 +192,10 @@ def test_vectors_of_several_lengths_are_refused(context: Any, block_rows: int) -
     side = make_side(context.spark, "items", {"a": [1.0], "b": [1.0, 2.0]})
     with pytest.raises(InputError, match="items has vectors of several lengths, 1 to 2"):
         join_similar(context, SimilarityJoin(k=1, block_rows=block_rows), side)
-    sides = [make_side(context.spark, name, {"a": vector}) for name, vector in (("left", [1.0]), ("right", [1.0, 2.0]))]
+    left, right = (make_side(context.spark, name, {"a": vector}) for name, vector in (("left", [1.0]), ("right", [1.0, 2.0])))
     context.folder = context.folder / "next"
     with pytest.raises(InputError, match="left has vectors of length 1, right of 2"):
-        join_similar(context, SimilarityJoin(k=1, block_rows=block_rows), *sides)
+        join_similar(context, SimilarityJoin(k=1, block_rows=block_rows), left, right)
 
 
 def test_another_number_of_rows_is_an_error(context: Any) -> None:

@@ -43,7 +43,7 @@ def walk_partitioned(
     spark: Any, graph: StoredGraph, folder: Path, num_partitions: int, stop_after: int | None = None
 ) -> tuple[Shards, int, list[int]]:
     """(shards, supersteps, reported steps) of the partitioned engine, interrupted after `stop_after` supersteps."""
-    plan = walks.WalkPlan(Walks(**KEYS), graph.num_nodes, N)
+    plan = walks.WalkPlan(Walks.model_validate(KEYS), graph.num_nodes, N)
     shards = Shards(str(folder / "walks"), str(folder / "aside"), walks.walks_schema(N))
     reports: list[int] = []
 
@@ -62,7 +62,7 @@ def walk_partitioned(
 
 def count_visits(spark: Any, graph: StoredGraph, shards: Shards) -> dict[int, int]:
     """Write the shards that do not exist by the replicated engine; the visits of all."""
-    plan = walks.WalkPlan(Walks(**KEYS), graph.num_nodes, N)
+    plan = walks.WalkPlan(Walks.model_validate(KEYS), graph.num_nodes, N)
     counts = walks.write_walks(spark.range(0, plan.num_shards, 1, 2), plan, graph.partitions, graph.nodes, shards)
     return {row["index"]: row["count"] for row in walks.sum_visits(counts).collect()}
 
@@ -122,6 +122,7 @@ def test_lost_files_of_a_superstep_are_written_again(spark: Any, tmp_path: Path,
     def lose_messages(self: partitioned.PartitionedWalk, tasks: Any, superstep: int) -> Any:
         if superstep == 2:  # one task has written its steps but not its messages; the others nothing
             self.run_partition(2, 1)
+            assert isinstance(self.messages, Exchange)
             Path(self.messages.file_uri(2, 1)).unlink()
         return original(self, tasks, superstep)
 

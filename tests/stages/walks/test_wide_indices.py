@@ -104,7 +104,7 @@ def walk_partitions(blocks: list[dict[str, Any]], p: float, q: float) -> dict[tu
         received = message_batches.split_by_receiver(batches, receivers, count)
         batches = [message_batches.messages_to_batch(no_walkers)]
         for b, batch in enumerate(received):
-            rows = messages.GraphPartition(*(blocks[b][name] for name in messages.GraphPartition._fields[:4]), b, count)
+            rows = messages.GraphPartition._make([*(blocks[b][name] for name in messages.GraphPartition._fields[:4]), b, count])
             new_messages, new_steps = advance_partition(rows, params, starts, message_batches.batch_to_messages(batch))
             batches += map(message_batches.messages_to_batch, new_messages)
             steps += map(message_batches.steps_to_batch, new_steps)
