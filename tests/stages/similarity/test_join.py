@@ -109,12 +109,11 @@ def test_ties_are_ranked_by_the_lower_right_row(context: Any) -> None:
     """Rows are numbered by id; all right vectors but one have the same direction, and so exactly the same unit vector."""
     right = {f"r{k}": [2.0**k, 0.0] for k in range(9)} | {"r4": [0.0, 1.0]}
     sides = make_side(context.spark, "left", {"l": [1.0, 0.0]}), make_side(context.spark, "right", right)
-    limits: dict[str, Any]
-    for limits in ({"k": 4}, {"threshold": 0.5}):
+    for k, threshold in ((4, None), (None, 0.5)):
         context.folder = context.folder / "next"
-        hits = collect_hits(join_similar(context, SimilarityJoin(**limits, block_rows=2), *sides))
+        hits = collect_hits(join_similar(context, SimilarityJoin(k=k, threshold=threshold, block_rows=2), *sides))
         ids = ["r0", "r1", "r2", "r3", "r5", "r6", "r7", "r8"]
-        assert hits == {"l": [(right_id, 1.0) for right_id in ids[: limits.get("k")]]}
+        assert hits == {"l": [(right_id, 1.0) for right_id in ids[:k]]}
 
 
 @pytest.mark.parametrize(("drop_equal_ids", "k", "threshold"), [(True, 2, None), (True, None, 0.7), (False, 2, 0.9)])
