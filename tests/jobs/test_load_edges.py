@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from support import lakes
 from support.oracles import merged, vocabulary
 
 Job = Callable[..., int]
@@ -133,10 +134,11 @@ def test_bad_rows_are_dropped_and_counted_if_the_key_says_so(job: Job, capsys: A
 def test_an_invalid_source_leaves_the_tables_unchanged(job: Job, capsys: Any, tmp_path: Path) -> None:
     path, lake = tmp_path / "edges.csv", tmp_path / "lake"
     path.write_text(HEADER + "3,4,1e308\n")
-    expected = load_edges(job, lake, path)
+    load_edges(job, lake, path)
+    before = lakes.state(lake)
     (tmp_path / "nodes.csv").write_text("item_id\n1\n2\n3\n")
     runs = {
-        HEADER + "3,4,1e308\n4,3,1e308\n": ("the rows from 3 to 4 add up to options than a double holds", ()),
+        HEADER + "3,4,1e308\n4,3,1e308\n": ("the rows from 3 to 4 add up to more than a double holds", ()),
         "src,dst,weight\n": ("the table has no rows", ()),
         "": ("no columns could be read", ()),
         HEADER + "5,1,1\n": ("column 'src' holds 5, which is not in input.nodes, and 1 of 2 rows", ("input.nodes=nodes.csv",)),
@@ -148,8 +150,7 @@ def test_an_invalid_source_leaves_the_tables_unchanged(job: Job, capsys: Any, tm
         error = capsys.readouterr().err.strip()
         assert message in error
         assert len(error.splitlines()) == 1
-    path.write_text(HEADER + "3,4,1e308\n")
-    assert load_edges(job, lake, path) == expected
+        assert lakes.state(lake) == before != {}
 
 
 def test_a_folder_of_several_formats_asks_for_the_key_and_ratings_are_no_edge_list(

@@ -56,8 +56,8 @@ def assert_equal(merged: Path, recounted: Path, directed: bool) -> None:
     for table in ("pairs", "edges"):
         pd.testing.assert_frame_equal(by_id(merged, table, directed), by_id(recounted, table, directed), check_exact=True)
     lakes = (merged, recounted)
-    ours, theirs = (read(lake, "interactions").sort_values(PAIR).reset_index(drop=True) for lake in lakes)
-    pd.testing.assert_frame_equal(ours, theirs)
+    left, right = (read(lake, "interactions").sort_values(PAIR).reset_index(drop=True) for lake in lakes)
+    pd.testing.assert_frame_equal(left, right)
     words = [read(lake, "vocabulary").query("frequency > 0").set_index("item_id")["frequency"] for lake in lakes]
     assert words[0].to_dict() == words[1].to_dict()
 
@@ -126,15 +126,19 @@ def small(job: Job, tmp_path: Path) -> Path:
 TIMELESS = "input.columns.timestamp="
 
 
-def test_an_empty_day_and_a_repeated_day_change_nothing(job: Job, small: Path, tmp_path: Path) -> None:
+def test_an_empty_day_and_a_repeated_day_change_nothing(
+    job: Job, small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run_jobs(job, small, ["edges"], TIMELESS)
     before = by_id(small, "edges", False)
     (tmp_path / "empty.csv").write_text("user_id,item_id,rating\n")
     run_jobs(job, small, ["merge", "edges"], f"merge.upserts={tmp_path / 'empty.csv'}", TIMELESS)
     pd.testing.assert_frame_equal(by_id(small, "edges", False), before)
     (tmp_path / "day.csv").write_text("user_id,item_id,rating\ncat,7,3\ncat,7,5\n12,x,1\ncat,007,2\n")
-    for options in ([], [], ["--force"]):  # the second run is up to date, the third changes nothing
+    for number, options in enumerate(([], [], ["--force"])):  # the second run is up to date, the third changes nothing
+        capsys.readouterr()
         run_jobs(job, small, ["merge"], f"merge.upserts={tmp_path / 'day.csv'}", TIMELESS, options=options)
+        assert ("merge: up to date" in capsys.readouterr().out) == (number == 1)
         run_jobs(job, small, ["edges"], TIMELESS)
         pairs = by_id(small, "pairs", False)
         assert {(r.src, r.dst): r.frequency for r in pairs.itertuples()} == {
@@ -206,7 +210,7 @@ def test_an_update_runs_every_stage_after_the_merge_and_keeps_the_items(job: Job
     quick = ["walks.num_walks=1", "walks.walk_length=5", "train.epochs=1", "train.dim=4", "export.plots=false"]
     arguments = [part for option in (f"lake.path={lake}", *small, *quick) for part in ("--set", option)]
     assert job("run", *arguments) == 0
-    old_words, old_embeddings = read(lake, "vocabulary"), read(lake, "embeddings")
+    old_words, old_embeddings, old_items = (read(lake, table) for table in ("vocabulary", "embeddings", "items"))
     item = int(old_words["item_id"].iloc[0])
     day.write_text(
         "user_id,item_id,rating,timestamp\n" + "".join(f"{u},99999,5,2000000000\n{u},{item},5,2000000000\n" for u in range(20))
@@ -217,4 +221,7 @@ def test_an_update_runs_every_stage_after_the_merge_and_keeps_the_items(job: Job
     assert words.loc[99999, "frequency"] == 20
     assert 99999 in set(read(lake, "embeddings")["item_id"])
     assert 99999 not in set(old_embeddings["item_id"])
-    assert (lake / "items").exists()
+    assert 99999 in set(read(lake, "neighbours")["item_id"])
+    metadata = pd.read_csv(lake / "export" / "metadata.tsv", sep="\t")
+    assert 99999 in set(metadata["item_id"])
+    pd.testing.assert_frame_equal(read(lake, "items"), old_items)

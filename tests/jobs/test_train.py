@@ -1,11 +1,13 @@
 """The job train as a process: stopped, killed and resumed; bad shards; a warm start; the log."""
 
+import itertools
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ import pytest
 
 from support import lakes
 from support.lakes import vectors
+from walkgram.train.models.skipgram import Skipgram
+from walkgram.train.state import StepResult
 
 ROOT = Path(__file__).parent.parent.parent
 KEYS = ("train.dim=16", "train.epochs=40", "train.window=3", "train.skipgram.batch_walks=16", "train.checkpoint_minutes=0.0001")
@@ -58,33 +62,44 @@ def start(lake: Path, *keys: str) -> subprocess.Popen[str]:
     return started
 
 
+def assert_rerun_resumes(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Run the job again; equal vectors do not show that it resumes, since training is deterministic."""
+    capsys.readouterr()
+    assert lakes.run("train", lake, *KEYS) == 0
+    assert "train: resuming from " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_stopped_run_reports_its_progress_and_resumes_to_the_same_vectors(
-    walked: Path, lake: Path, tmp_path: Path, number: int, status: int
+    walked: Path, lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], number: int, status: int
 ) -> None:
     uninterrupted = Path(shutil.copytree(walked, tmp_path / "uninterrupted"))
     assert lakes.run("train", uninterrupted, *KEYS) == 0
     stopped = start(lake)
     stopped.send_signal(number)
-    _, said = stopped.communicate(timeout=60)
+    _, error = stopped.communicate(timeout=60)
     assert stopped.returncode == status
-    assert f"stopped by {signal.Signals(number).name} in epoch" in said.splitlines()[-1]
-    assert "a rerun resumes from it" in said
+    assert f"stopped by {signal.Signals(number).name} in epoch" in error.splitlines()[-1]
+    assert "a rerun resumes from it" in error
     assert log(lake)[-1]["event"] == "stopped"
     assert not (lake / "embeddings").exists()
-    assert lakes.run("train", lake, *KEYS) == 0
+    assert_rerun_resumes(lake, capsys)
     assert vectors(lake) == vectors(uninterrupted)
     assert not (lake / "_checkpoints").exists()
 
 
-def test_a_killed_run_resumes_from_its_last_checkpoint(walked: Path, lake: Path, tmp_path: Path) -> None:
+def test_a_killed_run_resumes_from_its_last_checkpoint(
+    walked: Path, lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     uninterrupted = Path(shutil.copytree(walked, tmp_path / "uninterrupted"))
     assert lakes.run("train", uninterrupted, *KEYS) == 0
     killed = start(lake)
     time.sleep(0.3)
     killed.kill()
     killed.communicate(timeout=60)
-    assert lakes.run("train", lake, *KEYS) == 0
+    assert killed.returncode == -signal.SIGKILL
+    assert not (lake / "embeddings").exists()
+    assert_rerun_resumes(lake, capsys)
     assert vectors(lake) == vectors(uninterrupted)
 
 
@@ -92,10 +107,12 @@ def test_the_log_names_the_run_and_counts_tokens(lake: Path) -> None:
     assert lakes.run("train", lake, *KEYS, "train.epochs=2", "train.validation_walks=100") == 0
     lines = log(lake)
     assert [line["event"] for line in lines] == ["start", "epoch", "epoch", "end"]
+    assert lines[0]["run"] == lakes.manifest(lake, "embeddings")["id"][:12]
     assert lines[0]["to_first_batch"] > 0
     losses = pq.read_table(lake / "losses").to_pylist()
     assert [row["validation_loss"] for row in losses] == [line["validation_loss"] for line in lines[1:3]]
-    assert lines[-1]["tokens"] < 2 * 20 * N * 40
+    num_walks = 20 * N
+    assert lines[-1]["tokens"] == pytest.approx(2 * 40 * num_walks * (1 - 100 / num_walks), rel=0.05)
 
 
 def shards(lake: Path) -> list[Path]:
@@ -176,10 +193,20 @@ def test_keys_that_contradict_each_other_are_named(
     assert not (lake / "embeddings").exists()
 
 
-def test_several_workers_share_the_tables(lake: Path) -> None:
+def test_several_workers_share_the_tables(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step, calls, barrier, threads = Skipgram.step, itertools.count(), threading.Barrier(2), set()
+
+    def record(model: Skipgram, batch: Any, progress: float, next_progress: float) -> StepResult:
+        if next(calls) < 2:
+            barrier.wait(30)
+        threads.add(threading.get_ident())
+        return step(model, batch, progress, next_progress)
+
+    monkeypatch.setattr(Skipgram, "step", record)
     keys = ("train.deterministic=false", "train.workers=2", "train.epochs=3", "train.skipgram.output=mean")
     assert lakes.run("train", lake, *KEYS, *keys) == 0
     assert log(lake)[0]["workers"] == 2
+    assert len(threads) == 2
     assert all(context is None for _, context in vectors(lake).values())
     losses = pq.read_table(lake / "losses")["loss"].to_pylist()
     assert losses[-1] < losses[0]

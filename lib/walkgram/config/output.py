@@ -2,7 +2,7 @@
 
 from walkgram.config.base import Section, key
 
-__all__ = ["Export", "Neighbours", "Pipeline", "Report"]
+__all__ = ["Export", "Neighbours", "PipelineConfig", "Report"]
 
 
 class Neighbours(Section):
@@ -27,7 +27,7 @@ class Report(Section):
     group: str = key("", "column of the items table; print the share of neighbours with the same value, against chance")
 
 
-class Pipeline(Section):
+class PipelineConfig(Section):
     """What the line makes."""
 
     tables: list[str] = key(

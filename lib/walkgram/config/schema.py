@@ -5,7 +5,7 @@ from pydantic import model_validator
 from walkgram.config.base import Section, key
 from walkgram.config.environment import Lake, Spark
 from walkgram.config.graph import Graph, Walks
-from walkgram.config.output import Export, Neighbours, Pipeline, Report
+from walkgram.config.output import Export, Neighbours, PipelineConfig, Report
 from walkgram.config.pairs import Edges, Interactions, Merge, Pairs, Pmi
 from walkgram.config.source import Input, Sample
 from walkgram.config.train import Train
@@ -31,7 +31,7 @@ class Config(Section):
     neighbours: Neighbours = key(Neighbours, "")
     export: Export = key(Export, "")
     report: Report = key(Report, "")
-    pipeline: Pipeline = key(Pipeline, "")
+    pipeline: PipelineConfig = key(PipelineConfig, "")
 
     @model_validator(mode="after")
     def check_report_group(self) -> "Config":

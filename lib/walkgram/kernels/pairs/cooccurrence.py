@@ -24,7 +24,7 @@ from walkgram.kernels.pairs.accumulator import (
 from walkgram.kernels.pointers import array_address, longs_at, words_at
 from walkgram.kernels.prefetch import prefetch_address
 
-__all__ = ["PairRows", "count_pairs", "split_by_work"]
+__all__ = ["count_pairs", "split_by_work"]
 
 BATCH_PAIRS = 1 << 20
 INDPTR, ITEMS, STARTS, STOPS, WEIGHTS, SIZE = range(6)  # columns of the table of block pointers

@@ -7,7 +7,7 @@ import numpy as np
 
 from walkgram.kernels.arrays import Int64Array
 from walkgram.kernels.jit import njit
-from walkgram.kernels.pairs.cooccurrence import PairRows
+from walkgram.kernels.pairs.accumulator import PairRows
 
 __all__ = ["PairChanges", "concat_changes", "diff_counts", "encode_keys", "merge_changes"]
 

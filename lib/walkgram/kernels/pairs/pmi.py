@@ -10,7 +10,7 @@ import numpy as np
 
 from walkgram.kernels.arrays import BoolArray, Float64Array, Int64Array
 from walkgram.kernels.jit import njit
-from walkgram.kernels.pairs.cooccurrence import PairRows
+from walkgram.kernels.pairs.accumulator import PairRows
 
 __all__ = [
     "EdgeBuffer",

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame
 
 from walkgram.config.pairs import Pairs
 from walkgram.kernels.pairs import cooccurrence
-from walkgram.kernels.pairs.cooccurrence import PairRows
+from walkgram.kernels.pairs.accumulator import PairRows
 from walkgram.stages.pairs.baskets import item_bounds
 from walkgram.stages.ports import BlockStore, ShardStore, to_batches
 from walkgram.stages.workers import NO_SETUP, TaskSetup

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from walkgram.config.pairs import Edges, Pairs, Pmi
 from walkgram.errors import ConfigError
 from walkgram.kernels.pairs import inverted_lists, pmi
-from walkgram.kernels.pairs.cooccurrence import PairRows
+from walkgram.kernels.pairs.accumulator import PairRows
 from walkgram.stages.pairs import counting, pair_rows
 from walkgram.stages.ports import BlockStore, ShardStore
 from walkgram.stages.workers import NO_SETUP, TaskSetup

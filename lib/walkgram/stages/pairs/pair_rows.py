@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from walkgram.config.pairs import Pairs
 from walkgram.kernels.pairs import inverted_lists, merge
-from walkgram.kernels.pairs.cooccurrence import PairRows
+from walkgram.kernels.pairs.accumulator import PairRows
 
 __all__ = ["make_pair_rows", "orient", "pack_changes", "read_pair_rows", "unpack_changes"]
 
