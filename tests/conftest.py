@@ -37,13 +37,21 @@ def spark() -> Iterator[Any]:
     session.stop()
 
 
+def require_data(name: str) -> Path:
+    """Return a path in the real data. If it is missing, the test fails where CI or WALKGRAM_DATA is set, else it is skipped."""
+    path = SHARED / name
+    if not path.exists():
+        message = f"real data is not at {path} (set WALKGRAM_DATA)"
+        if os.environ.get("CI") or "WALKGRAM_DATA" in os.environ:
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
+
+
 @pytest.fixture(scope="session")
 def movielens() -> Path:
     """The folder of MovieLens ml-latest-small."""
-    folder = SHARED / "ml-latest-small"
-    if not (folder / "ratings.csv").exists():
-        pytest.skip(f"real data is not at {folder} (set WALKGRAM_DATA)")
-    return folder
+    return require_data("ml-latest-small/ratings.csv").parent
 
 
 @pytest.fixture

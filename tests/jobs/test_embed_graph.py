@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import SHARED
+from conftest import require_data
 from support.oracles import merged, vocabulary
 
 Job = Callable[..., int]
@@ -138,11 +138,10 @@ def test_help_lists_the_keys_of_an_edge_table(capsys: Any, name: str) -> None:
     assert "input.edge_columns.weight" in capsys.readouterr().out
 
 
+@pytest.mark.data
 @pytest.mark.parametrize("name", ["cora", "ppi"])
 def test_a_real_graph_is_loaded_completely(job: Job, tmp_path: Path, name: str) -> None:
-    path = SHARED / "graphs" / name / "edges.parquet"
-    if not path.exists():
-        pytest.skip(f"real data is not at {path} (set WALKGRAM_DATA)")
+    path = require_data(f"graphs/{name}/edges.parquet")
     rows = [tuple(row.values()) for row in pq.read_table(path, columns=["src", "dst", "weight"]).to_pylist()]
     expected = merged(rows, False)
     assert job("load_edges", *job_arguments(tmp_path, path)) == 0

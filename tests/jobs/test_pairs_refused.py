@@ -86,6 +86,29 @@ def read_shards(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in sorted(folder.glob("*.parquet"))}
 
 
+def test_an_interrupted_job_pairs_continues_after_its_finished_shards(
+    edges_lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, uninterrupted, keys = tmp_path / "lake", tmp_path / "uninterrupted", (*KEYS, "pairs.min_frequency=1")
+    for copy in (lake, uninterrupted):
+        shutil.copytree(edges_lake, copy)
+    assert lakes.run("pairs", uninterrupted, *keys) == 0
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        assert lakes.run("pairs", lake, *keys) == 1
+    old_shards = read_shards(edges_lake / "pairs")
+    assert read_shards(lake / "pairs") == old_shards
+    (staged,) = (lake / "_staging").glob("pairs-*")
+    staged_times = read_times(staged / "pairs")
+    assert set(staged_times) == {"part-00000.parquet", "part-00001.parquet"}
+    assert lakes.run("pairs", lake, *keys) == 0
+    assert staged_times.items() <= read_times(lake / "pairs").items()
+    assert len(read_times(lake / "pairs")) == 5
+    assert read_shards(lake / "pairs") == read_shards(uninterrupted / "pairs") != old_shards
+    assert lakes.manifest(lake, "pairs")["rows"] == lakes.manifest(uninterrupted, "pairs")["rows"]
+    assert not list((lake / "_staging").iterdir())
+
+
 @pytest.mark.parametrize("write_table", ["true", "false"])
 def test_an_interrupted_job_edges_continues_after_its_finished_shards(
     edges_lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_table: str

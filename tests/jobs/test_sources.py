@@ -72,6 +72,7 @@ def test_every_format_gives_the_same_interactions(job: Job, tmp_path: Path, rati
 
 
 def test_ids_may_be_text_and_columns_have_other_names(job: Job, tmp_path: Path, ratings: pd.DataFrame) -> None:
+    (tmp_path / "in").mkdir()
     path = tmp_path / "ratings.csv"
     renamed = ratings.assign(item_id=[f"sku-{i:03}" for i in ratings["item_id"]]).rename(
         columns={"user_id": "User Id", "rating": "stars.given"}
@@ -82,6 +83,11 @@ def test_ids_may_be_text_and_columns_have_other_names(job: Job, tmp_path: Path, 
     )
     assert interactions.schema.field("item_id").type == pa.string()
     assert interactions.schema.field("user_id").type == pa.int64()
+    plain = read_interactions(job, tmp_path / "plain", write_source(ratings, tmp_path / "in", "csv"))
+    names = pa.array([f"sku-{item:03}" for item in plain["item_id"].to_pylist()])
+    assert interactions.num_rows > 100
+    assert interactions["item_id"].combine_chunks().equals(names)
+    assert interactions.drop_columns("item_id").equals(plain.drop_columns("item_id"))
 
 
 def test_lines_that_are_not_json_are_bad_rows(job: Job, capsys: Any, tmp_path: Path, ratings: pd.DataFrame) -> None:

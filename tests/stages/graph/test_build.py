@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pyspark.errors import PythonException
 
 from support.graphs import EDGES, build_graph
 from walkgram.kernels.graph import csr
@@ -96,5 +97,5 @@ def test_a_graph_of_equal_weights_has_no_alias_table(spark: Any, tmp_path: Path)
     ],
 )
 def test_the_error_names_an_invalid_edge(spark: Any, tmp_path: Path, edge: tuple[int, int, float], message: str) -> None:
-    with pytest.raises(Exception, match=re.escape(message)):
+    with pytest.raises(PythonException, match=r"walkgram\.errors\.InputError: .*" + re.escape(message)):
         build_graph(spark, tmp_path, 9, [*EDGES, edge])

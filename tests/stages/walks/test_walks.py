@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pyspark.errors import PythonException
 
 from support.graphs import EDGES, StoredGraph, build_graph
 from walkgram.config.graph import Walks
@@ -81,7 +82,7 @@ def test_the_error_names_a_start_node_that_is_not_in_the_graph(
 ) -> None:
     graph = build_graph(spark, tmp_path, 8)  # 7 is isolated
     table, starts = spark.createDataFrame([(i,) for i in ids], "`my id` string"), Blocks(str(tmp_path / "starts"), "test")
-    with pytest.raises(Exception, match=message):
+    with pytest.raises(PythonException, match=r"walkgram\.errors\.InputError: .*" + message):
         walks.write_start_nodes(table, "my id", make_vocabulary(spark), graph.nodes, starts).collect()
 
 
