@@ -113,7 +113,7 @@ def test_the_loss_falls_and_every_token_is_counted() -> None:
 
 def test_without_negatives_and_with_the_mean_alone() -> None:
     objective = made(average=True)
-    objective.law = objective.law._replace(shared=0)
+    objective.law = objective.law._replace(shared_negatives=0)
     assert not objective.step(next(objective.batches(0)), 0, 0).wrong
     vector, context = objective.vectors()
     assert context is None

@@ -95,9 +95,10 @@ def directly(tables: list[np.ndarray], chunk: row_sharded.ShardedBatch) -> tuple
     slots = np.zeros((POOL, 2), np.uint32)
     slots[:, 1] = processes.pool_of(chunk.number)
     law, after = processes.law(slots), [each.copy() for each in tables]
-    room = cpu.make_workspace(law, N, DIM, paced=True)
-    told = cpu.train_walks(*after, chunk.values, chunk.starts, chunk.lengths, chunk.ids, law, KEYS, RATES, 1, room)
-    return after, room.pace, told
+    room = cpu.make_workspace(law, N, DIM, with_step_curvature=True)
+    walks = cpu.RaggedWalks(chunk.values, chunk.starts, chunk.lengths, chunk.ids)
+    told = cpu.train_walks(cpu.EmbeddingTables(*after), walks, law, room, KEYS, RATES, 1)
+    return after, room.step_curvature, told
 
 
 def simulated(world: int, chunks: list[int]) -> tuple[list[np.ndarray], list[list[Any]]]:

@@ -84,8 +84,8 @@ class Skipgram:
     def exchange(self) -> None:
         """Make the tables of all processes equal."""
         for room in self.rooms:
-            self.apart.pace += torch.from_numpy(room.pace).to(self.apart.pace.device)
-            room.pace[:] = 0
+            self.apart.pace += torch.from_numpy(room.step_curvature).to(self.apart.pace.device)
+            room.step_curvature[:] = 0
         self.apart.combine(self.tables())
 
     def steps(self) -> int:
@@ -119,17 +119,13 @@ class Skipgram:
             self.rooms.append(self.own.room)
         keys = epoch_seeds(self.config.seed, epoch)
         loss, weight, tokens, wrong = cpu.train_walks(
-            vector,
-            context,
-            chunk.values,
-            chunk.starts,
-            chunk.lengths,
-            chunk.walk_ids,
+            cpu.EmbeddingTables(vector, context),
+            cpu.RaggedWalks(chunk.values, chunk.starts, chunk.lengths, chunk.walk_ids),
             self.law,
+            self.own.room,
             keys,
             rates,
             every,
-            self.own.room,
         )
         if wrong < 0:
             return StepResult(loss, weight, tokens)
@@ -194,7 +190,7 @@ def choose_device(config: Train) -> str:
 def make_params(config: Train, counts: NDArray[np.int64]) -> cpu.SgnsParams:
     """What the kernel is told; counts (n,) int64. Memory: 12 bytes a row."""
     options = config.skipgram
-    slots = negatives.build_unigram_table(counts, options.ns_exponent).slots
+    slots = negatives.build_unigram_table(counts, options.ns_exponent).alias_table
     weights = tiles.compute_window_weights(config.window, options.dynamic_window)
     keep = keep_probabilities(counts, options.subsample)
     return cpu.make_sgns_params(weights, options.tile, options.shared_negatives, config.negatives, slots, keep)

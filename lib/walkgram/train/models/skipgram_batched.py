@@ -11,7 +11,7 @@ from torch import Tensor
 
 from walkgram.config.train import Train
 from walkgram.kernels.sgns import batches, tiles, torch_step
-from walkgram.kernels.sgns.cpu import SgnsParams
+from walkgram.kernels.sgns.cpu import RaggedWalks, SgnsParams
 from walkgram.kernels.sgns.torch_step import NO_CURVATURE
 from walkgram.train.data.walks import WalkBatch
 from walkgram.train.state import StepResult
@@ -20,7 +20,7 @@ __all__ = ["BatchedSkipgram"]
 
 
 class BatchedSkipgram:
-    """The tables on a device. Memory there: the tables, 4 or 8 bytes a row, and what a batch needs (`sgns_triton.step`)."""
+    """The tables on a device. Memory there: the tables, 4 or 8 bytes a row, and what a batch needs (`triton_step`)."""
 
     def __init__(self, vector: Tensor, context: Tensor, law: SgnsParams, config: Train, device: str) -> None:
         self.law, self.config, self.device = law, config, torch.device(device)
@@ -28,8 +28,8 @@ class BatchedSkipgram:
             self.device = torch.device("cuda", torch.cuda.current_device())
         kind = getattr(torch, config.dtype) if device == "cuda" else torch.float32
         self.vector, self.context = (table.to(self.device, kind, copy=True) for table in (vector, context))
-        self.weights = law.weights[config.window :]  # by distance from 0
-        self.thinned = bool((law.keep < 1).any())
+        self.weights = law.window_weights[config.window :]  # by distance from 0
+        self.thinned = bool((law.keep_probability < 1).any())
         self.on_device = torch.from_numpy(self.weights).to(self.device)
         self.spare = torch.zeros(len(vector), dtype=torch.int32 if device == "cuda" else torch.float32, device=self.device)
         self.taken = 0
@@ -38,16 +38,15 @@ class BatchedSkipgram:
         """One step of all walks of a chunk; keys: seeds of negatives and of subsampling; pace: `sgns.step`'s."""
         tokens = int(chunk.lengths.sum())
         if self.thinned:
-            values, starts, lengths = batches.subsample_walks(
-                chunk.values, chunk.starts, chunk.lengths, chunk.walk_ids, self.law.keep, keys[1]
-            )
+            walks = RaggedWalks(chunk.values, chunk.starts, chunk.lengths, chunk.walk_ids)
+            values, starts, lengths, _ = batches.subsample_walks(walks, self.law.keep_probability, keys[1])
             chunk = WalkBatch(chunk.walk_ids, starts, lengths, values)
         chunk = chunk.take(chunk.lengths > 1)
         if not len(chunk.walk_ids):
             return StepResult(0.0, 0.0, tokens)
         padded = chunk.padded()
-        most = -(-padded.rows.shape[1] // self.law.tile)
-        noise = batches.draw_negatives(chunk.walk_ids, most, self.law.shared, self.law.slots, keys[0])
+        most = -(-padded.rows.shape[1] // self.law.tile_size)
+        noise = batches.draw_negatives(chunk.walk_ids, most, self.law.shared_negatives, self.law.alias_table, keys[0])
         self.taken += 1
         loss, weight = (self.fused if self.device.type == "cuda" else self.plain)(
             padded.rows, padded.lengths, noise, rate, pace
@@ -59,20 +58,19 @@ class BatchedSkipgram:
         from walkgram.kernels.sgns import triton_step
 
         on = (torch.from_numpy(a).to(self.device) for a in (rows.astype(np.int32), lengths.astype(np.int32), noise))
-        both, batch, tile = (self.vector, self.context), triton_step.TritonBatch(*on), self.law.tile
+        both, batch = (self.vector, self.context), triton_step.TritonBatch(*on)
+        params = triton_step.TritonParams(self.on_device, self.law.tile_size, self.negatives)
         asked = pace if pace.shape[1] else None
-        step = triton_step.step_batch(
-            both, batch, self.on_device, tile, self.negatives, rate, self.spare, seed=self.taken, pace=asked
-        )
+        step = triton_step.step_batch(both, batch, params, rate, self.spare, seed=self.taken, step_curvature=asked)
         found = step.tolist()
         return float(found[0]), float(found[1])
 
     def plain(self, rows: Any, lengths: Any, noise: Any, rate: float, pace: Tensor) -> tuple[float, float]:
         """By products of torch."""
-        cut = tiles.cut_tiles(rows, lengths, self.law.tile, self.weights)
-        drawn = noise[cut.walk, cut.number].astype(np.int64)
+        cut = tiles.cut_tiles(rows, lengths, self.law.tile_size, self.weights)
+        drawn = noise[cut.walk_index, cut.tile_index].astype(np.int64)
         places = torch_step.TileIndices(
-            *(torch.from_numpy(a).to(self.device) for a in (cut.centre, cut.context, drawn, cut.weights))
+            *(torch.from_numpy(a).to(self.device) for a in (cut.centre_rows, cut.context_rows, drawn, cut.pair_weights))
         )
         loss, weight = torch_step.step_batch(self.vector, self.context, places, self.negatives, rate, self.spare, pace)
         return float(loss), float(weight)

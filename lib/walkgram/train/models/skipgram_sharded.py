@@ -87,8 +87,9 @@ class RowShardedSkipgram:
         chunk, drawn = None, np.empty(0, np.int64)
         if len(walks.walk_ids):
             chunk = copy_walks(walks, number)
-            size = max(FOR_A_WALK * len(walks.walk_ids), FOR_A_NEGATIVE * self.law.shared) if self.law.shared else 0
-            drawn = row_sharded.negative_pool(UnigramTable(self.law.slots), self.pool_seed, epoch, number, size)
+            shared = self.law.shared_negatives
+            size = max(FOR_A_WALK * len(walks.walk_ids), FOR_A_NEGATIVE * shared) if shared else 0
+            drawn = row_sharded.negative_pool(UnigramTable(self.law.alias_table), self.pool_seed, epoch, number, size)
         keys = skipgram.epoch_seeds(self.config.seed, epoch)
         tables = self.vector, self.context
         loss, weight, tokens, wrong = row_sharded.train_sharded(*tables, chunk, drawn, self.law, keys, rates, self.every)

@@ -1,7 +1,7 @@
 """Tables beyond one machine's memory: every process owns a share of the rows, and borrows those that its walks need.
 
 A chunk of walks is trained on compact tables of its own rows: its tokens, and a pool of negatives drawn once for the chunk.
-The rows are fetched from their owners, `fused.train` moves them, and the owners add the changes of all processes.
+The rows are fetched from their owners, `cpu.train_walks` moves them, and the owners add the changes of all processes.
 """
 
 from collections.abc import Callable
@@ -97,12 +97,12 @@ def train_sharded(
     vector: RowShardedEmbedding, context: RowShardedEmbedding, chunk: ShardedBatch | None, drawn: NDArray[np.int64],
     law: cpu.SgnsParams, keys: tuple[int, int], rates: tuple[float, float], every: int,
 ) -> tuple[float, float, int, int]:  # fmt: skip
-    """Train on a chunk (None: nothing of one's own, while others have some); returns and arguments are `fused.train`'s.
+    """Train on a chunk (None: nothing of one's own, while others have some); returns and arguments are `cpu.train_walks`'s.
 
-    drawn (m,) int64: the chunk's `pool`, from which every tile takes its negatives with equal chances; law.slots is not used.
+    drawn (m,) int64: the chunk's `pool`, from which every tile takes its negatives with equal chances, not the alias_table.
     Collective. The last number of the result tells of a row that is not finite, at the process alone whose walks met it.
     """
-    if chunk is not None and law.shared and not len(drawn):
+    if chunk is not None and law.shared_negatives and not len(drawn):
         raise ValueError("a chunk needs a pool of negatives")
     values = np.empty(0, np.int32) if chunk is None else chunk.values
     drawn = drawn[:0] if chunk is None else drawn
@@ -115,17 +115,22 @@ def train_sharded(
     height = max(len(rows), len(drawn))
     tables = [torch.zeros(height, vector.dim), torch.zeros(height, context.dim)]
     tables[0][places], tables[1][: len(rows)] = old_vector.cpu(), old_context.cpu()
-    compact, found = law._replace(keep=law.keep[rows]), (0.0, 0.0, 0, -1)
-    room = cpu.make_workspace(compact, height, vector.dim, paced=True)
+    compact, found = law._replace(keep_probability=law.keep_probability[rows]), (0.0, 0.0, 0, -1)
+    room = cpu.make_workspace(compact, height, vector.dim, with_step_curvature=True)
     if chunk is not None:
         slots = np.zeros((len(drawn), 2), np.uint32)
         slots[:, 1] = np.searchsorted(rows, drawn)
-        compact = compact._replace(slots=slots)
+        compact = compact._replace(alias_table=slots)
         found = cpu.train_walks(
-            tables[0].numpy(), tables[1].numpy(), np.searchsorted(rows, values).astype(np.int32), chunk.starts, chunk.lengths,
-            chunk.ids, compact, keys, rates, every, room,
-        )  # fmt: skip
-    pace = torch.from_numpy(room.pace)
+            cpu.EmbeddingTables(tables[0].numpy(), tables[1].numpy()),
+            cpu.RaggedWalks(np.searchsorted(rows, values).astype(np.int32), chunk.starts, chunk.lengths, chunk.ids),
+            compact,
+            room,
+            keys,
+            rates,
+            every,
+        )
+    pace = torch.from_numpy(room.step_curvature)
     vector.push(mine, tables[0][places].to(old_vector) - old_vector, pace[0][places])
     context.push(all_of, tables[1][: len(rows)].to(old_context) - old_context, pace[1][: len(rows)])
     return found
