@@ -8,12 +8,12 @@ export PYSPARK_PYTHON := $(CURDIR)/$(VENV)/bin/python
 export PYSPARK_DRIVER_PYTHON := $(PYSPARK_PYTHON)
 
 .DEFAULT_GOAL := help
-.PHONY: help java setup run test test-slow check bench-walks bench-pairs bench-train format lock zip clean
+.PHONY: help java setup run test test-slow check keys bench-walks bench-pairs bench-train format lock zip clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: java $(READY)  ## the whole line: make run [CONFIG=conf/X.toml] [INPUT=folder] [OUTPUT=folder] [ARGS="--set a.b=c --force"]
+run: java $(READY)  ## run the line: make run [CONFIG=conf/X.toml] [INPUT=folder] [OUTPUT=folder] [ARGS="--set a.b=c --force"]
 	$(VENV)/bin/spark-submit --properties-file $(SPARK_CONF) jobs/pipeline.py --config $(CONFIG) \
 	  $(if $(INPUT),--set 'input.path=$(INPUT)') $(if $(OUTPUT),--set 'lake.path=$(OUTPUT)') $(ARGS)
 
@@ -40,14 +40,18 @@ bench-train: java $(READY) .tools/peers/.ready  ## the trainer against gensim, t
 .tools/peers/.ready: tests/benchmarks/requirements.txt
 	$(PYTHON) -m venv .tools/peers && .tools/peers/bin/python -m pip install -q -r tests/benchmarks/requirements.txt && touch $@
 
-format: $(READY)  ## let ruff mend what it can
+keys: $(READY)  ## conf/README.md from the keys in lib/walkgram/config
+	$(PYSPARK_PYTHON) -m walkgram.config.markdown > conf/README.md.new && mv conf/README.md.new conf/README.md
+
+format: $(READY)  ## let ruff fix what it can
 	$(VENV)/bin/ruff check --fix . && $(VENV)/bin/ruff format .
 
 zip: $(READY)  ## dist/walkgram.zip, for spark-submit --py-files
-	rm -f dist/walkgram.zip && mkdir -p dist
-	cd lib && $(PYSPARK_PYTHON) -m zipfile -c ../dist/walkgram.zip walkgram
+	rm -rf build/zip dist/walkgram.zip
+	$(PYSPARK_PYTHON) -c "import shutil; caches = shutil.ignore_patterns('__pycache__', '.*'); \
+	  shutil.copytree('lib/walkgram', 'build/zip/walkgram', ignore=caches); shutil.make_archive('dist/walkgram', 'zip', 'build/zip')"
 
-lock: $(READY)  ## make requirements.txt anew from pyproject.toml
+lock: $(READY)  ## pin requirements.txt from pyproject.toml
 	$(PYSPARK_PYTHON) -m pip install -q uv
 	echo 'pyspark==4.1.4' | $(VENV)/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --constraint - -o requirements.txt

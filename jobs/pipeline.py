@@ -1,60 +1,8 @@
-"""The whole line, from interactions or edges to export, one stage after the other; finished stages are skipped."""
+"""The line, from interactions or edges to export: the jobs that the wanted tables need and that are not up to date."""
 
-import functools
 import sys
-import time
 
-import edges
-import export
-import graph
-import interactions
-import load_edges
-import merge
-import neighbours
-import pairs
-import train
-import walks
-from walkgram.config import Config
-from walkgram.lake import manifest, paths, spark_tables
-from walkgram.report import plots, summary
-from walkgram.runtime import job, launch, session
-
-SHARED = (graph, walks, train, neighbours, export)
-LINES = {  # by input.kind; `merge` is the line of jobs/update.py
-    "interactions": (interactions, pairs, edges, *SHARED),
-    "edges": (load_edges, *SHARED),
-    "merge": (merge, edges, *SHARED),
-}
-
-
-def sections(*kinds: str) -> list[str]:
-    """The sections of the configuration that these lines read."""
-    return list(dict.fromkeys([*(name for kind in kinds for stage in LINES[kind] for name in stage.JOB.sections), "report"]))
-
-
-def run(config: Config, force: bool, verbose: bool, line: str = "") -> None:
-    """Run every stage of a line (of input.kind's, where none is named) that is not up to date, then show what came out."""
-    launch.check_single_process()
-    if config.export.plots:
-        plots.require_matplotlib()
-    started, stages = time.monotonic(), [module.JOB for module in LINES[line or config.input.kind]]
-    for number, stage in enumerate(stages, 1):
-        say = functools.partial(print, f"[{number}/{len(stages)}]", flush=True)
-        job.run_job(stage, config, force=force, verbose=verbose, say=say)
-    root = config.lake.path
-    there = (n for n in ("vocabulary", "embeddings", "neighbours", "items") if manifest.read_manifest(root, n) is not None)
-    frames = {name: spark_tables.read_frame(session.start("pipeline", verbose), paths.join_path(root, name)) for name in there}
-    print("\n".join(summary.summarize_run(frames, config.report)))
-    print(f"\nall done in {time.monotonic() - started:.0f} s; the tables lie in {root}:")
-    for stage in stages:
-        for table in stage.writes(config):
-            print(f"  {table:13} {paths.join_path(root, table)}")
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Parse, load, run the line."""
-    return job.run_guarded(job.make_parser("pipeline", __doc__, sections("interactions", "edges")), run, argv)
-
+from walkgram.runtime import cli
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.main(["run", *sys.argv[1:]]))

@@ -1,6 +1,5 @@
 """One Spark session for all tests, real data where it is at hand, and jobs run in a temporary lake."""
 
-import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -49,14 +48,11 @@ def movielens() -> Path:
 
 @pytest.fixture
 def job(spark: Any) -> Callable[..., int]:
-    """job(name, *arguments): the exit status of a job's main in the tests' session."""
+    """Return job(name, *arguments): run a command of walkgram in the tests' session, return the exit status."""
 
     def run(name: str, *arguments: str) -> int:
-        module = importlib.import_module(name)
-        if name in ("pipeline", "embed_graph", "update"):
-            return int(module.main(list(arguments)))
-        from walkgram.runtime import job
+        from walkgram.runtime import cli
 
-        return job.run_main(module.JOB, list(arguments))
+        return cli.main([name, *arguments])
 
     return run

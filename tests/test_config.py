@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from walkgram import config
+from walkgram.config import load as config
 from walkgram.errors import ConfigError
 from walkgram.lake.sources import sample
 
@@ -25,14 +25,14 @@ def test_every_shipped_configuration_is_valid(file: Path) -> None:
     [
         ("walks.p=.25", ("walks", "p"), 0.25),
         ("walks.walk_length=12", ("walks", "walk_length"), 12),
-        ("pairs.write_table=true", ("pairs", "keep"), True),
+        ("pairs.write_table=true", ("pairs", "write_table"), True),
         ("interactions.min_rating=5", ("interactions", "min_rating"), 5.0),
         ("interactions.min_rating=none", ("interactions", "min_rating"), None),
         ("input.path=/data/2024", ("input", "path"), "/data/2024"),
         ("input.path=2024", ("input", "path"), "2024"),
         ("input.columns.user_id=a=b", ("input", "columns", "user_id"), "a=b"),
         ('report.titles=["A, The (1999)"]', ("report", "titles"), ["A, The (1999)"]),
-        ("train.keras_node2vec.exclude_positives=TRUE", ("train", "examples", "exclude_positives"), True),
+        ("train.keras_node2vec.exclude_positives=TRUE", ("train", "keras_node2vec", "exclude_positives"), True),
     ],
 )
 def test_an_override_is_read_as_the_type_of_its_key(override: str, path: tuple[str, ...], value: object) -> None:

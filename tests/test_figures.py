@@ -16,10 +16,10 @@ CONF = Path(__file__).parent.parent / "conf" / "movielens.toml"
 @pytest.fixture(scope="module")
 def lake(spark: Any, movielens: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whole line by conf/movielens.toml."""
-    import pipeline
+    from walkgram.runtime import cli
 
     folder = tmp_path_factory.mktemp("movielens")
-    assert pipeline.main(["--config", str(CONF), "--set", f"input.path={movielens}", "--set", f"lake.path={folder}"]) == 0
+    assert cli.main(["run", "--config", str(CONF), "--set", f"input.path={movielens}", "--set", f"lake.path={folder}"]) == 0
     return folder
 
 

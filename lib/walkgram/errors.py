@@ -1,33 +1,33 @@
-"""Errors meant for the user: one clear line that names what is wrong, where, and how to mend it.
+"""Errors for the user: one clear line that says what is wrong, where, and what to do.
 
-A job prints the message alone and exits with 2; the stack trace appears only under `--verbose`.
+A job prints the message alone and exits with status 2; `--verbose` shows the stack trace too.
 """
 
 __all__ = ["ConfigError", "InputError", "LakeError", "Stopped", "TrainError", "WalkgramError"]
 
 
 class WalkgramError(Exception):
-    """Anything that ends a job for a reason the user can mend."""
+    """Base class of the errors that end a job and that the user can correct."""
 
 
 class ConfigError(WalkgramError):
-    """A configuration that cannot be run: unknown key, wrong type, value out of range."""
+    """A configuration that cannot be run: an unknown key, a wrong type, a value out of range."""
 
 
 class InputError(WalkgramError):
-    """Source data that cannot be used: missing path or column, unreadable values, nothing kept."""
+    """Source data that cannot be used: a missing path or column, unreadable values, no row left after the filters."""
 
 
 class LakeError(WalkgramError):
-    """A table of the lake that is missing, damaged or cannot be written."""
+    """A table of the lake that is missing or damaged, or that cannot be written."""
 
 
 class TrainError(WalkgramError):
-    """Training that cannot go on: a value that is not finite, a checkpoint of another configuration."""
+    """Training that cannot continue: a value that is not finite, a checkpoint of another configuration."""
 
 
-class Stopped(WalkgramError):  # noqa: N818 - it is no fault
-    """A run that was asked to stop and can go on later; `status` is the exit status."""
+class Stopped(WalkgramError):  # noqa: N818 - a request of the user, not an error
+    """A run that stopped on request and can be resumed; `status` is its exit status."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)

@@ -24,11 +24,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table's columns in order and the columns that identify a row."""
+    """A table: its columns in order, the columns that identify a row, and the jobs that make it, the usual one first.
+
+    Without columns it is a folder of other files: block files, or files for people.
+    """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
+    made_by: tuple[str, ...]
 
 
 LONG, DOUBLE, FLOAT, STRING = pa.int64(), pa.float64(), pa.float32(), pa.string()
@@ -47,11 +51,13 @@ TABLES = {
             "interactions",
             INTERACTION,
             ("user_id", "item_id"),
+            made_by=("interactions", "merge"),
         ),
         Table(
             "interactions_rejected",
             INTERACTION,
             ("user_id", "item_id"),
+            made_by=("interactions", "merge"),
         ),
         Table(
             "vocabulary",
@@ -61,6 +67,7 @@ TABLES = {
                 Column("frequency", LONG, "kept interactions; the number of its edges where edges were loaded"),
             ),
             ("index",),
+            made_by=("interactions", "load_edges", "merge"),
         ),
         Table(
             "pairs",
@@ -70,6 +77,7 @@ TABLES = {
                 Column("support", DOUBLE, "weighted count; the frequency where users have no weights"),
             ),
             ("src", "dst"),
+            made_by=("pairs", "merge"),
         ),
         Table(
             "edges",
@@ -80,6 +88,7 @@ TABLES = {
                 Column("weight", DOUBLE, "weight of the edge, above 0"),
             ),
             ("src", "dst"),
+            made_by=("edges", "load_edges"),
         ),
         Table(
             "walks",
@@ -88,11 +97,13 @@ TABLES = {
                 Column("walk", pa.list_(pa.int32()), "dense indices of the nodes; shorter at a dead end"),
             ),
             ("walk_id",),
+            made_by=("walks",),
         ),
         Table(
             "node_visits",
             (Column("index", LONG, "dense index of a node"), Column("count", LONG, "its visits in the walks")),
             ("index",),
+            made_by=("walks",),
         ),
         Table(
             "losses",
@@ -103,6 +114,7 @@ TABLES = {
                 Column("validation_loss", DOUBLE, "loss of the walks that are kept back; null without any"),
             ),
             ("epoch",),
+            made_by=("train",),
         ),
         Table(
             "embeddings",
@@ -116,6 +128,7 @@ TABLES = {
                 Column("run_id", STRING, "the training run"),
             ),
             ("run_id", "side", "item_id"),
+            made_by=("train",),
         ),
         Table(
             "neighbours",
@@ -126,7 +139,13 @@ TABLES = {
                 Column("score", FLOAT, "cosine"),
             ),
             ("item_id", "rank"),
+            made_by=("neighbours",),
         ),
+        Table("items", (), ("item_id",), made_by=("interactions", "load_edges", "merge")),
+        Table("sample", (), (), made_by=("interactions",)),
+        Table("baskets", (), (), made_by=("baskets", "merge")),
+        Table("graph", (), (), made_by=("graph",)),
+        Table("export", (), (), made_by=("export",)),
     )
 }
 

@@ -19,7 +19,8 @@ import processes
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from walkgram import config, tables
+from walkgram import tables
+from walkgram.config import load as config
 from walkgram.runtime import job, session
 
 SETTINGS = {"num_walks": 10, "walk_length": 80, "p": 0.5, "q": 2.0, "seed": 7}
@@ -55,7 +56,7 @@ def main() -> None:
     """A small graph first, so that the JVM and the kernels are warm; then RUNS times the graph, for each number of blocks."""
     sys.path.append(str(Path(__file__).parent.parent.parent / "jobs"))
     stages = [importlib.import_module(name).JOB for name in ("graph", "walks")]
-    session.start("bench")
+    session.get_session("bench")
     meter = processes.Meter()
     held = np.load(sys.argv[1])
     with tempfile.TemporaryDirectory() as scratch:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from walkgram.lake.manifest import Transaction, make_manifest
+from walkgram.lake.manifest import make_manifest
+from walkgram.lake.transaction import Transaction
 
 
 def written(root: Path, job: str, made: Mapping[str, pa.Table], files: int) -> None:

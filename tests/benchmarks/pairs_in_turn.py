@@ -21,7 +21,7 @@ import peers_pairs
 import processes
 from pyspark.sql import SparkSession
 
-from walkgram import config
+from walkgram.config import load as config
 from walkgram.runtime import job, session
 
 WARM_UP = interactions_made.Size(1_000, 2_000, 50_000, 500, 1.0)
@@ -63,7 +63,7 @@ def main() -> None:
     """A small lake first, so that all is warm; then the sides in turn, as often as asked: the rarer ones in the last runs."""
     sys.path.append(str(Path(__file__).parent.parent.parent / "jobs"))
     lake, asked = Path(sys.argv[1]), [argument.split("=") for argument in sys.argv[2:]]
-    spark = session.start("bench")
+    spark = session.get_session("bench")
     spark.sparkContext.addPyFile(peers_pairs.__file__)
     meter = processes.Meter()
     with tempfile.TemporaryDirectory() as scratch:

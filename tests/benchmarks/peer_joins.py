@@ -75,7 +75,7 @@ def walk(spark: SparkSession, scratch: Path, count: int, batches: int) -> int:
 def main() -> None:
     """A small graph first, so that the JVM is warm; then the graph."""
     held, count, batches = np.load(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    spark = session.start("bench")
+    spark = session.get_session("bench")
     meter = processes.Meter()
     with tempfile.TemporaryDirectory() as scratch:
         for name, rows in (("small", 20_000), ("whole", len(held["src"]))):

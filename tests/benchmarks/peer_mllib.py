@@ -18,7 +18,7 @@ WARM_UP = 500  # walks
 def main() -> None:
     """A few walks first, so that the JVM is warm; then all of them, which lie in its memory."""
     held = np.load(sys.argv[1])
-    spark = session.start("bench")
+    spark = session.get_session("bench")
     meter = processes.Meter()
     lengths = held["lengths"].tolist()
     walks = [(walk[:length],) for walk, length in zip(held["walks"].astype(str).tolist(), lengths, strict=True)]

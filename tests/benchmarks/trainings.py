@@ -18,12 +18,13 @@ import report
 from numpy.typing import NDArray
 
 from walkgram import tables
-from walkgram.config.schema import Walks
+from walkgram.config.graph import Walks
 from walkgram.kernels.graph import csr
 from walkgram.kernels.walks import walk
 from walkgram.lake import parquet
-from walkgram.lake.manifest import Transaction, make_manifest
+from walkgram.lake.manifest import make_manifest
 from walkgram.lake.shards import Shards
+from walkgram.lake.transaction import Transaction
 from walkgram.stages.walks import walks
 
 SHARED = Path(os.environ.get("WALKGRAM_DATA", report.ROOT.parent / "shared" / "data"))

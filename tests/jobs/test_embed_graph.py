@@ -1,6 +1,5 @@
-"""The line of a graph, from an edge table to the export; and lakes that held ratings before, or hold them afterwards."""
+"""The pipeline of a graph, from an edge table to the export; and lakes that change between ratings and edges."""
 
-import importlib
 import shutil
 from collections.abc import Callable
 from itertools import pairwise
@@ -18,64 +17,64 @@ SMALL = ("walks.num_walks=3", "walks.walk_length=6", "train.dim=4", "train.epoch
 RING = [(f"n{i}", f"n{(i + 1) % 7}", 1.0 + i) for i in range(7)] + [("n0", "n3", 9.0), ("n3", "n0", 0.5), ("n5", "n5", 2.0)]
 
 
-def keys(lake: Path, place: Path, *more: str) -> list[str]:
-    every = (*SMALL, f"lake.path={lake}", f"input.path={place}", *more)
-    return [part for key in every for part in ("--set", key)]
+def job_arguments(lake: Path, path: Path, *options: str) -> list[str]:
+    settings = (*SMALL, f"lake.path={lake}", f"input.path={path}", *options)
+    return [part for key in settings for part in ("--set", key)]
 
 
 @pytest.fixture
 def ring(tmp_path: Path) -> Path:
     """A ring of seven nodes with two further edges and a self loop, as an edge list."""
-    place = tmp_path / "ring.edgelist"
-    place.write_text("".join(f"{a} {b} {w}\n" for a, b, w in RING))
-    return place
+    path = tmp_path / "ring.edgelist"
+    path.write_text("".join(f"{a} {b} {w}\n" for a, b, w in RING))
+    return path
 
 
-def test_an_edge_list_comes_to_neighbours_and_an_export(job: Job, capsys: Any, tmp_path: Path, ring: Path) -> None:
+def test_an_edge_list_gives_neighbours_and_an_export(job: Job, capsys: Any, tmp_path: Path, ring: Path) -> None:
     lake = tmp_path / "lake"
     (tmp_path / "titles.csv").write_text("item_id,title\nn0,Zero\n")
     titles = ("input.items=titles.csv", "input.item_columns.lists=[]", "input.item_columns.keep=[]", "report.group=")
-    more = (*titles, "report.items=2", "report.neighbours=1")
-    assert job("embed_graph", *keys(lake, ring, *more)) == 0
-    said = capsys.readouterr().out
-    assert "[6/6] export: done" in said
+    options = (*titles, "report.items=2", "report.neighbours=1")
+    assert job("embed_graph", *job_arguments(lake, ring, *options)) == 0
+    output = capsys.readouterr().out
+    assert "[6/6] export: done" in output
     words = vocabulary(merged(RING, False))
-    assert [line for line in said.splitlines() if line in ("Zero", "n3", "n0", "n5")] == ["Zero", "n3"]  # the most frequent
-    names, walked = steps(lake)
+    assert [line for line in output.splitlines() if line in ("Zero", "n3", "n0", "n5")] == ["Zero", "n3"]  # the most frequent
+    names, walk_steps = read_steps(lake)
     assert names == [name for name, _ in words]
-    assert walked == {(a, b) for edge in merged(RING, False) for a, b in (edge, edge[::-1])}
+    assert walk_steps == {(a, b) for edge in merged(RING, False) for a, b in (edge, edge[::-1])}
     vectors = {row["item_id"]: row["frequency"] for row in pq.read_table(lake / "embeddings").to_pylist()}
     assert vectors == dict(words)
     assert pq.read_table(lake / "neighbours").num_rows == 2 * len(words)
     metadata = (lake / "export" / "metadata.tsv").read_text().splitlines()
     assert metadata[1:] == [f"{name}\t{'Zero' if name == 'n0' else ''}" for name in names]
     assert (lake / "export" / "degrees.png").exists()
-    assert job("pipeline", *keys(lake, ring, *more, "input.kind=edges")) == 0
+    assert job("run", *job_arguments(lake, ring, *options, "input.kind=edges")) == 0
     assert capsys.readouterr().out.count("up to date") == 6
 
 
-def steps(lake: Path) -> tuple[list[str], set[tuple[str, str]]]:
-    """(ids by index, every step of the walks by the nodes' ids)."""
+def read_steps(lake: Path) -> tuple[list[str], set[tuple[str, str]]]:
+    """(ids by index, every step of the walks by node ids)."""
     names = [w["item_id"] for w in pq.read_table(lake / "vocabulary").sort_by("index").to_pylist()]
     walks = pq.read_table(lake / "walks")["walk"].to_pylist()
     return names, {(names[a], names[b]) for walk in walks for a, b in pairwise(walk)}
 
 
-def test_edges_of_one_direction_are_walked_that_way_and_no_other(job: Job, capsys: Any, tmp_path: Path, ring: Path) -> None:
+def test_directed_edges_are_walked_in_their_direction_only(job: Job, capsys: Any, tmp_path: Path, ring: Path) -> None:
     for name in ("load_edges", "graph", "walks"):
-        assert job(name, *keys(tmp_path / "lake", ring, "input.directed=true", "walks.num_walks=20")) == 0
+        assert job(name, *job_arguments(tmp_path / "lake", ring, "input.directed=true", "walks.num_walks=20")) == 0
     assert "7 nodes, 10 steps" in capsys.readouterr().out
-    names, walked = steps(tmp_path / "lake")
+    names, walk_steps = read_steps(tmp_path / "lake")
     expected = merged(RING, True)
     assert names == [name for name, _ in vocabulary(expected)]
-    assert walked == set(expected)
+    assert walk_steps == set(expected)
 
 
-def tables(lake: Path) -> set[str]:
+def list_tables(lake: Path) -> set[str]:
     return {folder.name for folder in lake.iterdir() if not folder.name.startswith("_")}
 
 
-def test_a_lake_of_ratings_becomes_one_of_edges_and_back_without_a_mixture(
+def test_a_lake_changes_from_ratings_to_edges_and_back_without_mixed_tables(
     job: Job, capsys: Any, tmp_path: Path, ring: Path
 ) -> None:
     lake = tmp_path / "lake"
@@ -91,20 +90,20 @@ def test_a_lake_of_ratings_becomes_one_of_edges_and_back_without_a_mixture(
     ]
     assert job("interactions", *ratings) == 0
     shutil.copytree(lake / "interactions", tmp_path / "interactions")
-    assert job("load_edges", *keys(lake, ring)) == 0
-    assert tables(lake) == {"vocabulary", "edges"}
+    assert job("load_edges", *job_arguments(lake, ring)) == 0
+    assert list_tables(lake) == {"vocabulary", "edges"}
     capsys.readouterr()
     assert job("edges", *ratings) == 2
     assert "table interactions is not in" in capsys.readouterr().err
 
-    shutil.copytree(tmp_path / "interactions", lake / "interactions")  # as if the commit had been killed before the removal
-    assert job("pairs", *ratings) == 2
+    shutil.copytree(tmp_path / "interactions", lake / "interactions")  # as after a commit that was killed before the removal
+    assert job("baskets", *ratings) == 2
     error = capsys.readouterr().err
     assert "interactions was made together with another vocabulary than the lake holds now: run jobs/interactions.py" in error
 
     shutil.copytree(lake / "edges", tmp_path / "edges")
     assert job("interactions", *ratings) == 0
-    assert tables(lake) == {"interactions", "vocabulary", "items", "sample"}
+    assert list_tables(lake) == {"interactions", "vocabulary", "items", "sample"}
     assert job("graph", *ratings) == 2
     assert "table edges is not in" in capsys.readouterr().err
     shutil.copytree(tmp_path / "edges", lake / "edges")
@@ -113,14 +112,14 @@ def test_a_lake_of_ratings_becomes_one_of_edges_and_back_without_a_mixture(
     assert "table edges was made together with another vocabulary than the lake holds now: run jobs/edges.py" in error
 
 
-def test_the_job_to_run_first_is_that_of_the_source(job: Job, capsys: Any, tmp_path: Path, ring: Path) -> None:
+def test_the_error_names_the_job_of_the_kind_of_source(job: Job, capsys: Any, tmp_path: Path, ring: Path) -> None:
     lake = tmp_path / "lake"
     for kind, name in (("edges", "load_edges"), ("interactions", "interactions")):
-        assert job("graph", *keys(lake, ring, f"input.kind={kind}")) == 2
+        assert job("graph", *job_arguments(lake, ring, f"input.kind={kind}")) == 2
         assert f"table vocabulary is not in {lake}: run jobs/{name}.py first" in capsys.readouterr().err
-    assert job("load_edges", *keys(lake, ring)) == 0
+    assert job("load_edges", *job_arguments(lake, ring)) == 0
     shutil.rmtree(lake / "edges")
-    assert job("graph", *keys(lake, ring)) == 2  # no word of edges in the configuration: the lake tells
+    assert job("graph", *job_arguments(lake, ring)) == 2  # the configuration does not say edges, but the lake does
     assert "run jobs/load_edges.py first" in capsys.readouterr().err
 
 
@@ -130,26 +129,25 @@ def test_a_sample_is_no_graph(job: Job, capsys: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["load_edges", "embed_graph"])
-def test_help_explains_the_keys_of_an_edge_table(capsys: Any, name: str) -> None:
-    from walkgram.runtime import job
+def test_help_lists_the_keys_of_an_edge_table(capsys: Any, name: str) -> None:
+    from walkgram.runtime import cli
 
-    module = importlib.import_module(name)
-    with pytest.raises(SystemExit) as done:
-        module.main(["--help"]) if name == "embed_graph" else job.run_main(module.JOB, ["--help"])
-    assert done.value.code == 0
+    with pytest.raises(SystemExit) as exit_info:
+        cli.main([name, "--help"])
+    assert exit_info.value.code == 0
     assert "input.edge_columns.weight" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["cora", "ppi"])
-def test_a_real_graph_is_loaded_whole(job: Job, tmp_path: Path, name: str) -> None:
-    place = SHARED / "graphs" / name / "edges.parquet"
-    if not place.exists():
-        pytest.skip(f"real data is not at {place} (set WALKGRAM_DATA)")
-    rows = [tuple(row.values()) for row in pq.read_table(place, columns=["src", "dst", "weight"]).to_pylist()]
+def test_a_real_graph_is_loaded_completely(job: Job, tmp_path: Path, name: str) -> None:
+    path = SHARED / "graphs" / name / "edges.parquet"
+    if not path.exists():
+        pytest.skip(f"real data is not at {path} (set WALKGRAM_DATA)")
+    rows = [tuple(row.values()) for row in pq.read_table(path, columns=["src", "dst", "weight"]).to_pylist()]
     expected = merged(rows, False)
-    assert job("load_edges", *keys(tmp_path, place)) == 0
+    assert job("load_edges", *job_arguments(tmp_path, path)) == 0
     words = [tuple(w.values()) for w in pq.read_table(tmp_path / "vocabulary").sort_by("index").to_pylist()]
     assert [word[1:] for word in words] == vocabulary(expected)
-    named = [word[1] for word in words]
+    ids = [word[1] for word in words]
     table = pq.read_table(tmp_path / "edges").to_pylist()
-    assert {tuple(sorted((named[r["src"]], named[r["dst"]]))): r["weight"] for r in table} == expected
+    assert {tuple(sorted((ids[r["src"]], ids[r["dst"]]))): r["weight"] for r in table} == expected

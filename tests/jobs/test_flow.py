@@ -13,7 +13,7 @@ import pytest
 from walkgram import tables
 
 Job = Callable[..., int]
-LINE = ("interactions", "pairs", "edges", "graph", "walks", "train", "neighbours", "export")
+LINE = ("interactions", "baskets", "pairs", "edges", "graph", "walks", "train", "neighbours", "export")
 SMALL = {
     "sample.users": 60, "sample.items": 40, "sample.ratings": 900, "sample.groups": 4,
     "edges.min_frequency": 2, "edges.min_weight": 0.5,
@@ -34,17 +34,16 @@ def manifest(lake: Path, table: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def lake(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake in which every job has run once, by its own main."""
-    import importlib
 
-    from walkgram.runtime import job
+    from walkgram.runtime import cli
 
     folder = tmp_path_factory.mktemp("lake [x] with a space")
     for name in LINE:
-        assert job.run_main(importlib.import_module(name).JOB, arguments(folder)) == 0
+        assert cli.main([name, *arguments(folder)]) == 0
     return folder
 
 
-@pytest.mark.parametrize("name", list(tables.TABLES))
+@pytest.mark.parametrize("name", [name for name, table in tables.TABLES.items() if table.columns])
 def test_a_table_has_the_columns_types_and_key_of_the_contract(lake: Path, name: str) -> None:
     read = pq.read_table(lake / name)
     expected = tables.table_schema(name, pa.int64())
@@ -97,12 +96,12 @@ def test_the_export_belongs_together_line_by_line(lake: Path) -> None:
 
 def test_a_rerun_skips_what_is_up_to_date_and_a_change_reruns_what_depends_on_it(lake: Path, job: Job, capsys: Any) -> None:
     before = {name: manifest(lake, name)["run"] for name in ("edges", "walks", "embeddings", "neighbours")}
-    assert job("pipeline", *arguments(lake)) == 0
+    assert job("run", *arguments(lake)) == 0
     said = capsys.readouterr().out
     assert said.count("up to date") == len(LINE)
     assert "times chance" in said
     assert str(lake / "neighbours") in said
-    assert job("pipeline", *arguments(lake, neighbours__k=3)) == 0
+    assert job("run", *arguments(lake, neighbours__k=3)) == 0
     after = {name: manifest(lake, name)["run"] for name in before}
     assert {name for name in before if before[name] != after[name]} == {"neighbours"}
     assert max(pq.read_table(lake / "neighbours")["rank"].to_pylist()) == 3
@@ -134,8 +133,8 @@ def test_a_killed_run_shows_no_table_and_is_cleared_by_the_next(lake: Path, job:
 
 
 def test_edges_do_not_depend_on_the_pairs_table(lake: Path, job: Job, tmp_path: Path) -> None:
-    for name in LINE[:3]:
-        assert job(name, *arguments(tmp_path, pairs__keep="false", pairs__blocks=3)) == 0
+    for name in LINE[:4]:
+        assert job(name, *arguments(tmp_path, pairs__write_table="false", pairs__blocks=3)) == 0
     assert not (tmp_path / "pairs").exists()
     kept, direct = (
         pq.read_table(place / "edges").sort_by([("src", "ascending"), ("dst", "ascending")]) for place in (lake, tmp_path)
@@ -144,10 +143,50 @@ def test_edges_do_not_depend_on_the_pairs_table(lake: Path, job: Job, tmp_path: 
 
 
 def test_tables_that_another_configuration_left_are_removed(job: Job, tmp_path: Path) -> None:
-    for name in LINE[:2]:
+    for name in LINE[:3]:
         assert job(name, *arguments(tmp_path)) == 0
     assert (tmp_path / "pairs").exists()
-    assert job("pairs", *arguments(tmp_path, pairs__keep="false")) == 0
+    assert job("pairs", *arguments(tmp_path, pairs__write_table="false")) == 0
     assert not (tmp_path / "pairs").exists()
     assert (tmp_path / "baskets").exists()
     assert (tmp_path / "interactions").exists()
+
+
+def show(capsys: Any, lake: Path, **changes: object) -> dict[str, str]:
+    """Return table -> why it is stale, as `walkgram show` says."""
+    from walkgram.runtime import cli
+
+    capsys.readouterr()
+    assert cli.main(["show", str(lake), *arguments(lake, **changes)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["table", "rows", "made", "by", "seconds", "CPU", "s", "state"]
+    return dict(line.split(" is stale: ") for line in lines if " is stale: " in line)
+
+
+def test_show_says_what_is_stale_and_why(lake: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from walkgram.runtime import show as show_module
+
+    assert show(capsys, lake, neighbours__k=3) == {}
+    reasons = show(capsys, lake, neighbours__k=3, walks__p=2)
+    assert reasons["walks"] == reasons["node_visits"] == "walks.p was 1.0 and is 2.0"
+    assert reasons["embeddings"] in ("its input walks is stale", "its input node_visits is stale")
+    assert reasons["neighbours"] == "its input embeddings is stale"
+    assert set(reasons) == {"walks", "node_visits", "embeddings", "losses", "neighbours", "export"}
+    monkeypatch.setattr(show_module, "code_version", lambda job, config: "other")
+    assert set(show(capsys, lake, neighbours__k=3).values()) > {"the code of job graph has changed"}
+
+
+def test_identity_depends_on_the_code_that_a_job_can_reach(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from walkgram.config.load import load_config
+    from walkgram.jobs.registry import load_job
+    from walkgram.runtime import job as runtime_job
+    from walkgram.runtime.code_identity import list_reachable
+
+    config, walks = load_config(None), load_job("walks")
+    version = runtime_job.code_version(walks, runtime_job.select_sections(config, walks))
+    assert version == runtime_job.code_version(walks, runtime_job.select_sections(config, walks))
+    reachable = list_reachable("walkgram.jobs.walks")
+    assert "walkgram.kernels.walks.walk" in reachable
+    assert not [m for m in reachable if m.startswith(("walkgram.report", "walkgram.train", "walkgram.runtime", "walkgram.api"))]
+    monkeypatch.setattr(runtime_job, "digest_code", lambda module: f"other {module}")
+    assert runtime_job.code_version(walks, runtime_job.select_sections(config, walks)) != version

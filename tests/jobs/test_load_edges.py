@@ -1,4 +1,4 @@
-"""jobs/load_edges.py: the same graph from every format, and each bad input's one line."""
+"""jobs/load_edges.py: the same graph from every format, and one message for each invalid input."""
 
 import gzip
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from support.oracles import merged, vocabulary
 Job = Callable[..., int]
 
 
-def keys(lake: Path, place: Path, *more: str) -> list[str]:
-    return [part for key in (f"lake.path={lake}", f"input.path={place}", *more) for part in ("--set", key)]
+def job_arguments(lake: Path, path: Path, *options: str) -> list[str]:
+    return [part for key in (f"lake.path={lake}", f"input.path={path}", *options) for part in ("--set", key)]
 
 
-def loaded(job: Job, lake: Path, place: Path, *more: str) -> tuple[dict[tuple[Any, Any], float], list[tuple[Any, int]]]:
-    """(undirected edges by the nodes' ids, vocabulary) of a source, as the job writes them."""
-    assert job("load_edges", *keys(lake, place, *more)) == 0
+def load_edges(job: Job, lake: Path, path: Path, *options: str) -> tuple[dict[tuple[Any, Any], float], list[tuple[Any, int]]]:
+    """(undirected edges by node ids, vocabulary) of a source, as the job writes them."""
+    assert job("load_edges", *job_arguments(lake, path, *options)) == 0
     words = pq.read_table(lake / "vocabulary").sort_by("index").to_pylist()
     names = [word["item_id"] for word in words]
     table = pq.read_table(lake / "edges").to_pylist()
@@ -38,67 +38,67 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(ids | {"weight": rng.integers(1, 100, 60) / 7, "note": "x y"})
 
 
-def write(table: pd.DataFrame, folder: Path, kind: str) -> Path:
-    """The table as a source of this kind; its place."""
-    place = folder / f"edges.{kind}"
+def write_source(table: pd.DataFrame, folder: Path, kind: str) -> Path:
+    """Write the table in a format; returns the path."""
+    path = folder / f"edges.{kind}"
     lines = [f"{row.src}\t {row.dst} {row.weight!r}" for row in table.itertuples()]
     if kind == "csv":
-        table.to_csv(place, index=False)
+        table.to_csv(path, index=False)
     elif kind == "tsv.gz":
-        table.to_csv(place, index=False, sep="\t", lineterminator="\r\n")
+        table.to_csv(path, index=False, sep="\t", lineterminator="\r\n")
     elif kind == "jsonl":
-        table.to_json(place, orient="records", lines=True, double_precision=15)
+        table.to_json(path, orient="records", lines=True, double_precision=15)
     elif kind == "parquet":
-        place.mkdir()
-        table[:20].astype({"src": "uint64"}).to_parquet(place / "a.parquet")
-        table[20:].astype({"src": "uint64"}).to_parquet(place / "b.parquet")
+        path.mkdir()
+        table[:20].astype({"src": "uint64"}).to_parquet(path / "a.parquet")
+        table[20:].astype({"src": "uint64"}).to_parquet(path / "b.parquet")
     elif kind == "txt":
-        place.write_bytes(
+        path.write_bytes(
             b"\xef\xbb\xbf# a comment\n" + "\r\n".join(["% another", *lines[:30], "", " \t", *lines[30:]]).encode()
         )
     else:
-        place.mkdir()
-        (place / "a.edges").write_text("\n".join([f"  {line}\t" for line in lines[:30]]))
-        (place / "b.el.gz").write_bytes(gzip.compress("\n".join(lines[30:]).encode()))
-    return place
+        path.mkdir()
+        (path / "a.edges").write_text("\n".join([f"  {line}\t" for line in lines[:30]]))
+        (path / "b.el.gz").write_bytes(gzip.compress("\n".join(lines[30:]).encode()))
+    return path
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv.gz", "jsonl", "parquet", "txt", "folder"])
 def test_every_format_gives_the_same_graph(job: Job, tmp_path: Path, table: pd.DataFrame, kind: str) -> None:
     expected = merged(zip(table["src"].tolist(), table["dst"].tolist(), table["weight"].tolist(), strict=True), False)
-    found, words = loaded(job, tmp_path / "lake", write(table, tmp_path, kind))
-    assert found == pytest.approx(expected, rel=1e-12 if kind == "jsonl" else 0)  # pandas writes JSON with 15 digits
+    edges, words = load_edges(job, tmp_path / "lake", write_source(table, tmp_path, kind))
+    assert edges == pytest.approx(expected, rel=1e-12 if kind == "jsonl" else 0)  # pandas writes JSON with 15 digits
     assert words == vocabulary(expected)
 
 
-def test_columns_have_any_names_and_weights_may_be_left_aside(job: Job, tmp_path: Path) -> None:
-    place = tmp_path / "follows.csv"
-    place.write_text('follower.id,Who is followed,weight\nann,"a, b",3\n"a, b",ann,3\nann,007,5\n')
+def test_columns_have_any_names_and_weights_may_be_ignored(job: Job, tmp_path: Path) -> None:
+    path = tmp_path / "follows.csv"
+    path.write_text('follower.id,Who is followed,weight\nann,"a, b",3\n"a, b",ann,3\nann,007,5\n')
     names = ("input.edge_columns.src=follower.id", "input.edge_columns.dst=Who is followed")
-    found, words = loaded(job, tmp_path / "lake", place, *names, "input.edge_columns.weight=")
-    assert found == {("a, b", "ann"): 2.0, ("007", "ann"): 1.0}
+    edges, words = load_edges(job, tmp_path / "lake", path, *names, "input.edge_columns.weight=")
+    assert edges == {("a, b", "ann"): 2.0, ("007", "ann"): 1.0}
     assert words == [("ann", 2), ("007", 1), ("a, b", 1)]
 
 
-def test_no_weights_are_an_error_only_where_they_were_asked_for(job: Job, capsys: Any, tmp_path: Path) -> None:
-    place = tmp_path / "edges.csv"
-    place.write_text("src,dst,w\n1,2,5\n2,1,5\n")
-    assert loaded(job, tmp_path / "lake", place)[0] == {(1, 2): 2.0}
+def test_missing_weights_are_an_error_only_if_the_key_is_set(job: Job, capsys: Any, tmp_path: Path) -> None:
+    path = tmp_path / "edges.csv"
+    path.write_text("src,dst,w\n1,2,5\n2,1,5\n")
+    assert load_edges(job, tmp_path / "lake", path)[0] == {(1, 2): 2.0}
     assert "weights 1 for each row, as there is no column 'weight'" in capsys.readouterr().out
-    assert job("load_edges", *keys(tmp_path / "other", place, "input.edge_columns.weight=weight")) == 2
+    assert job("load_edges", *job_arguments(tmp_path / "other", path, "input.edge_columns.weight=weight")) == 2
     assert "has no column 'weight': set input.edge_columns.weight to one of src, dst, w" in capsys.readouterr().err
-    two = tmp_path / "edges.el"
-    two.write_text("1 2\n")
-    assert job("load_edges", *keys(tmp_path / "other", two, "input.edge_columns.weight=weight")) == 2
+    unweighted = tmp_path / "edges.el"
+    unweighted.write_text("1 2\n")
+    assert job("load_edges", *job_arguments(tmp_path / "other", unweighted, "input.edge_columns.weight=weight")) == 2
     assert "the lines hold no weight 'weight': set input.edge_columns.weight" in capsys.readouterr().err
 
 
-HEAD = "src,dst,weight\n1,2,1\n"
+HEADER = "src,dst,weight\n1,2,1\n"
 CASES = {
-    "negative weight": ("a.csv", HEAD + "3,4,-1.5\n", "column 'weight' holds -1.5: weights must be above 0, and 1 of 2 rows"),
-    "infinite weight": ("a.csv", HEAD + "3,4,Infinity\n", "column 'weight' holds Infinity, and 1 of 2 rows"),
-    "null weight": ("a.csv", HEAD + "3,4,\n3,5,\n", "column 'weight' is null, and 2 of 3 rows"),
-    "null id": ("a.csv", HEAD + ",4,1\n", "column 'src' is null, and 1 of 2 rows"),
+    "negative weight": ("a.csv", HEADER + "3,4,-1.5\n", "column 'weight' holds -1.5: weights must be above 0, and 1 of 2 rows"),
+    "infinite weight": ("a.csv", HEADER + "3,4,Infinity\n", "column 'weight' holds Infinity, and 1 of 2 rows"),
+    "null weight": ("a.csv", HEADER + "3,4,\n3,5,\n", "column 'weight' is null, and 2 of 3 rows"),
+    "null id": ("a.csv", HEADER + ",4,1\n", "column 'src' is null, and 1 of 2 rows"),
     "torn JSON": ("a.jsonl", '{"src": 1, "dst": 2}\n{"src": 3, "d\n', 'a line cannot be read: {"src": 3, "d, and 1 of 2 rows'),
     "line cut short": ("a.el", "1 2 3\n4 5\n", "cannot be read: 2 field(s) where the first edge has 3: 4 5, and 1 of 2 rows"),
     "long line": ("a.el", "1 2\n4 5 6 7\n", "4 field(s) where the first edge has 2: 4 5 6 7, and 1 of 2 rows"),
@@ -107,55 +107,59 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name, text, said", CASES.values(), ids=CASES)
-def test_a_bad_row_ends_the_run_with_one_line(job: Job, capsys: Any, tmp_path: Path, name: str, text: str, said: str) -> None:
+@pytest.mark.parametrize("name, text, message", CASES.values(), ids=CASES)
+def test_a_bad_row_ends_the_run_with_one_message(
+    job: Job, capsys: Any, tmp_path: Path, name: str, text: str, message: str
+) -> None:
     (tmp_path / name).write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert job("load_edges", *keys(tmp_path / "lake", tmp_path / name)) == 2
+    assert job("load_edges", *job_arguments(tmp_path / "lake", tmp_path / name)) == 2
     error = capsys.readouterr().err.strip()
-    assert said in error
+    assert message in error
     assert len(error.splitlines()) == 1
     assert 'set input.bad_rows = "drop"' in error
     assert not [f for f in (tmp_path / "lake").iterdir() if not f.name.startswith("_")]
 
 
-def test_bad_rows_are_dropped_and_counted_on_request(job: Job, capsys: Any, tmp_path: Path) -> None:
-    (tmp_path / "edges.csv").write_text(HEAD + "src,dst,weight\n2,1,2\n,3,1\n4,5,-1\n6,1,1\n7,7,2\n")
+def test_bad_rows_are_dropped_and_counted_if_the_key_says_so(job: Job, capsys: Any, tmp_path: Path) -> None:
+    (tmp_path / "edges.csv").write_text(HEADER + "src,dst,weight\n2,1,2\n,3,1\n4,5,-1\n6,1,1\n7,7,2\n")
     (tmp_path / "nodes.csv").write_text("name\n1\n2\n\n7\n8\n8\n")
-    more = ("input.nodes=nodes.csv", "input.item_columns.item_id=name", "input.bad_rows=drop")
-    found, words = loaded(job, tmp_path / "lake", tmp_path / "edges.csv", *more)
-    assert found == {(1, 2): 3.0, (7, 7): 2.0}
+    options = ("input.nodes=nodes.csv", "input.item_columns.item_id=name", "input.bad_rows=drop")
+    edges, words = load_edges(job, tmp_path / "lake", tmp_path / "edges.csv", *options)
+    assert edges == {(1, 2): 3.0, (7, 7): 2.0}
     assert words == [(1, 1), (2, 1), (7, 1), (8, 0)]
     assert "7 rows read, 4 bad rows, 1 duplicates, 2 edges, 1 self loops, 4 nodes" in capsys.readouterr().out
 
 
-def test_what_cannot_be_used_leaves_the_former_tables(job: Job, capsys: Any, tmp_path: Path) -> None:
-    place, lake = tmp_path / "edges.csv", tmp_path / "lake"
-    place.write_text(HEAD + "3,4,1e308\n")
-    expected = loaded(job, lake, place)
+def test_an_invalid_source_leaves_the_tables_unchanged(job: Job, capsys: Any, tmp_path: Path) -> None:
+    path, lake = tmp_path / "edges.csv", tmp_path / "lake"
+    path.write_text(HEADER + "3,4,1e308\n")
+    expected = load_edges(job, lake, path)
     (tmp_path / "nodes.csv").write_text("item_id\n1\n2\n3\n")
     runs = {
-        HEAD + "3,4,1e308\n4,3,1e308\n": ("the rows from 3 to 4 add up to more than a double holds", ()),
+        HEADER + "3,4,1e308\n4,3,1e308\n": ("the rows from 3 to 4 add up to options than a double holds", ()),
         "src,dst,weight\n": ("the table has no rows", ()),
         "": ("no columns could be read", ()),
-        HEAD + "5,1,1\n": ("column 'src' holds 5, which is not in input.nodes, and 1 of 2 rows", ("input.nodes=nodes.csv",)),
+        HEADER + "5,1,1\n": ("column 'src' holds 5, which is not in input.nodes, and 1 of 2 rows", ("input.nodes=nodes.csv",)),
         "src,dst,weight\n1,x,0\n": ("none of 1 rows can be used: column 'weight' holds 0", ("input.bad_rows=drop",)),
     }
-    for text, (said, more) in runs.items():
-        place.write_text(text)
-        assert job("load_edges", *keys(lake, place, *more)) == 2
+    for text, (message, options) in runs.items():
+        path.write_text(text)
+        assert job("load_edges", *job_arguments(lake, path, *options)) == 2
         error = capsys.readouterr().err.strip()
-        assert said in error
+        assert message in error
         assert len(error.splitlines()) == 1
-    place.write_text(HEAD + "3,4,1e308\n")
-    assert loaded(job, lake, place) == expected
+    path.write_text(HEADER + "3,4,1e308\n")
+    assert load_edges(job, lake, path) == expected
 
 
-def test_a_folder_of_several_tables_asks_for_one_and_ratings_are_no_edge_list(job: Job, capsys: Any, tmp_path: Path) -> None:
+def test_a_folder_of_several_formats_asks_for_the_key_and_ratings_are_no_edge_list(
+    job: Job, capsys: Any, tmp_path: Path
+) -> None:
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "edges.csv").write_text(HEAD)
+    (tmp_path / "in" / "edges.csv").write_text(HEADER)
     (tmp_path / "in" / "about.dat").write_text("x")
-    assert job("load_edges", *keys(tmp_path / "lake", tmp_path / "in")) == 2
+    assert job("load_edges", *job_arguments(tmp_path / "lake", tmp_path / "in")) == 2
     assert "input.format to csv, parquet, json or edgelist, and input.interactions" in capsys.readouterr().err
-    assert loaded(job, tmp_path / "lake", tmp_path / "in", "input.interactions=edges.csv")[0] == {(1, 2): 1.0}
-    assert job("interactions", *keys(tmp_path / "lake", tmp_path / "in", "input.format=edgelist")) == 2
+    assert load_edges(job, tmp_path / "lake", tmp_path / "in", "input.interactions=edges.csv")[0] == {(1, 2): 1.0}
+    assert job("interactions", *job_arguments(tmp_path / "lake", tmp_path / "in", "input.format=edgelist")) == 2
     assert "input.kind = edges" in capsys.readouterr().err

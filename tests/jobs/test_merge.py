@@ -1,4 +1,4 @@
-"""A merged day gives the tables of a full recount, item id by item id, to the last bit."""
+"""A merged day gives the tables of a full recount, by item id, bit for bit."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,12 +31,12 @@ def ratings(users: range, items: range, rows: int, start: int, seed: int) -> pd.
     return frame
 
 
-def run(job: Job, lake: Path, jobs: list[str], *settings: str, more: Sequence[str] = ()) -> None:
-    options = [f"lake.path={lake}", "pairs.write_table=true", "edges.min_weight=0.1", *settings]
+def run_jobs(job: Job, lake: Path, jobs: list[str], *settings: str, options: Sequence[str] = ()) -> None:
+    keys = [f"lake.path={lake}", "pairs.write_table=true", "edges.min_weight=0.1", *settings]
     config = lake.parent / "empty.toml"
     config.write_text("")
     for name in jobs:
-        assert job(name, "--config", str(config), *more, *(part for option in options for part in ("--set", option))) == 0
+        assert job(name, "--config", str(config), *options, *(part for key in keys for part in ("--set", key))) == 0
 
 
 def read(lake: Path, table: str) -> pd.DataFrame:
@@ -51,13 +51,13 @@ def by_id(lake: Path, table: str, directed: bool) -> pd.DataFrame:
     return frame.sort_values(["src", "dst"]).reset_index(drop=True)
 
 
-def check_equal(merged: Path, whole: Path, directed: bool) -> None:
+def assert_equal(merged: Path, recounted: Path, directed: bool) -> None:
     for table in ("pairs", "edges"):
-        pd.testing.assert_frame_equal(by_id(merged, table, directed), by_id(whole, table, directed), check_exact=True)
-    kept = [read(lake, "interactions").sort_values(PAIR).reset_index(drop=True) for lake in (merged, whole)]
-    pd.testing.assert_frame_equal(*kept)
-    often = [read(lake, "vocabulary").query("frequency > 0").set_index("item_id")["frequency"] for lake in (merged, whole)]
-    assert often[0].to_dict() == often[1].to_dict()
+        pd.testing.assert_frame_equal(by_id(merged, table, directed), by_id(recounted, table, directed), check_exact=True)
+    lakes = (merged, recounted)
+    pd.testing.assert_frame_equal(*(read(lake, "interactions").sort_values(PAIR).reset_index(drop=True) for lake in lakes))
+    words = [read(lake, "vocabulary").query("frequency > 0").set_index("item_id")["frequency"] for lake in lakes]
+    assert words[0].to_dict() == words[1].to_dict()
 
 
 SLOW = ("basket", "weighted")
@@ -67,90 +67,101 @@ SLOW = ("basket", "weighted")
 def test_two_merged_days_equal_a_full_recount(job: Job, tmp_path: Path, mode: str) -> None:
     directed = mode == "sequence"
     first = ratings(range(60), range(40), 900, 0, 1)
-    merged, whole = tmp_path / "merged", tmp_path / "whole"
+    merged, recounted = tmp_path / "merged", tmp_path / "recounted"
     first.to_parquet(tmp_path / "first.parquet")
-    run(job, merged, ["interactions", "pairs"], f"input.path={tmp_path / 'first.parquet'}", "pairs.tasks=3", *MODES[mode])
-    known = read(merged, "vocabulary").set_index("item_id")["index"]
-    everything = first
+    run_jobs(
+        job,
+        merged,
+        ["interactions", "baskets", "pairs"],
+        f"input.path={tmp_path / 'first.parquet'}",
+        "pairs.tasks=3",
+        *MODES[mode],
+    )
+    old_index = read(merged, "vocabulary").set_index("item_id")["index"]
+    all_rows = first
     for number in (1, 2):  # the second day starts from a merged state
         day = ratings(
             range(10 * number, 30 + 35 * number), range(20, 45), 60, 1000 * number, 10 + number
         )  # new users and items
-        gone = everything.sample(25, random_state=number)[PAIR].drop_duplicates()
-        lost = everything[everything["item_id"] == f"i{number:03d}"][PAIR].drop_duplicates()  # an item that nobody keeps
-        gone = pd.concat([gone, lost, pd.DataFrame({"user_id": [999], "item_id": ["never there"]})]).drop_duplicates()
+        deletes = all_rows.sample(25, random_state=number)[PAIR].drop_duplicates()
+        last_rows = all_rows[all_rows["item_id"] == f"i{number:03d}"][PAIR].drop_duplicates()  # all rows of an item
+        unknown = pd.DataFrame({"user_id": [999], "item_id": ["unknown"]})
+        deletes = pd.concat([deletes, last_rows, unknown]).drop_duplicates()
         day.to_parquet(tmp_path / f"day{number}.parquet")
-        gone.to_csv(tmp_path / f"gone{number}.csv", index=False)
+        deletes.to_csv(tmp_path / f"deletes{number}.csv", index=False)
         settings = [
             f"merge.upserts={tmp_path}/day{number}.parquet",
-            f"merge.deletes={tmp_path}/gone{number}.csv",
+            f"merge.deletes={tmp_path}/deletes{number}.csv",
             "pairs.tasks=3",
         ]
-        run(job, merged, ["merge"], *settings, *MODES[mode])
-        left = everything.merge(gone, on=PAIR, how="left", indicator=True).query("_merge == 'left_only'").drop(columns="_merge")
-        everything = pd.concat([left, day])
-    run(job, merged, ["edges"], "pairs.tasks=3", *MODES[mode])
-    everything.to_parquet(tmp_path / "all.parquet")
-    run(job, whole, ["interactions", "pairs", "edges"], f"input.path={tmp_path / 'all.parquet'}", *MODES[mode])
-    check_equal(merged, whole, directed)
+        run_jobs(job, merged, ["merge"], *settings, *MODES[mode])
+        joined = all_rows.merge(deletes, on=PAIR, how="left", indicator=True)
+        remaining = joined.query("_merge == 'left_only'").drop(columns="_merge")
+        all_rows = pd.concat([remaining, day])
+    run_jobs(job, merged, ["edges"], "pairs.tasks=3", *MODES[mode])
+    all_rows.to_parquet(tmp_path / "all.parquet")
+    run_jobs(
+        job, recounted, ["interactions", "baskets", "pairs", "edges"], f"input.path={tmp_path / 'all.parquet'}", *MODES[mode]
+    )
+    assert_equal(merged, recounted, directed)
     words = read(merged, "vocabulary").set_index("item_id")
-    assert words.loc[known.index, "index"].equals(known)
+    assert words.loc[old_index.index, "index"].equals(old_index)
     assert sorted(words["index"]) == list(range(len(words)))
-    assert len(words) > len(known)
+    assert len(words) > len(old_index)
     assert words.loc["i001", "frequency"] == 0
 
 
 @pytest.fixture
 def small(job: Job, tmp_path: Path) -> Path:
-    """A lake of three users, its pairs kept."""
+    """A lake of three users, with the pairs table."""
     rows = [("ann", "007"), ("ann", "x"), ("bob", "007"), ("bob", "x"), ("bob", "y"), ("cat", "y")]
     pd.DataFrame(rows, columns=PAIR).assign(rating=4.0).to_csv(tmp_path / "first.csv", index=False)
     lake = tmp_path / "lake"
-    run(job, lake, ["interactions", "pairs"], f"input.path={tmp_path / 'first.csv'}", TIMELESS)
+    run_jobs(job, lake, ["interactions", "baskets", "pairs"], f"input.path={tmp_path / 'first.csv'}", TIMELESS)
     return lake
 
 
 TIMELESS = "input.columns.timestamp="
 
 
-def test_an_empty_day_changes_nothing_and_a_day_twice_is_a_day(job: Job, small: Path, tmp_path: Path) -> None:
-    run(job, small, ["edges"], TIMELESS)
+def test_an_empty_day_and_a_repeated_day_change_nothing(job: Job, small: Path, tmp_path: Path) -> None:
+    run_jobs(job, small, ["edges"], TIMELESS)
     before = by_id(small, "edges", False)
     (tmp_path / "empty.csv").write_text("user_id,item_id,rating\n")
-    run(job, small, ["merge", "edges"], f"merge.upserts={tmp_path / 'empty.csv'}", TIMELESS)
+    run_jobs(job, small, ["merge", "edges"], f"merge.upserts={tmp_path / 'empty.csv'}", TIMELESS)
     pd.testing.assert_frame_equal(by_id(small, "edges", False), before)
     (tmp_path / "day.csv").write_text("user_id,item_id,rating\ncat,7,3\ncat,7,5\n12,x,1\ncat,007,2\n")
-    for again in ([], [], ["--force"]):  # the second time it is known, the third time it changes nothing
-        run(job, small, ["merge"], f"merge.upserts={tmp_path / 'day.csv'}", TIMELESS, more=again)
-        run(job, small, ["edges"], TIMELESS)
+    for options in ([], [], ["--force"]):  # the second run is up to date, the third changes nothing
+        run_jobs(job, small, ["merge"], f"merge.upserts={tmp_path / 'day.csv'}", TIMELESS, options=options)
+        run_jobs(job, small, ["edges"], TIMELESS)
         pairs = by_id(small, "pairs", False)
         assert {(r.src, r.dst): r.frequency for r in pairs.itertuples()} == {
             ("007", "x"): 2, ("007", "y"): 2, ("x", "y"): 1, ("007", "7"): 1, ("7", "y"): 1,
         }  # fmt: skip
         assert read(small, "vocabulary").set_index("item_id")["frequency"].to_dict() == {"007": 3, "x": 3, "y": 2, "7": 1}
-    run(job, small, ["pairs", "edges"], TIMELESS)  # counted anew from the merged interactions
+    run_jobs(job, small, ["baskets", "pairs", "edges"], TIMELESS)  # recount the merged interactions
     pd.testing.assert_frame_equal(by_id(small, "pairs", False), pairs)
 
 
 @pytest.mark.parametrize(
-    "settings, words",
+    "settings, message",
     [
         ([], "merge.upserts and merge.deletes are both empty"),
         (["merge.upserts={day}", "pairs.write_table=false"], "set pairs.write_table = true"),
         (
             ["merge.upserts={day}", "pairs.max_items_per_user=3"],
-            "pairs.max_items_per_user = 3, but the table pairs was made with 0",
+            "pairs.max_items_per_user = 3, but table pairs was written with 0: set the key to that value",
         ),
-        (["merge.upserts={day}", "interactions.min_rating=2"], "interactions.min_rating = 2.0, but the table interactions"),
+        (["merge.upserts={day}", "interactions.min_rating=2"], "interactions.min_rating = 2.0, but table interactions"),
         (["merge.deletes={day}", "input.columns.user_id=who"], "has no column 'who'"),
         (["merge.upserts={day}", "input.columns.timestamp=timestamp"], "has no column 'timestamp'"),
     ],
 )
-def test_a_merge_that_would_not_be_exact_is_refused_in_one_line(
-    job: Job, small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: list[str], words: str
+def test_a_merge_that_would_not_be_exact_is_refused(
+    job: Job, small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: list[str], message: str
 ) -> None:
     (tmp_path / "day.csv").write_text("user_id,item_id,rating\ncat,x,5\n")
-    before = {place: place.stat().st_mtime_ns for place in small.rglob("*.parquet")}
+    times = {file: file.stat().st_mtime_ns for file in small.rglob("*.parquet")}
     options = [
         f"lake.path={small}",
         TIMELESS,
@@ -158,17 +169,17 @@ def test_a_merge_that_would_not_be_exact_is_refused_in_one_line(
         *(s.format(day=tmp_path / "day.csv") for s in settings),
     ]
     capsys.readouterr()
-    given = (part for option in options for part in ("--set", option))
-    assert job("merge", "--config", str(tmp_path / "empty.toml"), *given) == 2
-    assert words in capsys.readouterr().err
-    assert {place: place.stat().st_mtime_ns for place in small.rglob("*.parquet")} == before
+    arguments = (part for option in options for part in ("--set", option))
+    assert job("merge", "--config", str(tmp_path / "empty.toml"), *arguments) == 2
+    assert message in capsys.readouterr().err
+    assert {file: file.stat().st_mtime_ns for file in small.rglob("*.parquet")} == times
 
 
-def test_rows_under_the_threshold_must_be_known(
+def test_a_merge_needs_the_rows_below_the_threshold(
     job: Job, small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source = f"input.path={tmp_path / 'first.csv'}"
-    run(job, small, ["interactions", "pairs"], source, TIMELESS, "interactions.min_rating=2")
+    run_jobs(job, small, ["interactions", "baskets", "pairs"], source, TIMELESS, "interactions.min_rating=2")
     options = [
         f"lake.path={small}",
         TIMELESS,
@@ -176,8 +187,8 @@ def test_rows_under_the_threshold_must_be_known(
         "interactions.min_rating=2",
         f"merge.upserts={tmp_path / 'first.csv'}",
     ]
-    given = (part for option in options for part in ("--set", option))
-    assert job("merge", "--config", str(tmp_path / "empty.toml"), *given) == 2
+    arguments = (part for option in options for part in ("--set", option))
+    assert job("merge", "--config", str(tmp_path / "empty.toml"), *arguments) == 2
     assert "set interactions.keep_rejected = true" in capsys.readouterr().err
 
 
@@ -191,17 +202,17 @@ def test_an_update_runs_every_stage_after_the_merge_and_keeps_the_items(job: Job
         "interactions.keep_rejected=true",
     ]
     quick = ["walks.num_walks=1", "walks.walk_length=5", "train.epochs=1", "train.dim=4", "export.plots=false"]
-    given = [part for option in (f"lake.path={lake}", *small, *quick) for part in ("--set", option)]
-    assert job("pipeline", *given) == 0
-    often, first = read(lake, "vocabulary"), read(lake, "embeddings")
-    item = int(often["item_id"].iloc[0])
+    arguments = [part for option in (f"lake.path={lake}", *small, *quick) for part in ("--set", option)]
+    assert job("run", *arguments) == 0
+    old_words, old_embeddings = read(lake, "vocabulary"), read(lake, "embeddings")
+    item = int(old_words["item_id"].iloc[0])
     day.write_text(
         "user_id,item_id,rating,timestamp\n" + "".join(f"{u},99999,5,2000000000\n{u},{item},5,2000000000\n" for u in range(20))
     )
-    assert job("update", *given, "--set", f"merge.upserts={day}") == 0
+    assert job("update", *arguments, "--set", f"merge.upserts={day}") == 0
     words = read(lake, "vocabulary").set_index("item_id")
-    assert words.loc[99999, "index"] == len(often)
+    assert words.loc[99999, "index"] == len(old_words)
     assert words.loc[99999, "frequency"] == 20
     assert 99999 in set(read(lake, "embeddings")["item_id"])
-    assert 99999 not in set(first["item_id"])
+    assert 99999 not in set(old_embeddings["item_id"])
     assert (lake / "items").exists()

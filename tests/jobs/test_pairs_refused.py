@@ -1,4 +1,4 @@
-"""The jobs pairs and edges where they must stop: one clear line, and the tables as they were; and where they go on."""
+"""Errors of the jobs pairs and edges: one message, unchanged tables; and interrupted runs that continue."""
 
 import shutil
 from collections.abc import Callable
@@ -9,32 +9,32 @@ import pyarrow.parquet as pq
 import pytest
 
 from support import lakes as lakes
-from support.interruptions import stop_after, times
+from support.interruptions import read_times, stop_after
 
 KEYS = ("pairs.write_table=true", "pairs.min_frequency=2", "pairs.tasks=5", "edges.min_frequency=2", "edges.min_weight=1.5")
 
 
 @pytest.fixture(scope="module")
-def made(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def edges_lake(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake up to the edges."""
-    folder = tmp_path_factory.mktemp("made")
+    folder = tmp_path_factory.mktemp("edges_lake")
     lake = lakes.interactions(lakes.write(lakes.rows_of_forty_users(), folder / "rows.parquet"), folder / "lake")
-    for name in ("pairs", "edges"):
+    for name in ("baskets", "pairs", "edges"):
         assert lakes.run(name, lake, *KEYS) == 0
     return lake
 
 
 @pytest.fixture
 def refused(capsys: Any) -> Callable[..., str]:
-    """refused(name, lake, *keys): the one line that a job ends with; the tables are as they were and nothing is left."""
+    """refused(name, lake, *keys): the error message of a job; asserts that the lake is unchanged and no files are staged."""
 
     def run(name: str, lake: Path, *keys: str) -> str:
         before = lakes.state(lake)
         capsys.readouterr()
         assert lakes.run(name, lake, *keys) == 2
-        said = capsys.readouterr().err
-        assert "Traceback" not in said
-        (line,) = [line for line in said.splitlines() if ": error: " in line]
+        error = capsys.readouterr().err
+        assert "Traceback" not in error
+        (line,) = [line for line in error.splitlines() if ": error: " in line]
         assert lakes.state(lake) == before != {}
         assert not list((lake / "_staging").glob("*"))
         return str(line)
@@ -42,72 +42,75 @@ def refused(capsys: Any) -> Callable[..., str]:
     return run
 
 
-@pytest.mark.parametrize(("name", "keys", "said"), [
-    ("pairs", ("pairs.max_items_per_user=1",), "no two kept items share a user, so there are no pairs"),
-    ("pairs", ("pairs.mode=sequence", "pairs.max_gap=9.5"),
+@pytest.mark.parametrize(("name", "keys", "message"), [
+    ("baskets", ("pairs.max_items_per_user=1",), "no two kept items share a user, so there are no pairs"),
+    ("baskets", ("pairs.mode=sequence", "pairs.max_gap=9.5"),
      "no two kept items follow one another in reach of pairs.window and pairs.max_gap, so there are no pairs"),
-    ("pairs", ("pairs.window=3",), 'pairs.window is for sequences: set pairs.mode = "sequence"'),
-    ("pairs", ("pairs.max_gap=3",), 'pairs.max_gap is for sequences: set pairs.mode = "sequence"'),
+    ("baskets", ("pairs.window=3",), 'pairs.window is for sequences: set pairs.mode = "sequence"'),
+    ("baskets", ("pairs.max_gap=3",), 'pairs.max_gap is for sequences: set pairs.mode = "sequence"'),
     ("edges", (*KEYS, "edges.min_weight=1e9"),
      "edges.min_weight = 1000000000.0 with edges.min_frequency = 2 with edges.min_item_frequency = 1 keeps no edge: "),
     ("edges", (*KEYS, "edges.min_item_frequency=43"), "with edges.min_item_frequency = 43 keeps no edge: the heaviest"),
     ("edges", (*KEYS, "pmi.weight=shifted", "pmi.shift=1e9"), "no pair has a weight above 0; try another pmi.weight"),
-    ("edges", (*KEYS, "pairs.mode=sequence"), "pairs.mode = sequence, but the baskets have basket: run jobs/pairs.py again"),
-    ("edges", (*KEYS, "pairs.user_weight=inverse_degree"), "pairs.user_weight = inverse_degree, but the baskets have none: "),
-    ("edges", (*KEYS, "pairs.min_frequency=1"), "pairs.min_frequency = 1, but the pairs have 2: run jobs/pairs.py again"),
+    ("edges", (*KEYS, "pairs.mode=sequence"),
+     "pairs.mode = sequence, but table baskets was counted with basket: run jobs/baskets.py again"),
+    ("edges", (*KEYS, "pairs.user_weight=inverse_degree"),
+     "pairs.user_weight = inverse_degree, but table baskets was counted with none: "),
+    ("edges", (*KEYS, "pairs.min_frequency=1"),
+     "pairs.min_frequency = 1, but table pairs was counted with 2: run jobs/pairs.py again"),
 ])  # fmt: skip
-def test_what_leaves_no_edge_is_said_in_one_line(
-    refused: Callable[..., str], made: Path, name: str, keys: tuple[str, ...], said: str
+def test_a_configuration_without_pairs_or_edges_is_one_message(
+    refused: Callable[..., str], edges_lake: Path, name: str, keys: tuple[str, ...], message: str
 ) -> None:
-    assert said in refused(name, made, *keys)
+    assert message in refused(name, edges_lake, *keys)
 
 
-def test_the_line_tells_what_the_cuts_would_spare(refused: Callable[..., str], made: Path) -> None:
-    """The heaviest of all pairs, and the most frequent, be they cut from the pairs table or not."""
-    every = made.parent / "every"
-    shutil.copytree(made, every)
-    assert lakes.run("edges", every, *KEYS, "edges.min_frequency=1", "edges.min_weight=0") == 0
-    table = pq.read_table(every / "edges").to_pandas()
-    spared = f"the heaviest pair weighs {table['weight'].max():.6g}, the most frequent has {table['frequency'].max()} users"
-    assert spared in refused("edges", made, *KEYS, "edges.min_frequency=500")
+def test_the_message_names_the_largest_weight_and_frequency(refused: Callable[..., str], edges_lake: Path) -> None:
+    """Of all pairs, also of those that pairs.min_frequency drops from the pairs table."""
+    uncut = edges_lake.parent / "uncut"
+    shutil.copytree(edges_lake, uncut)
+    assert lakes.run("edges", uncut, *KEYS, "edges.min_frequency=1", "edges.min_weight=0") == 0
+    table = pq.read_table(uncut / "edges").to_pandas()
+    largest = f"the heaviest pair weighs {table['weight'].max():.6g}, the most frequent has {table['frequency'].max()} users"
+    assert largest in refused("edges", edges_lake, *KEYS, "edges.min_frequency=500")
 
 
-def test_sequences_need_times(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_sequences_need_read_times(refused: Callable[..., str], tmp_path: Path) -> None:
     rows = [(user, item, None) for user, item, _ in lakes.rows_of_forty_users()]
     lake = lakes.interactions(lakes.write(rows, tmp_path / "rows.parquet"), tmp_path / "lake")
-    said = "no interaction has a time, which pairs.mode = sequence needs: name it in input.columns.timestamp"
-    assert said in refused("pairs", lake, "pairs.mode=sequence", "pairs.blocks=3")
+    message = "no interaction has a time, which pairs.mode = sequence needs: name it in input.columns.timestamp"
+    assert message in refused("baskets", lake, "pairs.mode=sequence", "pairs.blocks=3")
 
 
-def shards(folder: Path) -> dict[str, bytes]:
+def read_shards(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in sorted(folder.glob("*.parquet"))}
 
 
-@pytest.mark.parametrize("keep", ["true", "false"])
-def test_stopped_edges_go_on_from_the_shards_that_were_done(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keep: str
+@pytest.mark.parametrize("write_table", ["true", "false"])
+def test_an_interrupted_job_edges_continues_after_its_finished_shards(
+    edges_lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_table: str
 ) -> None:
-    """By the pairs table or straight from the counts; the sums of the manifest are those of all shards."""
-    lake, keys = tmp_path / "lake", (*KEYS, f"pairs.write_table={keep}", "edges.min_weight=8")
-    shutil.copytree(made, lake)
-    former = shards(lake / "edges")
-    with monkeypatch.context() as broken:
-        stop_after(broken, 2)
+    """From the pairs table or straight from the counts; the manifest has the sums of all shards."""
+    lake, keys = tmp_path / "lake", (*KEYS, f"pairs.write_table={write_table}", "edges.min_weight=8")
+    shutil.copytree(edges_lake, lake)
+    old_shards = read_shards(lake / "edges")
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
         assert lakes.run("edges", lake, *keys) == 1
-    assert shards(lake / "edges") == former
+    assert read_shards(lake / "edges") == old_shards
     (staged,) = (lake / "_staging").glob("edges-*")
-    kept = times(staged / "edges")
-    assert set(kept) == {"part-00000.parquet", "part-00001.parquet"}
+    staged_times = read_times(staged / "edges")
+    assert set(staged_times) == {"part-00000.parquet", "part-00001.parquet"}
     assert lakes.run("edges", lake, *keys) == 0
-    assert kept.items() <= times(lake / "edges").items()
-    gone_on, record = shards(lake / "edges"), lakes.manifest(lake, "edges")
+    assert staged_times.items() <= read_times(lake / "edges").items()
+    continued, record = read_shards(lake / "edges"), lakes.manifest(lake, "edges")
     assert not list((lake / "_staging").iterdir())
-    assert len(gone_on) == 5
+    assert len(continued) == 5
     assert record["rows"]["edges"] == pq.read_table(lake / "edges").num_rows
     shutil.rmtree(lake / "edges")
     assert lakes.run("edges", lake, *keys) == 0
-    assert shards(lake / "edges") == gone_on != former
-    again = lakes.manifest(lake, "edges")["counts"]
-    assert {k: v for k, v in again.items() if "seconds" not in k} == {
+    assert read_shards(lake / "edges") == continued != old_shards
+    counts = lakes.manifest(lake, "edges")["counts"]
+    assert {k: v for k, v in counts.items() if "seconds" not in k} == {
         k: v for k, v in record["counts"].items() if "seconds" not in k
     }

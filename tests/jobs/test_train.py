@@ -1,4 +1,4 @@
-"""The job train as a process: stopped, killed and gone on with; bad shards; a warm start; the log."""
+"""The job train as a process: stopped, killed and resumed; bad shards; a warm start; the log."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def log(lake: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in place.read_text().splitlines()] if place.exists() else []
 
 
-def begun(lake: Path, *keys: str) -> subprocess.Popen[str]:
+def start(lake: Path, *keys: str) -> subprocess.Popen[str]:
     """The job as a process, when its first batch is done and a checkpoint is there."""
     command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS, *keys)]
     started = subprocess.Popen(
@@ -59,33 +59,33 @@ def begun(lake: Path, *keys: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_stopped_run_says_where_it_stands_and_goes_on_to_the_same_vectors(
+def test_a_stopped_run_reports_its_progress_and_resumes_to_the_same_vectors(
     walked: Path, lake: Path, tmp_path: Path, number: int, status: int
 ) -> None:
-    whole = Path(shutil.copytree(walked, tmp_path / "whole"))
-    assert lakes.run("train", whole, *KEYS) == 0
-    stopped = begun(lake)
+    uninterrupted = Path(shutil.copytree(walked, tmp_path / "uninterrupted"))
+    assert lakes.run("train", uninterrupted, *KEYS) == 0
+    stopped = start(lake)
     stopped.send_signal(number)
     _, said = stopped.communicate(timeout=60)
     assert stopped.returncode == status
     assert f"stopped by {signal.Signals(number).name} in epoch" in said.splitlines()[-1]
-    assert "a rerun goes on from it" in said
+    assert "a rerun resumes from it" in said
     assert log(lake)[-1]["event"] == "stopped"
     assert not (lake / "embeddings").exists()
     assert lakes.run("train", lake, *KEYS) == 0
-    assert vectors(lake) == vectors(whole)
+    assert vectors(lake) == vectors(uninterrupted)
     assert not (lake / "_checkpoints").exists()
 
 
-def test_a_killed_run_goes_on_from_its_last_checkpoint(walked: Path, lake: Path, tmp_path: Path) -> None:
-    whole = Path(shutil.copytree(walked, tmp_path / "whole"))
-    assert lakes.run("train", whole, *KEYS) == 0
-    killed = begun(lake)
+def test_a_killed_run_resumes_from_its_last_checkpoint(walked: Path, lake: Path, tmp_path: Path) -> None:
+    uninterrupted = Path(shutil.copytree(walked, tmp_path / "uninterrupted"))
+    assert lakes.run("train", uninterrupted, *KEYS) == 0
+    killed = start(lake)
     time.sleep(0.3)
     killed.kill()
     killed.communicate(timeout=60)
     assert lakes.run("train", lake, *KEYS) == 0
-    assert vectors(lake) == vectors(whole)
+    assert vectors(lake) == vectors(uninterrupted)
 
 
 def test_the_log_names_the_run_and_counts_tokens(lake: Path) -> None:
@@ -120,8 +120,11 @@ def test_a_node_beyond_the_vocabulary_is_one_clear_line(lake: Path, capsys: pyte
     pq.write_table(table.set_column(1, table.schema.field("walk"), pa.array(rows, table.schema.field("walk").type)), place)
     assert lakes.run("train", lake, *KEYS) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("jobs/train.py: error: ")
-    assert f"{place.name}: node {node} is not among the tokens of these walks: run jobs/walks.py again with --force" in error
+    assert error.startswith("walkgram train: error: ")
+    assert (
+        f"{place.name}: node {node} is not in the table node_visits of these walks: run jobs/walks.py again with --force"
+        in error
+    )
     assert not (lake / "embeddings").exists()
 
 
@@ -183,18 +186,20 @@ def test_several_workers_share_the_tables(lake: Path) -> None:
 
 
 def test_the_job_is_importable_without_spark() -> None:
-    code = "import sys; sys.path.insert(0, 'jobs'); import train; sys.exit('pyspark' in sys.modules)"
+    code = "import sys; sys.path.insert(0, 'jobs'); import train, walkgram.jobs.train; sys.exit('pyspark' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 @pytest.mark.parametrize(
-    "keys", [(), ("train.model=keras_node2vec", "train.keras_node2vec.batch_size=64")], ids=["skipgram", "examples"]
+    "keys", [(), ("train.model=keras_node2vec", "train.keras_node2vec.batch_size=64")], ids=["skipgram", "keras_node2vec"]
 )
 def test_a_training_loads_neither_spark_nor_pandas(lake: Path, keys: tuple[str, ...]) -> None:
-    code = "import sys; sys.path.insert(0, 'jobs'); import train; from walkgram.runtime.job import run_main; failed = run_main(train.JOB)"
-    told = f"{code}; print(failed, sorted(sys.modules.keys() & {{'pyspark', 'pandas'}}))"
+    code = (
+        "import sys; sys.path.insert(0, 'jobs'); from walkgram.runtime import cli; failed = cli.main(['train', *sys.argv[1:]])"
+    )
+    command_line = f"{code}; print(failed, sorted(sys.modules.keys() & {{'pyspark', 'pandas'}}))"
     for more in ((), ("train.seed=8", "train.warm_start=lake")) if not keys else ((),):
-        command = [sys.executable, "-c", told, *lakes.arguments(lake, *KEYS, "train.epochs=2", *keys, *more)]
+        command = [sys.executable, "-c", command_line, *lakes.arguments(lake, *KEYS, "train.epochs=2", *keys, *more)]
         done = subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True)
         assert done.stdout.splitlines()[-1] == "0 []", done.stderr
 
@@ -202,10 +207,10 @@ def test_a_training_loads_neither_spark_nor_pandas(lake: Path, keys: tuple[str, 
 @pytest.mark.slow
 def test_vectors_are_the_same_where_the_kernel_is_compiled_and_where_it_is_loaded(walked: Path, tmp_path: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
-    found = []
+    results = []
     for name in ("compiles", "loads"):
         lake = Path(shutil.copytree(walked, tmp_path / name))
         command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS, "train.epochs=3")]
         subprocess.run(command, check=True, capture_output=True, env=environment)
-        found.append(vectors(lake))
-    assert found[0] == found[1]
+        results.append(vectors(lake))
+    assert results[0] == results[1]

@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from support import lakes
-from support import processes as processes
+from support import lakes, processes
 from support.lakes import vectors
-from walkgram.runtime.launch import RemoteTrain, count_tokens
+from walkgram.jobs.train import count_tokens
+from walkgram.runtime.launch import RemoteCall
 
 ROOT = Path(__file__).parent.parent.parent
 N, GROUPS = 120, 4
@@ -45,33 +45,33 @@ def lake(walked: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(walked, tmp_path / "lake"))
 
 
-def started(lake: Path, world: int, *keys: str) -> list[subprocess.Popen[str]]:
+def start(lake: Path, world: int, *keys: str) -> list[subprocess.Popen[str]]:
     """The job's processes, with what torchrun puts in their environment."""
     command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS, *keys)]
-    return processes.begun(command, world)
+    return processes.start_command(command, world)
 
 
-def ended(running: list[subprocess.Popen[str]]) -> Done:
-    found = []
+def wait_for(running: list[subprocess.Popen[str]]) -> Done:
+    results = []
     for process in running:
         out, error = process.communicate(timeout=120)
-        found.append((process.returncode, out, error))
-    return found
+        results.append((process.returncode, out, error))
+    return results
 
 
-def apart(lake: Path) -> float:
-    """The mean cosine within communities less that between them."""
-    found = vectors(lake)
-    rows = np.array([found[item][0] for item in sorted(found)])
+def separation(lake: Path) -> float:
+    """Return the mean cosine within communities minus that between them."""
+    by_item = vectors(lake)
+    rows = np.array([by_item[item][0] for item in sorted(by_item)])
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    group = np.array([int(item[1:]) % GROUPS for item in sorted(found)])
+    group = np.array([int(item[1:]) % GROUPS for item in sorted(by_item)])
     same, cosines = group[:, None] == group[None, :], rows @ rows.T
     return float(cosines[same & ~np.eye(len(rows), dtype=bool)].mean() - cosines[~same].mean())
 
 
 @pytest.fixture(scope="module")
 def alone(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What one process makes of it."""
+    """The lake after a training by one process."""
     lake = Path(shutil.copytree(walked, tmp_path_factory.mktemp("alone") / "lake"))
     assert lakes.run("train", lake, *KEYS) == 0
     return lake
@@ -79,9 +79,9 @@ def alone(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def together(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two make of it."""
+    """The lake after a training by two."""
     lake = Path(shutil.copytree(walked, tmp_path_factory.mktemp("together") / "lake"))
-    done = ended(started(lake, 2))
+    done = wait_for(start(lake, 2))
     assert [status for status, *_ in done] == [0, 0], done
     assert "2 processes" in done[0][1]
     assert (done[1][1], done[1][2]) == ("", "")
@@ -91,8 +91,8 @@ def together(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_processes_reach_what_one_does(alone: Path, together: Path) -> None:
     assert vectors(together).keys() == vectors(alone).keys()
     assert vectors(together) != vectors(alone)
-    assert apart(alone) > 0.3
-    assert apart(together) > 0.9 * apart(alone)
+    assert separation(alone) > 0.3
+    assert separation(together) > 0.9 * separation(alone)
     one, two = (pq.read_table(lake / "losses").to_pylist()[-1] for lake in (alone, together))
     assert two["validation_loss"] == pytest.approx(one["validation_loss"], rel=0.03)
     ends = [json.loads(line) for line in (together / "_logs" / "train.jsonl").read_text().splitlines()]
@@ -105,7 +105,7 @@ def test_two_processes_reach_what_one_does(alone: Path, together: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_rerun_under_torchrun_is_up_to_date_and_a_forced_one_makes_the_same(together: Path, tmp_path: Path) -> None:
+def test_a_rerun_under_torchrun_is_up_to_date_and_a_forced_one_gives_the_same_vectors(together: Path, tmp_path: Path) -> None:
     lake, before = Path(shutil.copytree(together, tmp_path / "lake")), vectors(together)
     for more in ([], ["--force"]):
         torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -117,56 +117,56 @@ def test_a_rerun_under_torchrun_is_up_to_date_and_a_forced_one_makes_the_same(to
 
 
 @pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
-def test_a_signal_to_one_stops_all_and_they_go_on_to_the_same_vectors(together: Path, lake: Path, rank: int) -> None:
-    running = started(lake, 2, "train.checkpoint_minutes=0.0001")
+def test_a_signal_to_one_stops_all_and_they_resume_to_the_same_vectors(together: Path, lake: Path, rank: int) -> None:
+    running = start(lake, 2, "train.checkpoint_minutes=0.0001")
     until = time.monotonic() + 120
     while not (lake / "_checkpoints" / "train.pt").exists():
         assert time.monotonic() < until
         assert [process.poll() for process in running] == [None, None]
         time.sleep(0.01)
     running[rank].send_signal(signal.SIGTERM)
-    done = ended(running)
+    done = wait_for(running)
     assert [status for status, *_ in done] == [143, 143], done
     by = "SIGTERM" if rank == 0 else "a signal to another process"
     assert f"stopped by {by} in epoch" in done[0][2].splitlines()[-1]
     assert done[1][2] == ""
     assert not (lake / "embeddings").exists()
-    done = ended(started(lake, 2))
+    done = wait_for(start(lake, 2))
     assert [status for status, *_ in done] == [0, 0], done
-    assert "going on from" in done[0][2]
+    assert "resuming from" in done[0][2]
     assert vectors(lake) == vectors(together)
 
 
 def test_a_shard_that_cannot_be_read_ends_all_and_is_named(lake: Path) -> None:
     place = sorted((lake / "walks").glob("*.parquet"))[1]
     place.write_bytes(place.read_bytes()[:-200])
-    done = ended(started(lake, 2))
+    done = wait_for(start(lake, 2))
     assert [status for status, *_ in done] == [2, 2], done
     assert f"{place}: truncated or damaged" in done[0][2]
     assert not (lake / "embeddings").exists()
 
 
-def test_what_the_first_cannot_begin_the_others_end_quietly(lake: Path) -> None:
-    done = ended(started(lake, 2, "train.dim=none"))
+def test_an_error_before_training_ends_the_others_quietly(lake: Path) -> None:
+    done = wait_for(start(lake, 2, "train.dim=none"))
     assert [status for status, *_ in done] == [2, 0], done
     assert "train.dim" in done[0][2]
     assert (done[1][1], done[1][2]) == ("", "")
-    done = ended(started(lake, 2, "train.num_processes=3"))
-    assert "train.num_processes = 3 is what Spark is to start, but torchrun has started 2: leave it out" in done[0][2]
+    done = wait_for(start(lake, 2, "train.num_processes=3"))
+    assert "train.num_processes = 3 is the number that Spark starts, but torchrun has started 2: leave it out" in done[0][2]
     assert [status for status, *_ in done] == [2, 0], done
 
 
-def test_sparks_processes_make_what_those_of_torchrun_make(together: Path, lake: Path) -> None:
+def test_processes_of_spark_and_of_torchrun_come_to_the_same_vectors(together: Path, lake: Path) -> None:
     assert lakes.run("train", lake, *KEYS, "train.num_processes=2") == 0
     assert vectors(lake) == vectors(together)
     assert not (lake / "_checkpoints").exists()
 
 
-def test_what_spark_has_put_on_the_path_its_processes_find_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_import_path_of_a_spark_task_reaches_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "")
-    sent = pickle.dumps(RemoteTrain())
+    pickled = pickle.dumps(RemoteCall())
     monkeypatch.setattr(sys, "path", ["/somewhere/walkgram.zip", *sys.path])
-    pickle.loads(sent)
+    pickle.loads(pickled)
     assert os.environ["PYTHONPATH"].startswith("/somewhere/walkgram.zip" + os.pathsep)
 
 
@@ -178,5 +178,5 @@ def test_an_error_in_sparks_processes_is_one_line(lake: Path, capsys: pytest.Cap
     place.write_bytes(place.read_bytes()[:-200])
     assert lakes.run("train", lake, *KEYS, "train.num_processes=2") == 2
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("jobs/train.py: error: ")
+    assert last.startswith("walkgram train: error: ")
     assert f"{place}: truncated or damaged" in last

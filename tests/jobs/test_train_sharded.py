@@ -1,4 +1,4 @@
-"""The job train on tables that no process holds whole: as processes, to the end, stopped, killed and gone on with."""
+"""The job train on row-sharded tables: by several processes, to the end, stopped, killed and resumed."""
 
 import shutil
 import signal
@@ -11,8 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from support import lakes
-from support import processes as processes
+from support import lakes, processes
 from support.lakes import vectors
 
 ROOT = Path(__file__).parent.parent.parent
@@ -41,60 +40,60 @@ def lake(walked: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(walked, tmp_path / "lake"))
 
 
-def begun(lake: Path, world: int, *keys: str) -> list[subprocess.Popen[str]]:
+def start(lake: Path, world: int, *keys: str) -> list[subprocess.Popen[str]]:
     """The job's processes, as torchrun starts them."""
     command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS, *keys)]
-    return processes.begun(command, world)
+    return processes.start_command(command, world)
 
 
-def ended(started: list[subprocess.Popen[str]]) -> tuple[list[int], list[str]]:
-    """(exit status, what it said to stderr) of each."""
+def wait_for(started: list[subprocess.Popen[str]]) -> tuple[list[int], list[str]]:
+    """Return the exit status and the error output of each."""
     said = [process.communicate(timeout=120)[1] for process in started]
     return [process.returncode for process in started], said
 
 
-def trained(lake: Path, world: int = 2, *keys: str) -> Vectors:
-    statuses, said = ended(begun(lake, world, *keys))
+def train(lake: Path, world: int = 2, *keys: str) -> Vectors:
+    statuses, said = wait_for(start(lake, world, *keys))
     assert statuses == [0] * world, said
     assert not (lake / "_checkpoints").exists()
     return vectors(lake)
 
 
 @pytest.fixture(scope="module")
-def whole(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The lake after a run that nobody stopped."""
-    lake = Path(shutil.copytree(walked, tmp_path_factory.mktemp("whole") / "lake"))
-    trained(lake)
+def uninterrupted(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lake after a run without interruption."""
+    lake = Path(shutil.copytree(walked, tmp_path_factory.mktemp("uninterrupted") / "lake"))
+    train(lake)
     return lake
 
 
-def same_group(found: Vectors) -> tuple[float, float]:
+def mean_cosines(by_item: Vectors) -> tuple[float, float]:
     """The mean cosine of nodes of one community, and of two."""
-    names = sorted(found)[: N - 1]
-    table = np.array([found[name][0] for name in names])
+    names = sorted(by_item)[: N - 1]
+    table = np.array([by_item[name][0] for name in names])
     table /= np.linalg.norm(table, axis=1, keepdims=True)
     cosine, group = table @ table.T, np.arange(N - 1) // SIZE
     within = (group[:, None] == group) & ~np.eye(N - 1, dtype=bool)
     return float(cosine[within].mean()), float(cosine[group[:, None] != group].mean())
 
 
-def test_two_processes_write_every_node_once_and_find_planted_communities(whole: Path) -> None:
-    found = vectors(whole)
-    assert sorted(found) == [f"i{k:02}" for k in range(N)]
-    assert np.isfinite(np.array(list(found.values()))).all()
-    assert len(list((whole / "embeddings").glob("*.parquet"))) == 2
-    assert lakes.manifest(whole, "embeddings")["rows"] == {"embeddings": N, "losses": 12}
-    inside, between = same_group(found)
+def test_two_processes_write_every_node_once_and_find_planted_communities(uninterrupted: Path) -> None:
+    by_item = vectors(uninterrupted)
+    assert sorted(by_item) == [f"i{k:02}" for k in range(N)]
+    assert np.isfinite(np.array(list(by_item.values()))).all()
+    assert len(list((uninterrupted / "embeddings").glob("*.parquet"))) == 2
+    assert lakes.manifest(uninterrupted, "embeddings")["rows"] == {"embeddings": N, "losses": 12}
+    inside, between = mean_cosines(by_item)
     assert inside > between + 0.3
-    vocabulary = {row["item_id"]: row["frequency"] for row in pq.read_table(whole / "vocabulary").to_pylist()}
-    assert {row["item_id"]: row["frequency"] for row in pq.read_table(whole / "embeddings").to_pylist()} == vocabulary
-    losses = pq.read_table(whole / "losses")["loss"].to_pylist()
+    vocabulary = {row["item_id"]: row["frequency"] for row in pq.read_table(uninterrupted / "vocabulary").to_pylist()}
+    assert {row["item_id"]: row["frequency"] for row in pq.read_table(uninterrupted / "embeddings").to_pylist()} == vocabulary
+    losses = pq.read_table(uninterrupted / "losses")["loss"].to_pylist()
     assert losses[-1] < losses[0]
 
 
 @pytest.mark.slow
-def test_a_second_run_comes_to_the_same_vectors(whole: Path, lake: Path) -> None:
-    assert trained(lake) == vectors(whole)
+def test_a_second_run_comes_to_the_same_vectors(uninterrupted: Path, lake: Path) -> None:
+    assert train(lake) == vectors(uninterrupted)
 
 
 def test_one_process_alone_comes_to_the_same_vectors_twice(lake: Path) -> None:
@@ -103,13 +102,13 @@ def test_one_process_alone_comes_to_the_same_vectors_twice(lake: Path) -> None:
     shutil.rmtree(lake / "embeddings")
     assert lakes.run("train", lake, *KEYS) == 0
     assert vectors(lake) == first
-    inside, between = same_group(first)
+    inside, between = mean_cosines(first)
     assert inside > between + 0.3
 
 
 def stopped(lake: Path, number: int) -> list[subprocess.Popen[str]]:
     """The processes, the second one having got a signal when two checkpoints were begun."""
-    started = begun(lake, 2, "train.checkpoint_minutes=0.00001")
+    started = start(lake, 2, "train.checkpoint_minutes=0.00001")
     until = time.monotonic() + 120
     while len(list((lake / "_checkpoints").glob("train-0-*.pt"))) < 2 or not (lake / "_checkpoints" / "train.pt").exists():
         assert all(process.poll() is None for process in started), [process.communicate() for process in started]
@@ -120,24 +119,24 @@ def stopped(lake: Path, number: int) -> list[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
-def test_a_run_that_ends_at_one_process_goes_on_to_the_same_vectors(whole: Path, lake: Path, number: int) -> None:
-    statuses, said = ended(stopped(lake, number))
+def test_a_run_that_ends_at_one_process_resumes_to_the_same_vectors(uninterrupted: Path, lake: Path, number: int) -> None:
+    statuses, said = wait_for(stopped(lake, number))
     assert statuses == ([143, 143] if number == signal.SIGTERM else [2, -signal.SIGKILL]), said
-    assert ("a rerun goes on from it" if number == signal.SIGTERM else "another process has failed") in said[0]
+    assert ("a rerun resumes from it" if number == signal.SIGTERM else "another process has failed") in said[0]
     assert not (lake / "embeddings").exists()
-    statuses, said = ended(begun(lake, 2))
+    statuses, said = wait_for(start(lake, 2))
     assert statuses == [0, 0], said
-    assert "going on from" in said[0]
-    assert vectors(lake) == vectors(whole)
+    assert "resuming from" in said[0]
+    assert vectors(lake) == vectors(uninterrupted)
 
 
 @pytest.mark.slow
 def test_a_checkpoint_of_other_processes_or_tables_is_an_error(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ended(stopped(lake, signal.SIGTERM))
+    wait_for(stopped(lake, signal.SIGTERM))
     assert lakes.run("train", lake, *KEYS) == 2
-    assert "checkpoint of another configuration (processes: 2 there, 1 here)" in capsys.readouterr().err
+    assert "checkpoint of another configuration (num_processes: 2 there, 1 here)" in capsys.readouterr().err
     assert lakes.run("train", lake, *KEYS, "train.placement=replicated") == 2
-    assert "tables: 'sharded' there, 'whole' here" in capsys.readouterr().err
+    assert "placement: 'row_sharded' there, 'replicated' here" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -145,7 +144,7 @@ def test_a_checkpoint_of_other_processes_or_tables_is_an_error(lake: Path, capsy
     [
         (
             ("train.validation_walks=5",),
-            "train.validation_walks is for train.placement = \"whole\"; leave it out for 'sharded'",
+            "train.validation_walks is for train.placement = \"replicated\"; leave it out for 'row_sharded'",
         ),
         (("train.warm_start=lake",), "train.warm_start is for train.placement"),
         (("train.deterministic=false", "train.device=cuda"), "train.device = cuda is for train.placement"),
@@ -153,7 +152,7 @@ def test_a_checkpoint_of_other_processes_or_tables_is_an_error(lake: Path, capsy
         (("train.model=keras_node2vec",), 'train.placement = row_sharded is for train.model = "skipgram"'),
     ],
 )
-def test_keys_that_need_whole_tables_are_named(
+def test_keys_that_need_replicated_tables_are_named(
     walked: Path, capsys: pytest.CaptureFixture[str], keys: tuple[str, ...], message: str
 ) -> None:
     assert lakes.run("train", walked, *KEYS, *keys) == 2

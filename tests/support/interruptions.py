@@ -1,4 +1,4 @@
-"""Runs that are stopped half-way, for the tests of going on: tasks that fail after some shards, and what they had written."""
+"""Interrupted jobs: tasks that fail after some shards, and the times of the shards that exist."""
 
 import time
 from pathlib import Path
@@ -10,20 +10,24 @@ from walkgram.lake.shards import Shards
 from walkgram.runtime.context import RunContext
 
 
-def stop_after(monkeypatch: pytest.MonkeyPatch, shards: int) -> None:
-    """Tasks write the first shards; then all others fail."""
+def stop_after(monkeypatch: pytest.MonkeyPatch, num_shards: int) -> None:
+    """Let tasks write the first shards, and fail all others after that."""
     original = RunContext.shards
 
-    class Failing(Shards):
+    class FailingShards(Shards):
         def write(self, number: int, batches: Any) -> None:
-            if number < shards:
+            if number < num_shards:
                 return Shards.write(self, number, batches)
-            while self.count() < shards:
+            while self.count() < num_shards:
                 time.sleep(0.01)
-            raise RuntimeError("the machine was taken away")
+            raise RuntimeError("the machine is lost")
 
-    monkeypatch.setattr(RunContext, "shards", lambda self, table, schema: Failing(**vars(original(self, table, schema))))
+    def open_shards(self: RunContext, *arguments: Any) -> FailingShards:
+        return FailingShards(**vars(original(self, *arguments)))
+
+    monkeypatch.setattr(RunContext, "shards", open_shards)
 
 
-def times(folder: Path) -> dict[str, int]:
+def read_times(folder: Path) -> dict[str, int]:
+    """Return the modification time of each shard."""
     return {file.name: file.stat().st_mtime_ns for file in folder.glob("*.parquet")}

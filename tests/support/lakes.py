@@ -1,6 +1,5 @@
-"""Small lakes for the tests of the jobs pairs and edges: a table of interactions, and what the jobs made of it by ids."""
+"""Small lakes for the tests of jobs: sources, command lines, and tables by item id."""
 
-import importlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,15 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from support.pair_oracles import Edge
-from walkgram.runtime import job
+from walkgram.runtime import cli
 
 Row = tuple[Any, Any, int | None]  # user, item, time in seconds
-FIRST = 2**53 + 1  # ids from here on are equal as doubles
-SECOND = 1_000_000  # what times of brute force are in: microseconds
+FIRST = 2**53 + 1  # ids from here on collide as doubles
+SECOND = 1_000_000  # microseconds, the unit of brute force
 
 
 def rows_of_forty_users() -> list[Row]:
-    """Few moments and therefore ties, some without a time, duplicates; one user has every item, every user the first."""
+    """Rows at few moments, some without a time, with duplicates; one user has every item, every user has the first item."""
     rng = np.random.default_rng(11)
     items = [FIRST + k for k in range(16)]
     rows: list[Row] = [("all", item, 1000 + 10 * int(rng.integers(0, 12))) for item in items]
@@ -34,89 +33,89 @@ def rows_of_forty_users() -> list[Row]:
     return [rows[k] for k in rng.permutation(len(rows))]
 
 
-def write(rows: Iterable[Row], place: Path) -> Path:
-    """The rows as a Parquet or CSV table."""
+def write(rows: Iterable[Row], path: Path) -> Path:
+    """Write the rows as a Parquet or CSV table, by suffix; returns the path."""
     users, items, times = zip(*rows, strict=True)
-    if place.suffix == ".csv":
+    if path.suffix == ".csv":
         lines = [f"{u},{i},{'' if t is None else t}" for u, i, t in zip(users, items, times, strict=True)]
-        place.write_text("\n".join(["user_id,item_id,timestamp", *lines, ""]))
+        path.write_text("\n".join(["user_id,item_id,timestamp", *lines, ""]))
     else:
-        pq.write_table(pa.table({"user_id": users, "item_id": items, "timestamp": pa.array(times, pa.int64())}), place)
-    return place
+        pq.write_table(pa.table({"user_id": users, "item_id": items, "timestamp": pa.array(times, pa.int64())}), path)
+    return path
 
 
 def arguments(lake: Path, *keys: str) -> list[str]:
-    """The command line of a job on a lake; nothing but the defaults and these keys."""
-    plain = lake.parent / "plain.toml"
-    plain.write_text("")
-    return ["--config", str(plain), *(part for key in (f"lake.path={lake}", *keys) for part in ("--set", key))]
+    """Return the command line of a job on a lake: the defaults and these keys."""
+    config = lake.parent / "empty.toml"
+    config.write_text("")
+    return ["--config", str(config), *(part for key in (f"lake.path={lake}", *keys) for part in ("--set", key))]
 
 
 def run(name: str, lake: Path, *keys: str) -> int:
-    """The exit status of a job."""
-    return job.run_main(importlib.import_module(name).JOB, arguments(lake, *keys))
+    """Run a job; returns its exit status."""
+    return cli.main([name, *arguments(lake, *keys)])
 
 
-def interactions(place: Path, lake: Path) -> Path:
-    """A lake with the interactions of a table."""
-    assert run("interactions", lake, f"input.path={place}", "input.columns.rating=") == 0
+def interactions(path: Path, lake: Path) -> Path:
+    """Write the interactions of a source to a lake; returns the lake."""
+    assert run("interactions", lake, f"input.path={path}", "input.columns.rating=") == 0
     return lake
 
 
 def names(lake: Path) -> list[Any]:
-    """The items' ids by index."""
+    """Return the item ids by index."""
     words = pq.read_table(lake / "vocabulary").sort_by("index")
     assert words["index"].to_pylist() == list(range(words.num_rows))
     return list(words["item_id"].to_pylist())
 
 
 def by_ids(lake: Path, table: str, directed: bool) -> dict[tuple[Any, Any], dict[str, Any]]:
-    """The rows of pairs or edges by the ids of their ends, undirected the lower first; each pair is there once."""
-    ids, found = names(lake), {}
+    """Return the rows of pairs or edges by item ids, in undirected tables the lower id first; asserts that keys are unique."""
+    ids, rows = names(lake), {}
     for row in pq.read_table(lake / table).to_pylist():
         assert row["src"] != row["dst"] if directed else row["src"] < row["dst"]
         ends = ids[row.pop("src")], ids[row.pop("dst")]
         ends = ends if directed else (min(ends), max(ends))
-        assert ends not in found
-        found[ends] = row
-    return found
+        assert ends not in rows
+        rows[ends] = row
+    return rows
 
 
 def edges(lake: Path, directed: bool) -> dict[tuple[Any, Any], Edge]:
-    """The edges by the ids of their ends."""
+    """Return the edges by item ids."""
     return {ends: Edge(**row) for ends, row in by_ids(lake, "edges", directed).items()}
 
 
-def assert_same(found: Mapping[Any, Edge], expected: Mapping[Any, Edge]) -> None:
-    """The same pairs and frequencies; pmi and weight as near as doubles come to the formula."""
-    assert {ends: e.frequency for ends, e in found.items()} == {ends: e.frequency for ends, e in expected.items()}
+def assert_same(actual: Mapping[Any, Edge], expected: Mapping[Any, Edge]) -> None:
+    """Assert equal pairs and frequencies, and pmi and weight up to the rounding of doubles."""
+    assert {ends: e.frequency for ends, e in actual.items()} == {ends: e.frequency for ends, e in expected.items()}
     for k in (1, 2):
-        np.testing.assert_allclose([found[e][k] for e in expected], [expected[e][k] for e in expected], rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose([actual[e][k] for e in expected], [expected[e][k] for e in expected], rtol=1e-11, atol=1e-11)
 
 
 def manifest(lake: Path, table: str) -> dict[str, Any]:
-    """What is recorded of a table."""
+    """Return the manifest of a table."""
     return dict(json.loads((lake / table / "_manifest.json").read_text()))
 
 
 def state(lake: Path) -> dict[str, tuple[int, int]]:
-    """Every file of the lake's tables, its size and time."""
+    """Return the size and time of every file of the lake's tables."""
     stats = {str(file): file.stat() for file in lake.rglob("*") if file.is_file() and "_staging" not in file.parts}
     return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
 
 
 def walked(folder: Path, edges: Iterable[tuple[str, str]], *keys: str) -> Path:
-    """A lake with the graph of these edges and its walks, in three shards."""
-    place, lake = folder / "edges.csv", folder / "lake"
-    place.write_text("\n".join(["src,dst", *(f"{a},{b}" for a, b in edges), ""]))
+    """Write a lake with the graph of these edges and its walks, in three shards; returns the lake."""
+    source, lake = folder / "edges.csv", folder / "lake"
+    source.write_text("\n".join(["src,dst", *(f"{a},{b}" for a, b in edges), ""]))
     for name in ("load_edges", "graph", "walks"):
-        assert run(name, lake, "input.kind=edges", f"input.path={place}", "walks.num_shards=3", *keys) == 0
+        assert run(name, lake, "input.kind=edges", f"input.path={source}", "walks.num_shards=3", *keys) == 0
     return lake
 
 
 def vectors(lake: Path) -> dict[str, tuple[Any, Any]]:
-    """(vector, context vector) of each item."""
+    """Return (vector, context_vector) of each item."""
     rows = pq.read_table(lake / "embeddings").to_pylist()
-    found = {row["item_id"]: (row["vector"], row["context_vector"]) for row in rows}
-    assert len(found) == len(rows)
-    return found
+    by_item = {row["item_id"]: (row["vector"], row["context_vector"]) for row in rows}
+    assert len(by_item) == len(rows)
+    return by_item

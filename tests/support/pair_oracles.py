@@ -1,6 +1,7 @@
-"""Brute force of pair counting, to judge walkgram by: nothing here imports it, nothing here is fast.
+"""Brute force of pair counting, to compare walkgram with: nothing here imports it, nothing here is fast.
 
-Lists are users' dicts of item -> time; items are whatever can be compared, supports are fractions and therefore exact.
+A user's list is a dict item -> time, lists are a dict user -> list. Items are any comparable values. Supports are fractions,
+so that their sums are exact.
 """
 
 import math
@@ -15,119 +16,123 @@ from support import oracles
 
 Lists = Mapping[Any, Mapping[Any, Any]]
 Pair = tuple[Any, Any]
-UNIT = 2**30
-CLOSE = 1e-9  # weights that differ by less are ties, and may not lie so near to a cut
+SUPPORT_SCALE = 2**30
+TOLERANCE = 1e-9  # weights that differ by less are ties; no weight may be so close to a cut
 
 
 class Edge(NamedTuple):
-    """What an edge says."""
+    """An edge without its ends."""
 
     frequency: int
     pmi: float
     weight: float
 
 
-def lists_of(rows: Iterable[tuple[Any, Any, int | None]]) -> dict[Any, dict[Any, int | None]]:
-    """user -> item -> the latest time of rows (user, item, time); no time is the earliest."""
-    found: dict[Any, dict[Any, int | None]] = defaultdict(dict)
+def group_by_user(rows: Iterable[tuple[Any, Any, int | None]]) -> dict[Any, dict[Any, int | None]]:
+    """Return the lists of rows (user, item, time), with the latest time of each item; no time is the earliest."""
+    lists: dict[Any, dict[Any, int | None]] = defaultdict(dict)
     for user, item, time in rows:
-        before = found[user].get(item)
-        found[user][item] = time if before is None or (time is not None and time > before) else before
-    return dict(found)
+        latest = lists[user].get(item)
+        lists[user][item] = time if latest is None or (time is not None and time > latest) else latest
+    return dict(lists)
 
 
-def timed(lists: Lists) -> dict[Any, dict[Any, int]]:
-    """The lists without what has no time."""
-    kept = {user: {item: time for item, time in own.items() if time is not None} for user, own in lists.items()}
-    return {user: own for user, own in kept.items() if own}
+def drop_untimed(lists: Lists) -> dict[Any, dict[Any, int]]:
+    """Return the lists without the entries that have no time, and without empty lists."""
+    timed = {user: {item: time for item, time in times.items() if time is not None} for user, times in lists.items()}
+    return {user: times for user, times in timed.items() if times}
 
 
-def capped(lists: Lists, cap: int, lots: Mapping[Pair, int]) -> dict[Any, dict[Any, Any]]:
-    """The `cap` items of each user with the least lots; lots: (user, item) -> number."""
+def sample_lists(lists: Lists, max_items: int, draws: Mapping[Pair, int]) -> dict[Any, dict[Any, Any]]:
+    """Return the max_items items of each user with the least draws; draws: (user, item) -> number."""
     return {
-        user: {item: own[item] for _, item in sorted((lots[user, item], item) for item in own)[:cap]}
-        for user, own in lists.items()
+        user: {item: times[item] for _, item in sorted((draws[user, item], item) for item in times)[:max_items]}
+        for user, times in lists.items()
     }
 
 
-def user_weight(weighting: str, items: int) -> Fraction:
-    """What a user with so many items adds to a pair, rounded to a multiple of 2^-30."""
-    each = {"none": 1.0, "inverse_log_degree": 1 / math.log1p(items), "inverse_degree": 1 / items}[weighting]
-    return Fraction(round(UNIT * each), UNIT)
+def user_weight(weighting: str, num_items: int) -> Fraction:
+    """Return the weight that a user of num_items items adds to a pair, rounded to a multiple of 2^-30."""
+    weight = {"none": 1.0, "inverse_log_degree": 1 / math.log1p(num_items), "inverse_degree": 1 / num_items}[weighting]
+    return Fraction(round(SUPPORT_SCALE * weight), SUPPORT_SCALE)
 
 
-def follows(own: Mapping[Any, int], x: Any, y: Any, window: int, gap: int) -> bool:
-    """Whether y came later than x, at most `window` distinct times and `gap` units of time later (0: any)."""
-    times = sorted(set(own.values()))
-    steps, apart = times.index(own[y]) - times.index(own[x]), own[y] - own[x]
-    return steps > 0 and (window == 0 or steps <= window) and (gap == 0 or apart <= gap)
+def follows(times: Mapping[Any, int], x: Any, y: Any, window: int, max_gap: int) -> bool:
+    """Return whether y is later than x, by at most `window` distinct times and `max_gap` units of time (0: no bound)."""
+    distinct = sorted(set(times.values()))
+    steps, gap = distinct.index(times[y]) - distinct.index(times[x]), times[y] - times[x]
+    return steps > 0 and (window == 0 or steps <= window) and (max_gap == 0 or gap <= max_gap)
 
 
 @dataclass(frozen=True)
-class Counted:
-    """Lists, and what counts as a pair of them: of baskets x < y; of sequences (`directed`) x before y, within reach."""
+class PairCounter:
+    """Lists and the definition of a pair: x < y of baskets; of sequences (`directed`) x before y, within the bounds."""
 
     lists: Lists
     directed: bool = False
     window: int = 0
-    gap: int = 0
+    max_gap: int = 0
     weighting: str = "none"
 
-    def pairs(self) -> dict[Pair, tuple[int, Fraction]]:
-        """(x, y) -> (users, their weights added up)."""
-        found: dict[Pair, tuple[int, Fraction]] = {}
-        for own in self.lists.values():
-            each = user_weight(self.weighting, len(own)) if own else Fraction()
-            for x, y in permutations(own, 2) if self.directed else combinations(sorted(own), 2):
-                if not self.directed or follows(own, x, y, self.window, self.gap):
-                    users, support = found.get((x, y), (0, Fraction()))
-                    found[x, y] = users + 1, support + each
-        return found
+    def count_pairs(self) -> dict[Pair, tuple[int, Fraction]]:
+        """Return (x, y) -> (users, sum of their weights)."""
+        counts: dict[Pair, tuple[int, Fraction]] = {}
+        for times in self.lists.values():
+            weight = user_weight(self.weighting, len(times)) if times else Fraction()
+            for x, y in permutations(times, 2) if self.directed else combinations(sorted(times), 2):
+                if not self.directed or follows(times, x, y, self.window, self.max_gap):
+                    users, support = counts.get((x, y), (0, Fraction()))
+                    counts[x, y] = users + 1, support + weight
+        return counts
 
-    def items(self) -> dict[Any, tuple[int, Fraction]]:
-        """x -> (users, their weights added up)."""
-        found: dict[Any, tuple[int, Fraction]] = {}
-        for own in self.lists.values():
-            for item in own:
-                users, support = found.get(item, (0, Fraction()))
-                found[item] = users + 1, support + user_weight(self.weighting, len(own))
-        return found
+    def count_items(self) -> dict[Any, tuple[int, Fraction]]:
+        """Return x -> (users, sum of their weights)."""
+        counts: dict[Any, tuple[int, Fraction]] = {}
+        for times in self.lists.values():
+            for item in times:
+                users, support = counts.get(item, (0, Fraction()))
+                counts[item] = users + 1, support + user_weight(self.weighting, len(times))
+        return counts
 
-    def total(self, of: str) -> float:
-        """N: of `users`, or of `interactions`; the weights of either."""
-        each = [(user_weight(self.weighting, len(own)), len(own)) for own in self.lists.values()]
-        return float(sum(w * (1 if of == "users" else items) for w, items in each))
+    def normalizer(self, unit: str) -> float:
+        """Return N: the sum of the weights of the `users`, or of the `interactions`."""
+        users = [(user_weight(self.weighting, len(times)), len(times)) for times in self.lists.values()]
+        return float(sum(weight * (1 if unit == "users" else num_items) for weight, num_items in users))
 
-    def edges(self, formula: str, total: str, shift: float, smoothing: float) -> dict[Pair, Edge]:
-        """Every pair with its weight, whatever that is."""
-        of = {item: float(support) for item, (_, support) in self.items().items()}
-        n, every, made = self.total(total), list(of.values()), {}
-        for (x, y), (users, support) in self.pairs().items():
-            counts = (float(support), of[x], of[y], n)
+    def weigh_pairs(self, formula: str, normalizer: str, shift: float, smoothing: float) -> dict[Pair, Edge]:
+        """Return every pair with its weight, of either sign."""
+        f = {item: float(support) for item, (_, support) in self.count_items().items()}
+        n, every, edges = self.normalizer(normalizer), list(f.values()), {}
+        for (x, y), (users, support) in self.count_pairs().items():
+            counts = (float(support), f[x], f[y], n)
             weight = oracles.weight(formula, *counts, shift, smoothing, every, self.directed)
-            smoothed = 1.0 if formula in ("frequency", "cosine") else smoothing
-            pmi = oracles.weight("pmi", *counts, shift, smoothed, every, self.directed)
-            made[x, y] = Edge(users, pmi, weight)
-        return made
+            pmi_smoothing = 1.0 if formula in ("frequency", "cosine") else smoothing
+            pmi = oracles.weight("pmi", *counts, shift, pmi_smoothing, every, self.directed)
+            edges[x, y] = Edge(users, pmi, weight)
+        return edges
 
-    def often(self, least: int) -> set[Any]:
-        """The items of so many users."""
-        return {item for item, (users, _) in self.items().items() if users >= least}
-
-
-def passing(edges: Mapping[Pair, Edge], often: set[Any], min_frequency: int, min_weight: float) -> dict[Pair, Edge]:
-    """The edges that pass the cuts, none of which may be within rounding of a weight."""
-    met = {pair: e for pair, e in edges.items() if e.frequency >= min_frequency and often.issuperset(pair)}
-    assert not [e for e in met.values() if 0 < abs(e.weight - max(0.0, min_weight)) < CLOSE], "the data is no good test"
-    return {pair: e for pair, e in met.items() if e.weight > 0 and e.weight >= min_weight}
+    def frequent_items(self, min_users: int) -> set[Any]:
+        """Return the items of at least min_users users."""
+        return {item for item, (users, _) in self.count_items().items() if users >= min_users}
 
 
-def strongest(edges: Mapping[Pair, Edge], k: int, directed: bool) -> dict[Pair, Edge]:
-    """The edges with fewer than k heavier ones at either end: of those that leave x, or reach y; undirected: that touch it."""
+def filter_edges(edges: Mapping[Pair, Edge], frequent: set[Any], min_frequency: int, min_weight: float) -> dict[Pair, Edge]:
+    """Return the edges that pass the cuts. Raises where a weight is within rounding of a cut."""
+    candidates = {pair: e for pair, e in edges.items() if e.frequency >= min_frequency and frequent.issuperset(pair)}
+    cut = max(0.0, min_weight)
+    assert not [e for e in candidates.values() if 0 < abs(e.weight - cut) < TOLERANCE], "the data is no good test"
+    return {pair: e for pair, e in candidates.items() if e.weight > 0 and e.weight >= min_weight}
 
-    def heavier(edge: Pair, place: int) -> int:
-        end, least = edge[place], edges[edge].weight + CLOSE
+
+def top_k_per_node(edges: Mapping[Pair, Edge], k: int, directed: bool) -> dict[Pair, Edge]:
+    """Return the edges with fewer than k heavier ones at one of their ends.
+
+    Directed: among the edges that leave x, or that reach y; undirected: among those that touch the end.
+    """
+
+    def count_heavier(pair: Pair, place: int) -> int:
+        end, minimum = pair[place], edges[pair].weight + TOLERANCE
         touching: Sequence[Edge] = [e for p, e in edges.items() if (p[place] == end if directed else end in p)]
-        return sum(e.weight > least for e in touching)
+        return sum(e.weight > minimum for e in touching)
 
-    return {pair: e for pair, e in edges.items() if min(heavier(pair, 0), heavier(pair, 1)) < k}
+    return {pair: e for pair, e in edges.items() if min(count_heavier(pair, 0), count_heavier(pair, 1)) < k}

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from walkgram import rng
 from walkgram.kernels.sgns import cpu, negatives, sampling, tiles
+from walkgram.kernels.sgns.params import RaggedWalks, SgnsParams, SgnsTables, make_sgns_params, make_workspace
 
 N = 9
 RAGGED = [
@@ -28,14 +29,14 @@ def sigmoid(x: float) -> float:
     return float(1 / (1 + np.exp(-x)))
 
 
-def tile_negatives(params: cpu.SgnsParams, walk_id: int, tile_index: int) -> list[int]:
+def tile_negatives(params: SgnsParams, walk_id: int, tile_index: int) -> list[int]:
     """Return the negatives of a tile, by the kernel's draw."""
     rows, stream = np.zeros(params.shared_negatives, np.int64), np.uint64(rng.derive_stream(SEEDS[0], walk_id))
     sampling.draw_tile_negatives(rows, 0, params.shared_negatives, params.alias_table, stream, tile_index)
     return rows.tolist()
 
 
-def weighted_targets(params: cpu.SgnsParams, walk: list[int], i: int, negative_rows: list[int]) -> list[tuple[int, float, int]]:
+def weighted_targets(params: SgnsParams, walk: list[int], i: int, negative_rows: list[int]) -> list[tuple[int, float, int]]:
     """Return (row, weight, sign) of the contexts and negatives of the centre at position i."""
     window = len(params.window_weights) // 2
     contexts = [j for j in range(len(walk)) if 0 < abs(i - j) <= window]
@@ -48,7 +49,7 @@ def weighted_targets(params: cpu.SgnsParams, walk: list[int], i: int, negative_r
 def train_by_loops(
     tables: DoubleTables,
     walks: Walks,
-    params: cpu.SgnsParams,
+    params: SgnsParams,
     rate: float,
     step_curvature: NDArray[np.float64] | None = None,
 ) -> float:
@@ -78,17 +79,17 @@ def train_by_loops(
 
 def make_params(
     window: int, tile_size: int, shared_negatives: int, negative_weight: float = 5.0, dynamic: bool = True
-) -> cpu.SgnsParams:
+) -> SgnsParams:
     """Return parameters for N rows that occur 1, 2, ..., N times, without subsampling."""
     alias_table = negatives.build_unigram_table(np.arange(1, N + 1), 0.75).alias_table
     weights = tiles.compute_window_weights(window, dynamic)
-    return cpu.make_sgns_params(weights, tile_size, shared_negatives, negative_weight, alias_table, np.ones(N, np.float32))
+    return make_sgns_params(weights, tile_size, shared_negatives, negative_weight, alias_table, np.ones(N, np.float32))
 
 
 def train_by_kernel(
     tables: Tables,
     walks: Walks,
-    params: cpu.SgnsParams,
+    params: SgnsParams,
     rate: float,
     loss_stride: int = 1,
     step_curvature: NDArray[np.float64] | None = None,
@@ -97,9 +98,9 @@ def train_by_kernel(
     lengths = np.array([len(walk) for _, walk in walks], np.int64)
     tokens = np.array([row for _, walk in walks for row in walk], np.int32)
     walk_ids = np.array([walk_id for walk_id, _ in walks], np.int64)
-    ragged = cpu.RaggedWalks(tokens, np.cumsum(lengths) - lengths, lengths, walk_ids)
-    workspace = cpu.make_workspace(params, *tables[0].shape, step_curvature is not None)
-    totals = cpu.train_walks(cpu.EmbeddingTables(*tables), ragged, params, workspace, SEEDS, (rate, rate), loss_stride)
+    ragged = RaggedWalks(tokens, np.cumsum(lengths) - lengths, lengths, walk_ids)
+    workspace = make_workspace(params, *tables[0].shape, step_curvature is not None)
+    totals = cpu.train_walks(SgnsTables(*tables), ragged, params, workspace, SEEDS, (rate, rate), loss_stride)
     assert not workspace.curvature_by_row.any()
     if step_curvature is not None:
         step_curvature[:] = workspace.step_curvature

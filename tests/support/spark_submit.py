@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
@@ -60,34 +61,44 @@ def package_zip(place: Path) -> Path:
 
 @contextlib.contextmanager
 def cluster() -> Iterator[tuple[str, list[int]]]:
-    """A standalone master and two workers on loopback: its address, and the workers' process ids."""
+    """Run a standalone master and two workers of one core each on loopback; yield the address and the workers' process ids."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"spark://127.0.0.1:{port}"
-    shared = environment(SPARK_LOCAL_IP="127.0.0.1", SPARK_DAEMON_MEMORY="256m")
-    start = [str(BIN / "spark-class")]
-    master = [*start, "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", "0"]
-    worker = [
-        *start,
-        "org.apache.spark.deploy.worker.Worker",
-        "--host",
-        "127.0.0.1",
-        "--webui-port",
-        "0",
-        "--cores",
-        "1",
-        "--memory",
-        "1g",
-    ]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-    started = [subprocess.Popen(master, env=shared, **quiet)]  # type: ignore[call-overload]
-    time.sleep(6)
-    started += [subprocess.Popen([*worker, address], env=shared, **quiet) for _ in range(2)]  # type: ignore[call-overload]
-    time.sleep(8)
-    try:
-        yield address, [process.pid for process in started[1:]]
-    finally:
-        for process in started:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    options = ["--host", "127.0.0.1", "--webui-port", "0"]
+    processes: list[subprocess.Popen[bytes]] = []
+    with tempfile.TemporaryDirectory() as work, contextlib.ExitStack() as stack:
+        stack.callback(kill_groups, processes)
+        processes.append(start_daemon("master.Master", *options, "--port", str(port)))
+        wait_for_port(port)
+        resources = ["--cores", "1", "--memory", "1g", "--work-dir", work]
+        processes += [start_daemon("worker.Worker", *options, *resources, address) for _ in range(2)]
+        yield address, [process.pid for process in processes[1:]]
+
+
+def start_daemon(name: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start a daemon of Spark in a process group of its own, which its executors join."""
+    return subprocess.Popen(
+        [str(BIN / "spark-class"), f"org.apache.spark.deploy.{name}", *arguments],
+        env=environment(SPARK_LOCAL_IP="127.0.0.1", SPARK_DAEMON_MEMORY="256m"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def kill_groups(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for_port(port: int, seconds: float = 60) -> None:
+    """Return when something listens on a port of loopback; raise `TimeoutError` after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.2)
+    raise TimeoutError(f"nothing listens on port {port} after {seconds:.0f} s")

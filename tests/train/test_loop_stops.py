@@ -1,4 +1,4 @@
-"""Runs that are stopped, saved inside an epoch, shared by workers or ended early; and what they show."""
+"""Runs that are stopped, saved inside an epoch, shared by workers or ended early; and what they report."""
 
 import json
 import signal
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.models import WALKS, Make, Memory, examples, same, skipgram
+from support.models import WALKS, Make, MemorySlot, have_equal_vectors, make_keras_node2vec, make_skipgram
 from walkgram.errors import Stopped, TrainError
 from walkgram.train import loop
 from walkgram.train.loop import TrainPlan
@@ -16,108 +16,108 @@ from walkgram.train.monitor import TrainMonitor, open_tensorboard
 from walkgram.train.state import StepResult
 
 
-class Asked:
-    """Asks the process to stop, by a signal, when so many batches are under way."""
+class StopRequest:
+    """Ask the process to stop, by a signal, when so many batches are under way."""
 
-    def __init__(self, objective: loop.LoopModel, after: int, number: int) -> None:
-        self.left, self.number, self.step = after, number, objective.step
-        objective.step = self.stepped  # type: ignore[method-assign]
+    def __init__(self, model: Any, after: int, number: int) -> None:
+        self.left, self.number, self.step = after, number, model.step
+        model.step = self.count_step  # type: ignore[method-assign]
 
-    def stepped(self, batch: Any, progress: float, following: float) -> StepResult:
+    def count_step(self, batch: Any, progress: float, next_progress: float) -> StepResult:
         self.left -= 1
         if self.left == 0:
             signal.raise_signal(self.number)
-        return self.step(batch, progress, following)
+        return self.step(batch, progress, next_progress)
 
 
-@pytest.mark.parametrize("make", [examples, skipgram])
+@pytest.mark.parametrize("make", [make_keras_node2vec, make_skipgram])
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_writes_a_checkpoint_inside_the_epoch_and_a_rerun_equals_no_interruption(
     make: Make, number: int, status: int
 ) -> None:
-    whole, broken, resumed = make(), make(), make()
-    losses = [epoch.loss for epoch in loop.run_loop(whole, TrainPlan(3), Memory().checkpoints())]
-    memory = Memory()
-    Asked(broken, broken.steps() + 4, number)
+    full, broken, resumed = make(), make(), make()
+    losses = [epoch.loss for epoch in loop.run_loop(full, TrainPlan(3), MemorySlot().checkpoints())]
+    memory = MemorySlot()
+    StopRequest(broken, broken.num_steps() + 4, number)
     before = signal.getsignal(number)
     with pytest.raises(Stopped, match=r"epoch 2, \d+ of \d+ batches done; the checkpoint is memory:train\.pt") as found:
         loop.run_loop(broken, TrainPlan(3), memory.checkpoints())
-    assert (found.value.status, memory.saved, signal.getsignal(number)) == (status, 2, before)
+    assert (found.value.status, memory.num_saved, signal.getsignal(number)) == (status, 2, before)
     done = loop.run_loop(resumed, TrainPlan(3), memory.checkpoints())
-    assert same(resumed, whole)
+    assert have_equal_vectors(resumed, full)
     assert [epoch.loss for epoch in done] == pytest.approx(losses, rel=1e-12)
 
 
-def test_a_signal_after_the_last_batch_is_heard_and_what_is_left_is_done_by_a_rerun() -> None:
-    whole, broken, resumed, memory = skipgram(), skipgram(), skipgram(), Memory()
-    loop.run_loop(whole, TrainPlan(2), Memory().checkpoints())
-    measure, left = broken.measure, [2]
+def test_a_signal_after_the_last_batch_stops_the_run_and_a_rerun_ends_it() -> None:
+    full, broken, resumed, memory = make_skipgram(), make_skipgram(), make_skipgram(), MemorySlot()
+    loop.run_loop(full, TrainPlan(2), MemorySlot().checkpoints())
+    validate, left = broken.validate, [2]
 
-    def measured() -> float | None:
+    def interrupt() -> float | None:
         left[0] -= 1
         if left[0] == 0:
             signal.raise_signal(signal.SIGTERM)
-        return measure()
+        return validate()
 
-    broken.measure = measured  # type: ignore[method-assign]
+    broken.validate = interrupt  # type: ignore[method-assign]
     with pytest.raises(Stopped, match="stopped by SIGTERM after epoch 2;"):
         loop.run_loop(broken, TrainPlan(2), memory.checkpoints())
     assert len(loop.run_loop(resumed, TrainPlan(2), memory.checkpoints())) == 2
-    assert same(resumed, whole)
+    assert have_equal_vectors(resumed, full)
 
 
 def test_checkpoints_are_written_as_often_as_the_plan_says_and_change_nothing() -> None:
-    whole, often, memory = skipgram(), skipgram(), Memory()
-    loop.run_loop(whole, TrainPlan(2), Memory().checkpoints())
+    full, often, memory = make_skipgram(), make_skipgram(), MemorySlot()
+    loop.run_loop(full, TrainPlan(2), MemorySlot().checkpoints())
     loop.run_loop(often, TrainPlan(2, save_every=0.0), memory.checkpoints())
-    assert memory.saved == 2 * often.steps() + 2
-    assert same(whole, often)
+    assert memory.num_saved == 2 * often.num_steps() + 2
+    assert have_equal_vectors(full, often)
 
 
 @pytest.mark.parametrize("workers", [2, 4])
-def test_workers_train_every_batch_once_and_are_stopped_whole(workers: int) -> None:
-    objective, memory = skipgram(), Memory()
+def test_workers_train_every_batch_once(workers: int) -> None:
+    model, memory = make_skipgram(), MemorySlot()
     seen: list[int] = []
-    step = objective.step
+    step = model.step
 
-    def watched(batch: Any, progress: float, following: float) -> StepResult:
-        seen.extend(batch[1].walk_ids.tolist())
-        return step(batch, progress, following)
+    def record(batch: Any, progress: float, next_progress: float) -> StepResult:
+        seen.extend(batch.walks.walk_ids.tolist())
+        return step(batch, progress, next_progress)
 
-    objective.step = watched  # type: ignore[method-assign]
-    epochs = loop.run_loop(objective, TrainPlan(3, workers), memory.checkpoints())
+    model.step = record  # type: ignore[method-assign]
+    epochs = loop.run_loop(model, TrainPlan(3, workers), memory.checkpoints())
     assert sorted(seen) == sorted([i for i, _ in WALKS] * 3)
     assert epochs[-1].loss < epochs[0].loss
 
 
-def test_training_ends_early_when_the_held_out_loss_does_not_fall() -> None:
-    objective, memory = skipgram(), Memory()
+def test_training_ends_early_when_the_validation_loss_does_not_fall() -> None:
+    model, memory = make_skipgram(), MemorySlot()
     losses = iter([3.0, 2.0, 2.5, 2.0, 1.0])
-    objective.measure = lambda: next(losses)  # type: ignore[method-assign]
-    epochs = loop.run_loop(objective, TrainPlan(5, patience=2), memory.checkpoints())
+    model.validate = lambda: next(losses)  # type: ignore[method-assign]
+    epochs = loop.run_loop(model, TrainPlan(5, patience=2), memory.checkpoints())
     assert [epoch.validation_loss for epoch in epochs] == [3.0, 2.0, 2.5, 2.0]
 
 
 def test_a_value_that_is_not_finite_stops_the_run_with_the_batch_the_rate_and_the_remedy() -> None:
-    objective, memory = skipgram(), Memory()
-    loop.run_loop(objective, TrainPlan(1), memory.checkpoints())
+    model, memory = make_skipgram(), MemorySlot()
+    loop.run_loop(model, TrainPlan(1), memory.checkpoints())
     saved = memory.data
-    broken = skipgram()
+    broken = make_skipgram()
     broken.vectors()[0][5, 1] = float("nan")
-    again = Memory()
+    again = MemorySlot()
     with pytest.raises(
         TrainError, match=r"a vector of walk \d+ is not finite, rate 0\.\d+ at epoch 1, batch \d+: lower .*--force"
     ):
         loop.run_loop(broken, TrainPlan(5), again.checkpoints())
-    assert again.saved == 0
+    assert again.num_saved == 0
     assert memory.data == saved
 
 
-def test_what_a_run_shows_is_lines_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_reports_lines_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     lines: list[str] = []
     scalars: list[tuple[str, float, int]] = []
-    shown = TrainMonitor(lines.append, lambda *scalar: scalars.append(scalar), run="abc")
-    loop.run_loop(skipgram(), TrainPlan(2), Memory().checkpoints(), shown)
+    monitor = TrainMonitor(lines.append, lambda *scalar: scalars.append(scalar), run="abc")
+    loop.run_loop(make_skipgram(), TrainPlan(2), MemorySlot().checkpoints(), monitor)
     found = [json.loads(line) for line in lines]
     assert [line["event"] for line in found] == ["start", "epoch", "epoch", "end"]
     assert found[0]["run"] == "abc"

@@ -11,7 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from walkgram.config.schema import Config, Section
+from walkgram.config.base import Section
+from walkgram.config.schema import Config
 from walkgram.errors import ConfigError
 
 __all__ = ["describe_keys", "list_keys", "load_config"]

@@ -1,4 +1,4 @@
-"""The keys from interactions to edges: what is kept, counted, weighed and cut."""
+"""Sections from interactions to edges: filters, pair counts, weights."""
 
 from typing import Literal
 
@@ -10,48 +10,49 @@ __all__ = ["Edges", "Interactions", "Merge", "Pairs", "Pmi"]
 
 
 class Interactions(Section):
-    """Which interactions are kept."""
+    """Filter of the interactions."""
 
-    min_rating: float | None = key(None, "least rating that is kept (a null rating then fails); none: all are kept", "rating")
-
+    min_rating: float | None = key(
+        None, "least rating of a row of `interactions`; null ratings fail it; none: no filter", "rating"
+    )
     keep_rejected: bool = key(
-        False, "write what min_rating leaves out to the table `interactions_rejected`: merges need it to be exact"
+        False, "write the rows below min_rating to the table `interactions_rejected`; an exact merge needs them"
     )
 
 
 class Merge(Section):
-    """A day's changes, read as the input is (input.columns, .format, .bad_rows, ...)."""
+    """A day's changes, read with the keys of the input (input.columns, .format, .bad_rows, ...)."""
 
     upserts: str = key(
-        "", 'new and changed interactions: of a (user, item) the latest time stays, then the higher rating; "": none'
+        "", 'table of new and changed interactions; of a (user, item) the latest time wins, then the higher rating; "": none'
     )
-    deletes: str = key("", 'user and item ids whose interactions go, before those of merge.upserts are added; "": none')
+    deletes: str = key("", 'table of user and item ids to delete, before merge.upserts is added; "": none')
 
 
 class Pairs(Section):
     """Pair counts."""
 
     mode: Literal["basket", "sequence"] = key(
-        "basket", "basket: every pair of a user's items; sequence: directed pairs, dst came strictly later than src"
+        "basket", "basket: every pair of a user's items; sequence: directed pairs, dst strictly later than src"
     )
-    window: int = key(0, "sequence: dst at most this many of the user's distinct times after src; 0: any", "positions", ge=0)
-    max_gap: float = key(0.0, "sequence: dst at most this long after src; 0: any", "seconds", ge=0, le=1e11)
+    window: int = key(0, "sequence: most distinct times of the user from src to dst; 0: no limit", "positions", ge=0)
+    max_gap: float = key(0.0, "sequence: most time from src to dst; 0: no limit", "seconds", ge=0, le=1e11)
     user_weight: Literal["none", "inverse_log_degree", "inverse_degree"] = key(
-        "none", "what a user with d items adds to the support of a pair: 1, 1 / ln(1 + d) or 1 / d"
+        "none", "weight of a user with d items in the support of a pair: 1, 1 / ln(1 + d) or 1 / d"
     )
     max_items_per_user: int = key(
-        0, "most items of a user that count, chosen by hash; 0: all (README: Pairs says what it biases)", "items", ge=0
+        0, "most items of a user, sampled by hash; 0: all (jobs/README.md, Pairs: the bias of the sample)", "items", ge=0
     )
-    seed: int = key(7, "seed of the choice by max_items_per_user", ge=0, lt=2**63)
-    write_table: bool = key(False, "write the pairs table; the edges are the same either way")
-    min_frequency: int = key(1, "least frequency of a row of the pairs table; merges need 1", "users", ge=1)
-    blocks: int = key(0, "blocks of users that the counters read; 0: from the data's size", ge=0)
-    tasks: int = key(0, "tasks that count, and files that they write; 0: from the work", ge=0)
-    counter_columns: int = key(1 << 24, "partners of an item that a task counts at a time, 16 bytes each", "items", ge=1)
+    seed: int = key(7, "seed of the sample of max_items_per_user", ge=0, lt=2**63)
+    write_table: bool = key(False, "write the pairs table; the edges do not depend on it")
+    min_frequency: int = key(1, "least frequency of a row of the pairs table; a merge needs 1", "users", ge=1)
+    blocks: int = key(0, "blocks of users' lists; 0: from the number of interactions", ge=0)
+    tasks: int = key(0, "tasks that count pairs, and files of the result; 0: from the number of co-occurrences", ge=0)
+    counter_columns: int = key(1 << 24, "partners of an item in a task's counter, 16 bytes each", "items", ge=1)
 
     @model_validator(mode="after")
-    def check(self) -> "Pairs":
-        """A reach is one of sequences."""
+    def check_mode(self) -> "Pairs":
+        """Raise `ValueError` where a limit of sequences is set in another mode."""
         for name in ("window", "max_gap"):
             if self.mode == "basket" and getattr(self, name):
                 raise ValueError(f'pairs.{name} is for sequences: set pairs.mode = "sequence"')
@@ -61,18 +62,20 @@ class Pairs(Section):
 class Pmi(Section):
     """The weight of an edge."""
 
-    normalizer: Literal["interactions", "users"] = key("interactions", "what N in pmi is: kept interactions, or users")
+    normalizer: Literal["interactions", "users"] = key("interactions", "N of pmi: the number of interactions, or of users")
     weight: Literal["pmi_frequency", "pmi", "ppmi", "npmi", "shifted", "frequency", "cosine"] = key(
-        "pmi_frequency", "formula of the weight (README: Weights)"
+        "pmi_frequency", "formula of the weight (jobs/README.md, Weights)"
     )
     shift: float = key(5.0, "k of shifted: max(pmi - ln k, 0)", gt=0)
-    smoothing: float = key(1.0, "exponent a of context smoothing, f(y)^a / sum f^a; 1: none", gt=0, le=1)
+    smoothing: float = key(1.0, "exponent a of context smoothing, f(y)^a / sum f^a; 1: no smoothing", gt=0, le=1)
 
 
 class Edges(Section):
-    """Which pairs become edges."""
+    """Filter of the edges."""
 
-    min_weight: float = key(0.0, "least weight of an edge; a weight must in any case be above 0")
-    min_frequency: int = key(1, "least number of users of both items", "users", ge=1)
-    min_item_frequency: int = key(1, "least number of users of either item", "users", ge=1)
-    top_k: int = key(0, "keep the k heaviest edges of a node, ties included; either end keeps an edge; 0: all", "edges", ge=0)
+    min_weight: float = key(0.0, "least weight of an edge; weights of 0 and below never make an edge")
+    min_frequency: int = key(1, "least number of users who have both items", "users", ge=1)
+    min_item_frequency: int = key(1, "least number of users of each of the two items", "users", ge=1)
+    top_k: int = key(
+        0, "k heaviest edges of each node, with ties; an edge stays if it is among those of either end; 0: all", "edges", ge=0
+    )

@@ -1,1 +1,1 @@
-"""The only code that touches storage: tables seen by Spark and by Arrow, block files, manifests, staging and commit."""
+"""The only code that touches storage: tables for Spark and for Arrow, block files, manifests, staging and commit."""

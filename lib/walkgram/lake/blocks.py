@@ -1,7 +1,7 @@
-"""Block files: named numpy arrays in folders `block-00000`, ..., opened by mapping them into memory.
+"""Block files: named numpy arrays in folders `block-00000`, ..., which readers map into memory.
 
-Every worker of a host shares the same pages. A local block is mapped where it lies; a remote one is copied once for
-each host into a cache folder (WALKGRAM_CACHE, else the system's temporary folder), under a lock.
+All workers of a host share the same pages. A local block is mapped in place. A remote one is copied once a host into a
+cache folder (WALKGRAM_CACHE, else one in the system's temporary folder), under a lock.
 """
 
 import contextlib
@@ -31,103 +31,106 @@ NewArray = Callable[[str, Any, int | tuple[int, ...]], np.ndarray]
 
 @dataclass(frozen=True)
 class Blocks:
-    """The blocks of one table. `version` tells one making of the table from the next (the manifest's run)."""
+    """The blocks of one table. `version` identifies the run that wrote them (the manifest's `run`)."""
 
     folder: str
     version: str
 
     def write(self, number: int, arrays: Arrays) -> None:
-        """Write a block whole: safe under retries and speculation, since the first finished attempt stays."""
-        with self._placed(number) as place:
+        """Write a complete block or none; under retries and speculation the first attempt to finish stays."""
+        with self._stage(number) as folder:
             for name, array in arrays.items():
-                np.save(place / f"{name}.npy", array, allow_pickle=False)
+                np.save(folder / f"{name}.npy", array, allow_pickle=False)
 
     @contextlib.contextmanager
     def create(self, number: int) -> Iterator[NewArray]:
-        """`write` for arrays that are filled where they lie: gives new(name, dtype, shape), all zeros."""
-        made = []
-        with self._placed(number) as place:
+        """Yield new(name, dtype, shape), which adds an array of zeros to the block, mapped into memory, to be filled in place.
+
+        Otherwise as `write`.
+        """
+        maps = []
+        with self._stage(number) as folder:
 
             def new(name: str, dtype: Any, shape: int | tuple[int, ...]) -> np.ndarray:
-                file = place / f"{name}.npy"
-                if np.prod(shape) == 0:
+                file = folder / f"{name}.npy"
+                if np.prod(shape) == 0:  # an empty file cannot be mapped
                     np.save(file, np.empty(shape, dtype), allow_pickle=False)
                     return np.empty(shape, dtype)
-                made.append(np.lib.format.open_memmap(file, "w+", dtype, shape if isinstance(shape, tuple) else (shape,)))
-                return made[-1]
+                maps.append(np.lib.format.open_memmap(file, "w+", dtype, shape if isinstance(shape, tuple) else (shape,)))
+                return maps[-1]
 
             yield new
-            for array in made:
+            for array in maps:
                 array.flush()
 
     @contextlib.contextmanager
-    def _placed(self, number: int) -> Iterator[Path]:
-        """A local folder that becomes the block once its files are written."""
-        with tempfile.TemporaryDirectory(prefix="walkgram-") as scratch:
+    def _stage(self, number: int) -> Iterator[Path]:
+        """Yield a local folder that becomes the block once its files are written."""
+        with tempfile.TemporaryDirectory(prefix="walkgram-") as temporary:
             local = paths.local_path(self.folder)
-            place = Path(scratch) if local is None else local.parent / f".block-{uuid.uuid4().hex}"
-            for folder in (place, local or place):
+            staged = Path(temporary) if local is None else local.parent / f".block-{uuid.uuid4().hex}"
+            for folder in (staged, local or staged):
                 folder.mkdir(parents=True, exist_ok=True)
             try:
-                yield place
+                yield staged
             except BaseException:
-                shutil.rmtree(place, ignore_errors=True)
+                shutil.rmtree(staged, ignore_errors=True)
                 raise
             if local is None:
                 system, path = paths.resolve(paths.join_path(self.folder, block_name(number)))
-                fs.copy_files(str(place), path, destination_filesystem=system)
+                fs.copy_files(str(staged), path, destination_filesystem=system)
                 return
             try:
-                place.rename(local / block_name(number))
+                staged.rename(local / block_name(number))
             except OSError:
-                shutil.rmtree(place)
+                shutil.rmtree(staged)
                 if not (local / block_name(number)).is_dir():
                     raise
 
     def open(self, number: int) -> Arrays:
-        """The arrays of a block, mapped read-only. Raises `LakeError` where it is missing or truncated."""
+        """Map the arrays of a block, read-only. Raises `LakeError` if it is missing or truncated."""
         return open_block(self.folder, self.version, number)
 
     def count(self) -> int:
-        """How many blocks there are."""
+        """Count the blocks."""
         system, path = paths.resolve(self.folder)
         infos = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
         return sum(info.base_name.startswith("block-") for info in infos)
 
 
 def block_name(number: int) -> str:
-    """The folder of a block."""
+    """Return the folder name of a block."""
     return f"block-{number:05d}"
 
 
 @functools.lru_cache(maxsize=64)
 def open_block(folder: str, version: str, number: int) -> Arrays:
-    """`Blocks.open`, once for each process."""
-    place = paths.local_path(paths.join_path(folder, block_name(number)))
-    if place is None:
-        place = fetch_block(folder, version, number)
+    """Map the arrays of a block, once a process."""
+    block = paths.local_path(paths.join_path(folder, block_name(number)))
+    if block is None:
+        block = fetch_block(folder, version, number)
     arrays = {}
-    for file in sorted(place.glob("*.npy")):
+    for file in sorted(block.glob("*.npy")):
         try:
             arrays[file.stem] = np.load(file, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise LakeError(f"{file}: damaged block ({error}): run the job that wrote it again with --force") from None
     if not arrays:
-        raise LakeError(f"{place}: no block there: run the job that writes it again with --force")
+        raise LakeError(f"{block}: no such block: run the job that writes it again with --force")
     return arrays
 
 
 def fetch_block(folder: str, version: str, number: int) -> Path:
-    """Copy a remote block into this host's cache, once however many workers ask."""
-    root = Path(os.environ.get("WALKGRAM_CACHE") or Path(tempfile.gettempdir()) / f"walkgram-cache-{os.getuid()}")
-    place = root / hashlib.sha256(f"{folder} {version}".encode()).hexdigest()[:24] / block_name(number)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with (place.parent / f"{place.name}.lock").open("w") as lock:
+    """Copy a remote block into this host's cache, once for any number of workers; return the local folder."""
+    cache = Path(os.environ.get("WALKGRAM_CACHE") or Path(tempfile.gettempdir()) / f"walkgram-cache-{os.getuid()}")
+    block = cache / hashlib.sha256(f"{folder} {version}".encode()).hexdigest()[:24] / block_name(number)
+    block.parent.mkdir(parents=True, exist_ok=True)
+    with (block.parent / f"{block.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not place.exists():
-            aside = place.with_suffix(f".{uuid.uuid4().hex}")
+        if not block.exists():
+            temporary = block.with_suffix(f".{uuid.uuid4().hex}")
             system, path = paths.resolve(paths.join_path(folder, block_name(number)))
-            aside.mkdir()
-            fs.copy_files(path, str(aside), source_filesystem=system)
-            aside.rename(place)
-    return place
+            temporary.mkdir()
+            fs.copy_files(path, str(temporary), source_filesystem=system)
+            temporary.rename(block)
+    return block

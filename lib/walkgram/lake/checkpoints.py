@@ -1,4 +1,4 @@
-"""The last checkpoint of a job, beside the tables: written whole, removed when the job's tables are in place."""
+"""The last checkpoint of a job, beside the tables: replaced in one step, removed when the job's tables are committed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,26 +19,31 @@ class CheckpointStore:
     job: str
 
     @property
+    def folder(self) -> str:
+        """Return the folder of all checkpoints of the lake."""
+        return paths.join_path(self.root, FOLDER)
+
+    @property
     def place(self) -> str:
-        """Where the checkpoint lies."""
-        return paths.join_path(self.root, FOLDER, f"{self.job}.pt")
+        """Return the path or URI of the checkpoint."""
+        return paths.join_path(self.folder, f"{self.job}.pt")
 
     def load(self) -> IO[bytes] | None:
-        """It, open for reading; None where there is none."""
+        """Open the checkpoint for reading; return None if there is none."""
         if not paths.exists(self.place):
             return None
         system, path = paths.resolve(self.place)
-        opened: IO[bytes] = system.open_input_file(path)
-        return opened
+        file: IO[bytes] = system.open_input_file(path)
+        return file
 
     def save(self, write: Callable[[IO[bytes]], None]) -> None:
-        """Replace it by what `write` writes: the former one stays until the new one is whole."""
+        """Replace the checkpoint by the bytes that `write` writes; the previous one stays until they are complete."""
         with (
-            paths.atomic_write(self.place, paths.join_path(self.root, FOLDER), replace=True) as (system, path),
+            paths.atomic_write(self.place, self.folder, replace=True) as (system, path),
             system.open_output_stream(path, buffer_size=1 << 20) as stream,
         ):
             write(stream)
 
     def remove(self) -> None:
-        """Remove it, and what a killed run left beside it."""
-        paths.remove(paths.join_path(self.root, FOLDER))
+        """Remove the lake's checkpoints, and temporary files that a killed run left."""
+        paths.remove(self.folder)

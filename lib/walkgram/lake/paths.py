@@ -1,4 +1,4 @@
-"""Folders on any file system that pyarrow.fs knows: a bare path is local, everything else is a URI (s3, hdfs, ...)."""
+"""Files and folders on any file system of pyarrow.fs: a bare path is local, everything else is a URI (s3, hdfs, ...)."""
 
 import contextlib
 import io
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def resolve(uri: str) -> tuple[fs.FileSystem, str]:
-    """The file system of a path or URI, and the path on it. Raises `LakeError` for a scheme that pyarrow does not know."""
+    """Return the file system of a path or URI, and the path on it. Raises `LakeError` if pyarrow does not know the scheme."""
     local = local_path(uri)
     if local is not None:
         return fs.LocalFileSystem(), str(local)
@@ -43,7 +43,7 @@ def resolve(uri: str) -> tuple[fs.FileSystem, str]:
 
 
 def local_path(uri: str) -> Path | None:
-    """The absolute local path of a bare path or a file: URI; None for any other scheme."""
+    """Return the absolute local path of a bare path or a file: URI, None for any other scheme."""
     for prefix in ("file://", "file:"):
         if uri.startswith(prefix):
             return Path(uri.removeprefix(prefix)).absolute()
@@ -51,77 +51,78 @@ def local_path(uri: str) -> Path | None:
 
 
 def spark_uri(uri: str) -> str:
-    """The same place as Hadoop's libraries name it: local paths get file://, s3 becomes s3a."""
+    """Return the URI in the form of Hadoop's libraries: local paths get file://, s3 becomes s3a."""
     local = local_path(uri)
     return f"file://{local}" if local is not None else uri.replace("s3://", "s3a://", 1)
 
 
 def join_path(uri: str, *names: str) -> str:
-    """`names` below `uri`."""
+    """Append `names` to `uri`, separated by slashes."""
     return "/".join([uri.rstrip("/") or "/", *names])
 
 
 def exists(uri: str) -> bool:
-    """Whether a file or folder is there."""
+    """Return whether a file or folder exists."""
     system, path = resolve(uri)
     return bool(system.get_file_info(path).type != fs.FileType.NotFound)
 
 
 def is_file(uri: str) -> bool:
-    """Whether a file is there."""
+    """Return whether a file exists."""
     system, path = resolve(uri)
     return bool(system.get_file_info(path).type == fs.FileType.File)
 
 
 def read_bytes(uri: str) -> bytes:
-    """The bytes of a small file."""
+    """Return the bytes of a small file."""
     system, path = resolve(uri)
     with system.open_input_stream(path) as stream:
         return bytes(stream.read())
 
 
 def write_bytes(uri: str, data: bytes) -> None:
-    """Write a small file, its folder made where it is missing; readers see it whole or not at all."""
+    """Write a small file and create its folder; readers see the complete file or none."""
     system, path = resolve(uri)
     system.create_dir(path.rpartition("/")[0], recursive=True)
-    aside = f"{path}.{uuid.uuid4().hex}" if isinstance(system, fs.LocalFileSystem) else path
-    with system.open_output_stream(aside) as stream:
+    temporary = f"{path}.{uuid.uuid4().hex}" if isinstance(system, fs.LocalFileSystem) else path
+    with system.open_output_stream(temporary) as stream:
         stream.write(data)
-    if aside != path:
-        system.move(aside, path)
+    if temporary != path:
+        system.move(temporary, path)
 
 
 @contextlib.contextmanager
-def atomic_write(final: str, aside: str, replace: bool = False) -> Iterator[tuple[fs.FileSystem, str]]:
-    """(file system, path) to write a file at, which is then at `final`, whole or not at all, however many attempts write it.
+def atomic_write(final: str, temp_folder: str, replace: bool = False) -> Iterator[tuple[fs.FileSystem, str]]:
+    """Yield (file system, path) to write a file at; the complete file then appears at `final`, or none if the body raises.
 
-    It is written in the folder `aside` and renamed. An object store shows an object when its writing is finished, and not
-    before: there it is written in its place. `replace`: what is there already is of an earlier time, not of another attempt.
+    The path is in `temp_folder`, and the file is renamed at the end, so any number of attempts can write at once. An object
+    store shows an object when it is complete and not before: there the path is that of `final` itself. Without `replace`
+    an existing file is taken for that of another attempt and stays; with it, an existing file is replaced.
     """
     system, path = resolve(final)
-    local = isinstance(system, fs.LocalFileSystem)
-    place = f"{resolve(aside)[1]}/{uuid.uuid4().hex}" if has_atomic_rename(final) else path
-    for file in (place, path):
+    is_local = isinstance(system, fs.LocalFileSystem)
+    temporary = f"{resolve(temp_folder)[1]}/{uuid.uuid4().hex}" if has_atomic_rename(final) else path
+    for file in (temporary, path):
         system.create_dir(file.rpartition("/")[0], recursive=True)
     try:
-        yield system, place
+        yield system, temporary
     except BaseException:
-        if place != path and system.get_file_info(place).type == fs.FileType.File:
-            system.delete_file(place)
+        if temporary != path and system.get_file_info(temporary).type == fs.FileType.File:
+            system.delete_file(temporary)
         raise
-    if local:
-        Path(place).replace(path)
-    elif place != path and exists(final) and not replace:
-        system.delete_file(place)  # another attempt, with the same bytes, was first
-    elif place != path:
+    if is_local:
+        Path(temporary).replace(path)
+    elif temporary != path and exists(final) and not replace:
+        system.delete_file(temporary)  # another attempt has finished first, with the same bytes
+    elif temporary != path:
         if exists(final):
             system.delete_file(path)
-        system.move(place, path)
+        system.move(temporary, path)
 
 
 @contextlib.contextmanager
 def open_text(folder: str, name: str) -> Iterator[io.TextIOWrapper]:
-    """A text file (UTF-8, \\n) to write line by line."""
+    """Yield a text file (UTF-8, \\n) to write line by line."""
     system, path = resolve(join_path(folder, name))
     system.create_dir(path.rpartition("/")[0], recursive=True)
     with (
@@ -132,45 +133,45 @@ def open_text(folder: str, name: str) -> Iterator[io.TextIOWrapper]:
 
 
 def list_folders(uri: str) -> list[fs.FileInfo]:
-    """The folders in a folder; none where it is not there."""
+    """Return the folders in a folder, an empty list if it does not exist."""
     system, path = resolve(uri)
-    found = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
-    return [info for info in found if info.type == fs.FileType.Directory]
+    infos = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    return [info for info in infos if info.type == fs.FileType.Directory]
 
 
 def is_inside(uri: str, folder: str) -> bool:
-    """Whether a place is a folder or lies below it."""
-    path, above = resolve(uri)[1].rstrip("/"), resolve(folder)[1].rstrip("/")
-    return path == above or path.startswith(f"{above}/")
+    """Return whether a path equals a folder or lies below it."""
+    path, parent = resolve(uri)[1].rstrip("/"), resolve(folder)[1].rstrip("/")
+    return path == parent or path.startswith(f"{parent}/")
 
 
 def remove(uri: str) -> None:
-    """Remove a folder and all below it, where it is there."""
+    """Remove a folder and all below it, if it exists."""
     system, path = resolve(uri)
     if system.get_file_info(path).type == fs.FileType.Directory:
         system.delete_dir(path)
 
 
 def move(source: str, target: str) -> None:
-    """Move a folder to a place where nothing is: a rename where the file system has one, else copy and delete."""
-    system, path = resolve(source)
-    _, new = resolve(target)
-    system.create_dir(new.rpartition("/")[0], recursive=True)
+    """Move a folder to a path that does not exist: by a rename where the file system has one, else by copying."""
+    system, source_path = resolve(source)
+    _, target_path = resolve(target)
+    system.create_dir(target_path.rpartition("/")[0], recursive=True)
     if has_atomic_rename(source):
-        system.move(path, new)
+        system.move(source_path, target_path)
         return
-    fs.copy_files(path, new, source_filesystem=system, destination_filesystem=system)
-    system.delete_dir(path)
+    fs.copy_files(source_path, target_path, source_filesystem=system, destination_filesystem=system)
+    system.delete_dir(source_path)
 
 
 def has_atomic_rename(uri: str) -> bool:
-    """Whether the file system of a place renames a folder in one step; object stores copy."""
+    """Return whether the file system renames a folder in one step; object stores copy it."""
     system, _ = resolve(uri)
     return isinstance(system, fs.LocalFileSystem) or system.type_name in ("hdfs", "viewfs")
 
 
 def check_writable(uri: str) -> None:
-    """Make the lake's folder and try to write in it. Raises `LakeError` where it is a file or cannot be written."""
+    """Create the lake's folder and write a probe. Raises `LakeError` if it is a file or cannot be written."""
     system, path = resolve(uri)
     if system.get_file_info(path).type == fs.FileType.File:
         raise LakeError(f"lake.path {uri} is a file: name a folder")

@@ -1,20 +1,20 @@
-"""The tables as Spark sees them: read, and write into a transaction's staging folder."""
+"""Tables as DataFrames of Spark: read a folder, write into the staging folder of a transaction."""
 
 from pyspark.sql import DataFrame, SparkSession
 
 from walkgram.lake import parquet, paths
-from walkgram.lake.manifest import MATERIALIZED, Transaction
+from walkgram.lake.transaction import MATERIALIZED, Transaction
 
 __all__ = ["materialize", "read_frame", "write_frame"]
 
 
 def read_frame(spark: SparkSession, folder: str) -> DataFrame:
-    """A table's folder as a DataFrame."""
-    return spark.read.option("__globPaths__", "false").parquet(paths.spark_uri(folder))  # a name with [x] is a name
+    """Read a table's folder as a DataFrame."""
+    return spark.read.option("__globPaths__", "false").parquet(paths.spark_uri(folder))  # [x] in a name is no pattern
 
 
 def write_frame(out: Transaction, table: str, frame: DataFrame) -> int:
-    """Write a table into the staging folder; returns its rows, counted from the files' footers."""
+    """Write a table into the staging folder; return its rows, counted from the footers of the files."""
     folder = out.folder(table)
     frame.write.mode("overwrite").option("compression", "zstd").parquet(paths.spark_uri(folder))
     out.rows[table] = parquet.count_rows(folder)
@@ -22,7 +22,7 @@ def write_frame(out: Transaction, table: str, frame: DataFrame) -> int:
 
 
 def materialize(out: Transaction, name: str, frame: DataFrame) -> DataFrame:
-    """A DataFrame laid down beside the staged tables and read back, so that what makes it runs once; gone with the run."""
+    """Write a DataFrame into the staging folder and read it back, so that its plan runs once; it is removed with the run."""
     folder = paths.join_path(out.staging, MATERIALIZED + name)
     frame.write.option("compression", "zstd").parquet(paths.spark_uri(folder))
     return read_frame(frame.sparkSession, folder)

@@ -1,1 +1,1 @@
-"""Pictures for people (extra: plots)."""
+"""The report that a pipeline prints, and plots (extra: plots)."""

@@ -1,4 +1,4 @@
-"""PNG pictures by matplotlib: the loss by epoch, the histogram of degrees."""
+"""Plots by matplotlib, as PNG: the loss by epoch, the histogram of degrees."""
 
 import io
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ __all__ = ["plot_degrees", "plot_loss", "require_matplotlib"]
 
 
 def require_matplotlib() -> None:
-    """Raise `ConfigError` where matplotlib is missing."""
+    """Raise `ConfigError` if matplotlib is not installed."""
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError:
@@ -23,7 +23,7 @@ def require_matplotlib() -> None:
 
 
 def plot_loss(epochs: Sequence[int], losses: Sequence[float]) -> bytes:
-    """The mean loss of each epoch."""
+    """Plot the mean loss of each epoch."""
     from matplotlib.ticker import MaxNLocator
 
     figure = new_figure()
@@ -35,7 +35,7 @@ def plot_loss(epochs: Sequence[int], losses: Sequence[float]) -> bytes:
 
 
 def plot_degrees(degree: Sequence[int], nodes: Sequence[int]) -> bytes:
-    """How many nodes have each degree, both axes logarithmic."""
+    """Plot the number of nodes of each degree, on logarithmic axes."""
     figure = new_figure()
     axes = figure.subplots()
     axes.scatter(degree, nodes, s=12)
@@ -44,14 +44,14 @@ def plot_degrees(degree: Sequence[int], nodes: Sequence[int]) -> bytes:
 
 
 def new_figure() -> "Figure":
-    """A figure that needs no display and no global state."""
+    """Create a figure that needs no display and no global state."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(6.4, 4.0), layout="constrained")
 
 
 def to_png(figure: "Figure") -> bytes:
-    """The figure as a PNG file's bytes."""
+    """Render a figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()

@@ -1,37 +1,56 @@
-"""What a job's `run` is given: the four verbs' hands (read, write, rows, blocks) of one run."""
+"""What a job's `run` is given: its configuration, its inputs, and the tables that it writes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from walkgram.config import Config
 from walkgram.lake import parquet, paths
 from walkgram.lake.blocks import Blocks
 from walkgram.lake.exchange import Exchange
-from walkgram.lake.manifest import MATERIALIZED, Manifest, Transaction
+from walkgram.lake.manifest import Manifest
 from walkgram.lake.shards import Shards
+from walkgram.lake.transaction import MATERIALIZED, Transaction
 from walkgram.runtime import progress
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = ["RunContext"]
+    from walkgram.config.schema import Config
+    from walkgram.runtime import launch
+
+__all__ = ["RunContext", "RunOptions"]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How jobs are run, beside their configuration.
+
+    force: run even where the tables are up to date. verbose: show Spark's log. log: takes a line for the user. spark: the
+    user's session; without one, walkgram starts its own. source_frame, source_id: the user's DataFrame that is the source,
+    and its fingerprint. stream: where progress is shown; None shows none.
+    """
+
+    force: bool = False
+    verbose: bool = False
+    log: Callable[[str], None] = print
+    spark: "SparkSession | None" = None
+    source_frame: "DataFrame | None" = None
+    source_id: str = ""
+    show_progress: bool = True
 
 
 @dataclass
 class RunContext:
-    """One run of a job: its configuration, its finished inputs, and the transaction that it writes into."""
+    """One run of a job (`walkgram.jobs.base.JobContext`)."""
 
-    config: Config
+    name: str
+    config: "Config"
     inputs: Mapping[str, Manifest]
     out: Transaction
-    name: str
-    verbose: bool = False
-    force: bool = False
-    say: Callable[[str], None] = print
-    after: list[Callable[[], None]] = field(default_factory=list)
-    measure: progress.Count | None = None
+    options: RunOptions = field(default_factory=RunOptions)
+    commit_actions: list[Callable[[], None]] = field(default_factory=list)
+    progress_count: progress.Count | None = None
     _spark: "SparkSession | None" = field(default=None, repr=False)
 
     @property
@@ -40,84 +59,124 @@ class RunContext:
         if self._spark is None:
             from walkgram.runtime import session
 
-            self._spark = session.start(self.name, self.verbose)
+            self._spark = session.get_session(self.name, self.options.verbose, self.options.spark)
         return self._spark
 
-    def read(self, table: str, former: bool = False) -> "DataFrame":
-        """An output table that this run has staged, else an input table, as a DataFrame; `former`: as it was before."""
-        from walkgram.lake import spark_tables
+    @property
+    def force(self) -> bool:
+        """Whether the run was asked to start from nothing."""
+        return self.options.force
 
-        return spark_tables.read_frame(self.spark, self.folder(table, former))
+    @property
+    def show_progress(self) -> bool:
+        """Whether progress bars are shown."""
+        return self.options.show_progress
 
-    def write(self, table: str, frame: "DataFrame") -> int:
-        """Stage an output table (or a part of one, `table/part`); returns its rows."""
-        from walkgram.lake import spark_tables
-
-        return spark_tables.write_frame(self.out, table, frame)
-
-    def keep(self, name: str, frame: "DataFrame") -> "DataFrame":
-        """A DataFrame computed once, kept as long as this run."""
-        from walkgram.lake import spark_tables
-
-        return spark_tables.materialize(self.out, name, frame)
-
-    def folder(self, table: str, former: bool = False) -> str:
-        """Where an output table is staged, or where an input table lies (`former`: also one that this run writes anew)."""
-        ours = table.partition("/")[0] in self.out.tables and not former
-        return self.out.folder(table) if ours else paths.join_path(self.config.lake.path, table)
-
-    def blocks(self, table: str, *below: str, former: bool = False) -> Blocks:
-        """The block files of an output or input table."""
-        read = table in self.inputs and (former or table not in self.out.tables)
-        version = self.inputs[table].run if read else self.out.manifest.run
-        return Blocks(paths.join_path(self.folder(table, former), *below), version)
-
-    def scratch(self, name: str) -> Blocks:
-        """Block files that last as long as this run."""
-        return Blocks(paths.join_path(self.out.staging, f"_{name}"), self.out.manifest.run)
-
-    def shards(self, table: str, schema: "pa.Schema", former: bool = False) -> Shards:
-        """The shards of an output table, for tasks to write, or of an input table that tasks wrote."""
-        return Shards(self.folder(table, former), paths.join_path(self.out.staging, "_attempts"), schema)
-
-    def scratch_shards(self, name: str, schema: "pa.Schema") -> Shards:
-        """Shards that last as long as this run, or, where the job resumes, until one of its runs is done."""
-        return Shards(paths.join_path(self.out.staging, f"_{name}"), paths.join_path(self.out.staging, "_attempts"), schema)
-
-    def read_shards(self, made: Shards) -> "DataFrame":
-        """Shards as a DataFrame."""
-        from walkgram.lake import spark_tables
-
-        return spark_tables.read_frame(self.spark, made.folder)
-
-    def files(self, table: str) -> list[parquet.ParquetShard]:
-        """The Parquet files of an input table, or of an output table that this run has staged, or kept."""
-        kept = paths.join_path(self.out.staging, MATERIALIZED + table)
-        return parquet.list_shards(kept if paths.exists(kept) else self.folder(table))
-
-    def rounds(self, name: str) -> Exchange:
-        """What this run's tasks send each other under a name; gone after the run."""
-        return Exchange(paths.join_path(self.out.staging, "_rounds", name), paths.join_path(self.out.staging, "_attempts"))
-
-    def counted(self) -> tuple[int, int]:
-        """(done, total) for the progress line: what the job measures, else Spark's tasks."""
-        if self._spark is None:
-            return 0, 0
-        return self.measure() if self.measure else progress.count_tasks(self._spark.sparkContext)()
-
-    def finally_do(self, action: Callable[[], None]) -> None:
-        """Do this once the tables are in place."""
-        self.after.append(action)
-
-    def tasks(self, count: int, among: int = 0) -> "DataFrame":
-        """A DataFrame with `id` 0..count-1, one row a task, or dealt out to `among` tasks."""
-        return self.spark.range(0, count, 1, max(1, min(count, among or count)))
+    @property
+    def source_frame(self) -> "DataFrame | None":
+        """The user's DataFrame, where the source is one."""
+        return self.options.source_frame
 
     @property
     def cores(self) -> int:
         """Tasks that run at once."""
         return int(self.spark.sparkContext.defaultParallelism)
 
+    def log(self, message: str) -> None:
+        """Log a line of progress."""
+        self.options.log(message)
+
+    def read(self, table: str, previous: bool = False) -> "DataFrame":
+        """Return a table that this run has staged, else an input table; `previous`: as it was before this run."""
+        from walkgram.lake import spark_tables
+
+        return spark_tables.read_frame(self.spark, self.folder(table, previous))
+
+    def write(self, table: str, frame: "DataFrame") -> int:
+        """Stage an output table, or a part of one (`table/part`); return its rows."""
+        from walkgram.lake import spark_tables
+
+        return spark_tables.write_frame(self.out, table, frame)
+
+    def materialize(self, name: str, frame: "DataFrame") -> "DataFrame":
+        """Compute a DataFrame once, by the session that it belongs to; read it by the session of the run."""
+        from walkgram.lake import spark_tables
+
+        spark_tables.materialize(self.out, name, frame)
+        return spark_tables.read_frame(self.spark, self.materialized_folder(name))
+
+    def materialized_folder(self, name: str) -> str:
+        """Return where a materialized DataFrame is."""
+        return paths.join_path(self.out.staging, MATERIALIZED + name)
+
+    def folder(self, table: str, previous: bool = False) -> str:
+        """Return where an output table is staged, or where an input table is (`previous`: also one that this run replaces)."""
+        is_output = table.partition("/")[0] in self.out.tables and not previous
+        return self.out.folder(table) if is_output else paths.join_path(self.config.lake.path, table)
+
+    def blocks(self, table: str, *subfolders: str, previous: bool = False) -> Blocks:
+        """Return the block files of an output or input table."""
+        is_input = table in self.inputs and (previous or table not in self.out.tables)
+        version = self.inputs[table].run if is_input else self.out.manifest.run
+        return Blocks(paths.join_path(self.folder(table, previous), *subfolders), version)
+
+    def shards(self, table: str, schema: "pa.Schema", previous: bool = False) -> Shards:
+        """Return the shards of an output table, for tasks to write, or of an input table that tasks wrote."""
+        return Shards(self.folder(table, previous), self.attempts_folder, schema)
+
+    def files(self, table: str) -> list[parquet.ParquetShard]:
+        """Return the Parquet files of an input table, or of a table that this run has staged or materialized."""
+        materialized = self.materialized_folder(table)
+        return parquet.list_shards(materialized if paths.exists(materialized) else self.folder(table))
+
+    def scratch(self, name: str) -> Blocks:
+        """Return block files that last as long as the run."""
+        return Blocks(paths.join_path(self.out.staging, f"_{name}"), self.out.manifest.run)
+
+    def scratch_shards(self, name: str, schema: "pa.Schema") -> Shards:
+        """Return shards that last as long as the run or, where the job resumes, until one of its runs is done."""
+        return Shards(paths.join_path(self.out.staging, f"_{name}"), self.attempts_folder, schema)
+
+    def read_shards(self, shards: Shards) -> "DataFrame":
+        """Return shards as a DataFrame."""
+        from walkgram.lake import spark_tables
+
+        return spark_tables.read_frame(self.spark, shards.folder)
+
+    def exchange(self, name: str) -> Exchange:
+        """Return what this run's tasks send each other under a name; it lasts as long as the run."""
+        return Exchange(paths.join_path(self.out.staging, "_rounds", name), self.attempts_folder)
+
+    @property
+    def attempts_folder(self) -> str:
+        """Where tasks write what is then renamed into place."""
+        return paths.join_path(self.out.staging, "_attempts")
+
+    def tasks(self, count: int, num_tasks: int = 0) -> "DataFrame":
+        """Return a DataFrame with `id` 0..count-1, one row a task, or split among `num_tasks` tasks."""
+        return self.spark.range(0, count, 1, max(1, min(count, num_tasks or count)))
+
     def rows(self, table: str) -> int:
-        """Rows of an input table."""
+        """Return the rows of an input table."""
         return self.inputs[table].rows[table]
+
+    def run_processes(self, function: "launch.Work", spec: object, num_processes: int = 1, use_gpu: bool = False) -> Any:
+        """Call function(spec, group) at every process of a group; return what it returned at the first one."""
+        from walkgram.runtime import launch  # it loads torch
+
+        request = launch.ProcessRequest(function, spec, num_processes, use_gpu, self.name)
+        return launch.run_processes(request, lambda: self.spark)
+
+    def count_progress(self, count: progress.Count) -> None:
+        """Show count() = (done, total) as the run's progress, in place of Spark's tasks."""
+        self.progress_count = count
+
+    def current_progress(self) -> tuple[int, int]:
+        """Return (done, total) for the progress line: what the job counts, else Spark's tasks."""
+        if self.progress_count is not None:
+            return self.progress_count()
+        return progress.count_tasks(self._spark.sparkContext)() if self._spark is not None else (0, 0)
+
+    def on_commit(self, action: Callable[[], None]) -> None:
+        """Call this once the tables are visible."""
+        self.commit_actions.append(action)

@@ -1,180 +1,136 @@
-"""What every job shares: the command line, the skip of finished work, the commit, and errors in one line.
+"""Run one job: skip finished work, give the job its sections and inputs, commit its tables."""
 
-A job is a `Job`: its name, the sections of the configuration it depends on, the tables it reads and writes, and `run`,
-which takes a `Run` (the four verbs' hands: read, write, rows, blocks) and returns what it counted.
-"""
-
-import argparse
 import inspect
-import re
-import sys
 import time
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
-from walkgram.config import Config, describe_keys, load_config
-from walkgram.errors import Stopped, WalkgramError
+import walkgram
+from walkgram import tables
+from walkgram.jobs.base import Job
 from walkgram.lake import manifest, paths
-from walkgram.lake.manifest import Transaction
-from walkgram.lake.sources import sample
+from walkgram.lake.manifest import Manifest
+from walkgram.lake.transaction import Transaction, recover_commit
 from walkgram.runtime import progress
-from walkgram.runtime.context import RunContext
+from walkgram.runtime.code_identity import digest_code
+from walkgram.runtime.context import RunContext, RunOptions
+from walkgram.runtime.errors import raise_own_errors
 
-__all__ = ["Job", "RunContext", "run_job", "run_main"]
+if TYPE_CHECKING:
+    from walkgram.config.schema import Config
 
-MADE_BY = {
-    "interactions": "interactions", "vocabulary": "interactions", "items": "interactions", "interactions_rejected": "interactions",
-    "baskets": "pairs", "pairs": "pairs", "node_visits": "walks", "embeddings": "train", "losses": "train",
-}  # fmt: skip
-LOADED = {"vocabulary": "load_edges", "items": "load_edges", "edges": "load_edges"}  # where the source is a graph's edges
+__all__ = ["code_version", "find_makers", "make_identity", "run_job", "select_sections"]
 
-
-@dataclass(frozen=True)
-class Job:
-    """One stage of the line: what it depends on and what it makes. `resumes`: a stopped run's staged work is gone on with."""
-
-    name: str
-    summary: str
-    run: Callable[["RunContext"], Mapping[str, Any]]
-    sections: tuple[str, ...]
-    reads: Callable[[Config], Sequence[str]]
-    writes: Callable[[Config], Sequence[str]]
-    source: Callable[[Config], Mapping[str, str]] = lambda _: {}
-    resumes: bool = False
+PREFIX = "walkgram."
 
 
-def run_job(
-    job: Job, config: Config, *, force: bool = False, verbose: bool = False, say: Callable[[str], None] = print
-) -> bool:
-    """Run a job unless its tables are up to date; returns whether it ran.
+class SelectedSections(SimpleNamespace):
+    """The sections of a configuration that a job declares, and those that no table depends on."""
+
+    def __getattr__(self, name: str) -> object:
+        raise AttributeError(f"the job does not declare the section {name!r} of the configuration: add it to its sections")
+
+
+def select_sections(config: "Config", job: Job) -> "Config":
+    """Return the sections that the job declares, `lake` and `spark`; reading another one raises `AttributeError`."""
+    return cast("Config", SelectedSections(**{name: getattr(config, name) for name in ("lake", "spark", *job.sections)}))
+
+
+def code_version(job: Job, config: "Config") -> str:
+    """Return the package's version and a digest of the code that the job can reach by imports; `config`: its sections."""
+    module = inspect.getmodule(job.run)
+    name = module.__name__ if module is not None else ""
+    own = digest_code(name) if name.startswith(PREFIX) else inspect.getsource(module or job.run)
+    digests = [own, *(digest_code(further) for further in job.modules(config))]
+    return f"{walkgram.__version__}+{manifest.digest_text(*digests)[:12]}"
+
+
+def make_identity(job: Job, config: "Config", options: RunOptions) -> tuple[Manifest, dict[str, Manifest], dict[str, str]]:
+    """Return the manifest that a run would have, the manifests of its inputs, and its sources (path -> fingerprint).
+
+    Raises `LakeError` where an input is missing, or where inputs do not belong together.
+    """
+    sections, root = select_sections(config, job), config.lake.path
+    framed = job.takes_frame and options.source_frame is not None
+    sources = {"DataFrame": options.source_id} if framed else dict(job.sources(sections))
+    makers = find_makers(config)
+    inputs = {table: manifest.require_manifest(root, table, makers[table]) for table in job.reads(sections)}
+    manifest.check_lineage(inputs, makers)
+    ids = {table: found.id for table, found in inputs.items()} | sources
+    values = {name: getattr(config, name).model_dump() for name in job.sections}
+    return manifest.make_manifest(job.name, values, ids, code_version(job, sections)), inputs, sources
+
+
+def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bool:
+    """Run a job unless its tables are up to date; return whether it ran.
 
     Raises `WalkgramError`; the tables are then as they were.
     """
-    root = config.lake.path
-    source = dict(job.source(config))
-    tables = tuple(job.writes(config))
-    paths.check_writable(root)
-    manifest.check_paths(root, tables, list(source))
-    manifest.recover_commit(root, job.name)
-    made_by = list_makers(config)
-    inputs = {table: manifest.require_manifest(root, table, made_by.get(table, table)) for table in job.reads(config)}
-    manifest.check_lineage(inputs, made_by)
-    ids = {table: found.id for table, found in inputs.items()} | source
-    sections = {name: getattr(config, name).model_dump() for name in job.sections}
-    mark = manifest.make_manifest(
-        job.name, sections, ids, manifest.code_version(inspect.getsource(inspect.getmodule(job.run) or job.run))
-    )
-    made, own = [manifest.read_manifest(root, table) for table in tables], set(tables) & set(inputs)
-    if not force and all(
-        found is not None and (found.id == mark.id or (own and is_merged(found, mark, source))) for found in made
-    ):
-        say(f"{job.name}: up to date, made {made[0].finished if made[0] else ''} (--force runs it again)")
+    options, sections, root = options or RunOptions(), select_sections(config, job), config.lake.path
+    job.check(sections)
+    outputs = tuple(job.writes(sections))
+    if not outputs:
+        removed = remove_tables(root, job.name)
+        options.log(f"{job.name}: nothing to write under this configuration" + "".join(f"; removed {name}" for name in removed))
         return False
-    say(f"{job.name}: {job.summary}")
+    paths.check_writable(root)
+    if not (job.takes_frame and options.source_frame is not None):
+        manifest.check_paths(root, outputs, list(job.sources(sections)))
+    recover_commit(root, job.name)
+    identity, inputs, sources = make_identity(job, config, options)
+    present = [manifest.read_manifest(root, table) for table in outputs]
+    replaces_inputs = bool(set(outputs) & set(inputs))
+    if not options.force and all(
+        table is not None and (table.id == identity.id or (replaces_inputs and is_merged(table, identity, sources)))
+        for table in present
+    ):
+        options.log(
+            f"{job.name}: up to date, made {present[0].finished if present and present[0] else ''} (--force runs it again)"
+        )
+        return False
+    options.log(f"{job.name}: {job.summary}")
     started = time.monotonic()
-    with Transaction(root, mark, tables, resume=job.resumes and not force) as out:
-        run = RunContext(config, inputs, out, job.name, verbose, force, say)
-        with progress.show_progress(job.name, run.counted):
-            out.counts = dict(job.run(run))
-    for action in run.after:
+    with raise_own_errors(), Transaction(root, identity, outputs, resume=job.resumes and not options.force) as out:
+        context = RunContext(job.name, sections, inputs, out, options)
+        with progress.show_progress(job.name, context.current_progress, enabled=options.show_progress):
+            out.counts = dict(job.run(context))
+    for action in context.commit_actions:
         action()
-    counted = [format_count(name, value) for name, value in out.counts.items() if value is not False]
-    say(f"{job.name}: done in {time.monotonic() - started:.1f} s: {', '.join(counted)}")
+    counts = [format_count(name, value) for name, value in out.counts.items() if value is not False]
+    options.log(f"{job.name}: done in {time.monotonic() - started:.1f} s: {', '.join(counts)}")
     return True
 
 
-def is_merged(found: manifest.Manifest, mark: manifest.Manifest, source: Mapping[str, str]) -> bool:
-    """Whether a job that replaces what it reads (a merge) has taken this source in: what else it read is replaced."""
-    same = (found.job, found.code, found.config) == (mark.job, mark.code, mark.config)
-    return same and bool(source) and all(found.inputs.get(place) == known for place, known in source.items())
+def remove_tables(root: str, job: str) -> list[str]:
+    """Remove the tables that a job made under another configuration; return their names."""
+    removed = []
+    for table in tables.TABLES.values():
+        found = manifest.read_manifest(root, table.name) if job in table.made_by else None
+        if found is not None and found.job == job:
+            paths.remove(paths.join_path(root, table.name))
+            removed.append(table.name)
+    return removed
+
+
+def is_merged(table: Manifest, identity: Manifest, sources: Mapping[str, str]) -> bool:
+    """Return whether a job that replaces what it reads (a merge) has taken these sources in: its other inputs are replaced."""
+    same = (table.job, table.code, table.config) == (identity.job, identity.code, identity.config)
+    return same and bool(sources) and all(table.inputs.get(path) == known for path, known in sources.items())
 
 
 def format_count(name: str, value: object) -> str:
-    """One count, for the job's last line; what is true is named."""
+    """Return one count for the job's last line; a flag is named where it is true."""
     if value is True:
         return name
     return f"{value:,} {name}" if isinstance(value, int) else f"{name} {value}"
 
 
-def list_makers(config: Config) -> Mapping[str, str]:
-    """Table -> job that makes it, where the names differ: by what the configuration says of the source, or the lake shows."""
+def find_makers(config: "Config") -> Mapping[str, str]:
+    """Return table -> the job that makes it, for messages, by the configuration's source or by what the lake holds."""
     vocabulary = manifest.read_manifest(config.lake.path, "vocabulary")
     loaded = config.input.kind == "edges" or (vocabulary is not None and vocabulary.job == "load_edges")
-    return MADE_BY | LOADED if loaded else MADE_BY
-
-
-def make_parser(name: str, summary: str, sections: Sequence[str]) -> argparse.ArgumentParser:
-    """The command line of a job; its --help lists every key that the job reads."""
-    made = argparse.ArgumentParser(
-        prog=f"jobs/{name}.py",
-        description=summary,
-        epilog="keys (--set section.key=value, or in the TOML file):" + describe_keys(["lake", *sections]),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    made.add_argument(
-        "--config", metavar="FILE", help="TOML file; without it the embedded sample's configuration (conf/sample.toml)"
-    )
-    made.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        dest="overrides",
-        help="override a key; may be repeated",
-    )
-    made.add_argument("--force", action="store_true", help="run even where the tables are up to date")
-    made.add_argument("--verbose", action="store_true", help="show Spark's log, and stack traces of errors")
-    return made
-
-
-def run_main(job: Job, argv: Sequence[str] | None = None) -> int:
-    """Parse, load, execute; returns the exit status."""
-
-    def body(config: Config, force: bool, verbose: bool) -> None:
-        run_job(job, config, force=force, verbose=verbose)
-
-    return run_guarded(make_parser(job.name, job.summary, job.sections), body, argv)
-
-
-def run_guarded(
-    command: argparse.ArgumentParser, body: Callable[[Config, bool, bool], None], argv: Sequence[str] | None
-) -> int:
-    """Run `body(config, force, verbose)` and turn its errors into one line and an exit status: 2 for what the user can mend."""
-    args = command.parse_args(argv)
-    try:
-        config = load_config(args.config, args.overrides, None if args.config else sample.SAMPLE_CONFIG)
-        body(config, args.force, args.verbose)
-    except KeyboardInterrupt:
-        print(f"{command.prog}: stopped; finished tables stay, and a rerun goes on from them", file=sys.stderr)
-        return 130
-    except Exception as error:
-        if args.verbose:
-            traceback.print_exc()
-        message, status = summarize_error(error)
-        if "pyspark" in sys.modules:
-            print(file=sys.stderr)  # Spark's progress bar leaves its line open
-        print(f"{command.prog}: error: {message}", file=sys.stderr)
-        return status
-    return 0
-
-
-def summarize_error(error: BaseException) -> tuple[str, int]:
-    """The message of an error and the exit status; errors raised inside Spark's tasks are found in Spark's text."""
-    if isinstance(error, WalkgramError):
-        return str(error), error.status if isinstance(error, Stopped) else 2
-    text = str(error)
-    ours = re.search(r"walkgram\.errors\.\w+: (.+)", text)
-    if ours:
-        return ours.group(1), 2
-    unreadable = re.search(r"\[FAILED_READ_FILE[^\]]*\][^\n]*?(\S+:/[^\s]+)", text)
-    if unreadable:
-        return (
-            f"{unreadable.group(1).rstrip('.')}: truncated or damaged file (or other column types than its neighbours'): "
-            "replace it, or run the job that wrote it with --force",
-            2,
-        )
-    raised = re.findall(r"^[A-Za-z_][\w.]*(?:Error|Exception|Invalid): .+$", text, re.MULTILINE)
-    first = raised[-1] if raised else next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first} (--verbose shows the stack trace)", 1
+    return {
+        table.name: "load_edges" if loaded and "load_edges" in table.made_by else table.made_by[0]
+        for table in tables.TABLES.values()
+    }

@@ -1,87 +1,99 @@
-"""The train job's processes: one alone, those that torchrun has started together, or those that Spark starts for it."""
+"""The processes of a job: this one alone, those that torchrun has started together, or those that Spark starts.
+
+A job gives the function to run and its argument (`JobContext.run_processes`); nothing here knows what they do.
+"""
 
 import contextlib
-import json
+import logging
 import os
 import re
 import sys
-import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from walkgram.errors import Stopped, TrainError, WalkgramError
-from walkgram.lake import logs
-from walkgram.runtime import job, train_job
-from walkgram.runtime.context import RunContext
+from walkgram.runtime.errors import summarize_error
 from walkgram.train import distributed
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["check_single_process", "launch_training", "run_train_main"]
+__all__ = ["ProcessRequest", "RemoteCall", "Work", "check_single_process", "run_in_group", "run_processes"]
 
-TrainOutcome = tuple[dict[str, int], dict[str, Any]]
+logger = logging.getLogger(__name__)
+
+Work = Callable[[Any, distributed.ProcessGroup], Any]
+"""function(spec, group); it leaves the group."""
 
 
-def run_train_main(of: job.Job, since: float, argv: Sequence[str] | None = None) -> int:
-    """The job's command; the exit status. Of several processes the first runs the job, and tells the others what to do."""
+class ProcessRequest(NamedTuple):
+    """A function and its argument, both picklable, and the processes that run it; job: its name, for messages."""
+
+    function: Work
+    spec: object
+    num_processes: int = 1
+    use_gpu: bool = False
+    job: str = ""
+
+
+def run_in_group(body: Callable[[], int], prog: str) -> int:
+    """Run the command of a job that uses several processes; return the exit status.
+
+    Of several processes that torchrun has started the first one runs `body`, and the others run what its job requests.
+    """
     try:
         if distributed.world_size() == 1:
-            return job.run_main(of, argv)
-        peers = distributed.init_process_group()
+            return body()
+        group = distributed.init_process_group()
     except TrainError as error:
-        print(f"jobs/{of.name}.py: error: {error}", file=sys.stderr)
+        logger.error("%s: error: %s", prog, error)
         return 2
-    if peers.rank:
-        return run_worker(of, peers, since)
+    if group.rank:
+        return run_worker(group, prog)
     try:
-        return job.run_main(of, argv)
+        return body()
     finally:
-        if distributed.current_group().world > 1:  # it has come to an end without training
-            with contextlib.suppress(TrainError):  # another one is gone
-                peers.told(None)
-                peers.leave()
+        if distributed.current_group().world > 1:  # the job has ended without a request
+            with contextlib.suppress(TrainError):  # another process is gone
+                group.broadcast(None)
+                group.leave()
 
 
-def run_worker(of: job.Job, peers: distributed.ProcessGroup, since: float) -> int:
-    """What the others do: train where the first one does, and leave with it; the exit status."""
+def run_worker(group: distributed.ProcessGroup, prog: str) -> int:
+    """Run what the first process requests, and leave the group with it; return the exit status."""
     try:
-        task = peers.told()
-        if task is None:
-            peers.leave()
+        request = group.broadcast()
+        if request is None:
+            group.leave()
         else:
-            train_job.run_training(task, peers, since)
+            request.function(request.spec, group)
     except (Stopped, KeyboardInterrupt) as stop:
-        return stop.status if isinstance(stop, Stopped) else 130  # the first process says it
+        return stop.status if isinstance(stop, Stopped) else 130  # the first process reports it
     except Exception as error:
-        message, status = job.summarize_error(error)
-        print(f"jobs/{of.name}.py, process {peers.rank}: error: {message}", file=sys.stderr)
+        message, status = summarize_error(error)
+        logger.error("%s, process %d: error: %s", prog, group.rank, message)
         return status
     return 0
 
 
-def launch_training(run: RunContext, since: float) -> Mapping[str, Any]:
-    """Train and stage the tables, by as many processes as there are, or as train.num_processes asks Spark for; what was counted."""
-    task, wanted, started = train_job.make_train_spec(run), run.config.train.num_processes, distributed.world_size()
-    peers = distributed.current_group()
-    if peers.world == 1:
+def run_processes(request: ProcessRequest, get_spark: Callable[[], "SparkSession"]) -> Any:
+    """Call the function at every process of a group; return what it returned at the first one.
+
+    Raises `TrainError` where torchrun has started another number of processes than requested, or where Spark has no room.
+    """
+    started, group = distributed.world_size(), distributed.current_group()
+    if group.world == 1:
         check_single_process()
-    if started > 1 and wanted not in (1, started):
+    if started > 1 and request.num_processes not in (1, started):
         raise TrainError(
-            f"train.num_processes = {wanted} is what Spark is to start, but torchrun has started {started}: leave it out"
+            f"{request.job}.num_processes = {request.num_processes} is the number that Spark starts, but torchrun has started "
+            f"{started}: leave it out"
         )
-    if run.force:
-        task.kept.remove()
-    if wanted > 1 and started == 1:
-        run.measure = count_tokens(task.config.lake.path, time.time())
-        rows, counts = train_in_spark(run.spark, task, wanted)
-    else:
-        rows, counts = train_job.run_training(peers.told(task), peers, since)
-    run.out.rows.update(rows)
-    run.finally_do(task.kept.remove)
-    return counts
+    if request.num_processes > 1 and started == 1:
+        return run_in_spark(get_spark(), request)
+    group.broadcast(request)
+    return request.function(request.spec, group)
 
 
 def check_single_process() -> None:
@@ -92,70 +104,54 @@ def check_single_process() -> None:
         )
 
 
-def count_tokens(root: str, began: float) -> Callable[[], tuple[int, int]]:
-    """(done, of all) tokens, as the log of the processes that have begun to train elsewhere since then has them."""
-
-    def count() -> tuple[int, int]:
-        try:
-            line = json.loads(logs.read_last_line(root, "train") or "{}")
-        except ValueError:
-            return 0, 0  # it is being written
-        return (line["tokens"], line["of"]) if line.get("time", 0) > began and "of" in line else (0, 0)
-
-    return count
-
-
-def train_in_spark(spark: "SparkSession", task: train_job.TrainSpec, count: int) -> TrainOutcome:
-    """`training.work` in processes that Spark's tasks start. Raises `TrainError` where there is no room for all at once."""
+def run_in_spark(spark: "SparkSession", request: ProcessRequest) -> Any:
+    """Run a request in processes that Spark's tasks start. Raises `TrainError` where there is no room for all at once."""
     from pyspark.ml.torch.distributor import TorchDistributor
 
-    cores = int(spark.conf.get("spark.task.cpus", "1") or 1)
+    count, cores = request.num_processes, int(spark.conf.get("spark.task.cpus", "1") or 1)
     master = spark.sparkContext.master or ""
-    local = re.fullmatch(r"local(?:\[(\d+|\*)[^\]]*\])?", master)  # a cluster's executors may be yet to come
+    local = re.fullmatch(r"local(?:\[(\d+|\*)[^\]]*\])?", master)  # the executors of a cluster may start later
     slots = int((local[1] or "1").replace("*", str(os.cpu_count()))) // cores if local else count
     if slots < count:
         raise TrainError(
-            f"train.num_processes = {count} needs as many of Spark's tasks at once, and there are {slots}: lower it, or give Spark "
-            "more cores (--master local[N]; spark.task.cpus is what each takes)"
+            f"{request.job}.num_processes = {count} needs as many of Spark's tasks at once, and there are {slots}: lower it, "
+            "or give Spark more cores (--master local[N]; each process takes spark.task.cpus of them)"
         )
-    train = task.config.train
-    if not train.deterministic and not train.workers:
-        train = train.model_copy(update={"workers": cores})
-        task = replace(task, config=task.config.model_copy(update={"train": train}))
-    cuda = train.device == "cuda"
-    found = TorchDistributor(num_processes=count, local_mode=False, use_gpu=cuda).run(RemoteTrain(), task)
-    if isinstance(found, WorkerFailure):
-        raise TrainError(found.message) if found.status < 128 else Stopped(found.message, found.status)
-    return cast(TrainOutcome, found)
+    distributor = TorchDistributor(num_processes=count, local_mode=False, use_gpu=request.use_gpu)
+    result = distributor.run(RemoteCall(), request)
+    if isinstance(result, WorkerFailure):
+        raise TrainError(result.message) if result.status < 128 else Stopped(result.message, result.status)
+    return result
 
 
 class WorkerFailure(NamedTuple):
-    """How a process ended that Spark has started. An error that it raised would be lost on the way."""
+    """The message and exit status of a process that Spark has started: Spark would lose the error that it raised."""
 
     message: str
     status: int
 
 
-class RemoteTrain:
-    """What a process that one of Spark's tasks has started does.
+class RemoteCall:
+    """The call of a request's function in a process that one of Spark's tasks has started.
 
-    It is unpickled in that task first. What spark-submit was given as --py-files is on sys.path there, and only there: the
-    environment hands it on.
+    Spark's task unpickles it first. The files of --py-files are on the path of that task alone, so the environment takes them
+    to the process.
     """
 
     def __setstate__(self, state: object) -> None:
         os.environ["PYTHONPATH"] = os.pathsep.join(place for place in sys.path if place)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"": ""}  # an empty state would not be set
+        return {"": ""}  # pickle does not set an empty state
 
-    def __call__(self, task: train_job.TrainSpec) -> TrainOutcome | WorkerFailure:
-        """Train with the others."""
+    def __call__(self, request: ProcessRequest) -> Any:
+        """Join the other processes and call the function; return a `WorkerFailure` for an error."""
         try:
-            return train_job.run_training(task, distributed.init_process_group(), time.monotonic())
+            return request.function(request.spec, distributed.init_process_group())
         except Exception as error:
             if not isinstance(error, WalkgramError):
                 traceback.print_exc()
-            found = WorkerFailure(*job.summarize_error(error))
-            print(f"jobs/train.py, process {os.environ.get('RANK')}: {found.message}", file=sys.stderr)  # the driver shows it
-            return found
+            failure = WorkerFailure(*summarize_error(error))
+            # The driver shows it.
+            logger.error("walkgram %s, process %s: error: %s", request.job, os.environ.get("RANK"), failure.message)
+            return failure

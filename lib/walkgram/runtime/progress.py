@@ -21,8 +21,11 @@ Count = Callable[[], tuple[int, int]]
 
 
 @contextlib.contextmanager
-def show_progress(title: str, count: Count, stream: TextIO | None = None) -> Iterator[None]:
+def show_progress(title: str, count: Count, stream: TextIO | None = None, enabled: bool = True) -> Iterator[None]:
     """While the body runs, show count() = (done, total) twice a second; a log gets a line each LOG_EVERY."""
+    if not enabled:
+        yield
+        return
     out = stream or sys.stderr
     ended = threading.Event()
     started = time.monotonic()

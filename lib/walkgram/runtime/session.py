@@ -1,60 +1,129 @@
-"""The SparkSession of a job. Driver only; what spark-submit was given wins over the defaults here."""
+"""Spark sessions for jobs, driver only.
 
+The submitted configuration (spark-submit, spark-defaults.conf, PYSPARK_SUBMIT_ARGS) takes precedence over every default here,
+and a session that the caller has already created stays unchanged.
+"""
+
+import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-import pyarrow as pa
-from pyspark import SparkConf
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-__all__ = ["memory", "start"]
+__all__ = ["get_session"]
 
-DEFAULTS = {
+DRIVER_MEMORY = "4g"
+SHOW_SPARK_PROGRESS = "spark.ui.showConsoleProgress"
+CONTEXT_DEFAULTS = {
     "spark.master": "local[*]",
-    "spark.driver.memory": "4g",
-    "spark.ui.showConsoleProgress": "false",  # progress.py shows the tasks, with the time left
+    SHOW_SPARK_PROGRESS: "false",  # progress.py shows the tasks, with the time left
+}
+SQL_DEFAULTS = {
     # Broadcast joins of small vocabularies; shuffles sized by the data, not by a constant.
     "spark.sql.adaptive.enabled": "true",
-    # A task's Python side gets batches large enough that the per-batch cost vanishes.
+    # Large batches make the cost per batch on a task's Python side negligible.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
+    # The tables' contract reads timestamps without a zone as UTC.
+    "spark.sql.session.timeZone": "UTC",
+    # The tables' contract requires microseconds; Spark's default is INT96.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # pandas writes nanoseconds, which Spark refuses otherwise; lake/formats/parquet.py casts them to timestamps.
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
+    # Columns that differ only in case are two columns.
+    "spark.sql.caseSensitive": "true",
 }
+SHELL_NAME = "pyspark-shell"  # the application's name under plain Python, where nobody has named it
+QUERY_CONTEXT_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")  # they print Java's stack traces as JSON
 
 
-def start(name: str, verbose: bool = False) -> SparkSession:
-    """The running session, or a new one: local unless spark-submit says otherwise.
+@dataclass
+class CachedSession:
+    """The session of the running SparkContext, and whether `get_session` created that context."""
 
-    Times are UTC whatever the machine's zone, since timestamps without a zone are read as UTC. Spark's own log is
-    silent unless `verbose`: what fails is raised, and reported in one line by the job.
+    session: SparkSession
+    owns_context: bool
+
+
+_cache: CachedSession | None = None
+
+
+def get_session(name: str, verbose: bool = False, user_session: SparkSession | None = None) -> SparkSession:
+    """Return the session for jobs, the same one as long as its SparkContext runs.
+
+    Without a running SparkContext, create one: the submitted configuration takes precedence over the defaults here. With one,
+    return a new session of that context with a SQL configuration of its own: keys, time zone and log level of the caller's
+    sessions stay as they are, and keys that the context's configuration sets are not set again.
+
+    name: the application's name, where none was submitted.
+    verbose: show Spark's log; otherwise a job reports an error in one line. Ignored where the caller created the context, and
+        for Spark's level where spark.log.level was submitted.
+    user_session: a session of the running SparkContext; by default Spark's default session.
     """
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    global _cache
+    context = user_session.sparkContext if user_session is not None else SparkContext._active_spark_context
+    if context is None:
+        _cache = CachedSession(create_session(name), owns_context=True)
+    elif _cache is None or _cache.session.sparkContext is not context:
+        _cache = CachedSession(derive_session(user_session or SparkSession.builder.getOrCreate()), owns_context=False)
+    if _cache.owns_context:
+        set_log_level(_cache.session, verbose)
+    return _cache.session
+
+
+def create_session(name: str) -> SparkSession:
+    """Create a SparkContext and its session: the submitted configuration, with defaults for the keys that it lacks.
+
+    The JVM starts first, because SparkConf reads the submitted configuration from the JVM.
+    """
+    # Spark's launcher reads these variables after its options and properties files, so that they have the least precedence.
+    # A shell, which plain Python counts as, shows Spark's progress unless a Java property says otherwise.
+    options = f"-D{SHOW_SPARK_PROGRESS}=false {os.environ.get('SPARK_SUBMIT_OPTS', '')}".strip()
+    memory = os.environ.get("SPARK_DRIVER_MEMORY", DRIVER_MEMORY)
+    python = os.environ.get("PYSPARK_PYTHON", sys.executable)
+    with temporary_environment(SPARK_DRIVER_MEMORY=memory, SPARK_SUBMIT_OPTS=options, PYSPARK_PYTHON=python):
+        SparkContext._ensure_initialized()
     conf = SparkConf()
-    for key, value in DEFAULTS.items():
+    for key, value in (CONTEXT_DEFAULTS | SQL_DEFAULTS).items():
         conf.setIfMissing(key, value)
-    conf.setIfMissing("spark.app.name", f"walkgram {name}")
-    conf.set("spark.sql.session.timeZone", "UTC")
-    conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")  # as the tables' contract has it, not INT96
-    conf.set("spark.sql.legacy.parquet.nanosAsLong", "true")  # pandas writes nanoseconds; lake/sources.py makes times of them
-    conf.set("spark.sql.caseSensitive", "true")  # columns that differ only in case are two columns
-    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):  # Java's stack traces, as JSON
+    if conf.get("spark.app.name", SHELL_NAME) == SHELL_NAME:
+        conf.set("spark.app.name", f"walkgram {name}")
+    # The SparkContext takes the workers' interpreter from the environment alone, and only while it is created.
+    with temporary_environment(PYSPARK_PYTHON=conf.get("spark.pyspark.python", python) or python):
+        return SparkSession.builder.config(conf=conf).getOrCreate()
+
+
+def derive_session(user_session: SparkSession) -> SparkSession:
+    """Return a new session of the caller's SparkContext, with the SQL defaults that the context's configuration lacks."""
+    submitted = user_session.sparkContext.getConf()
+    session = user_session.newSession()
+    for key, value in SQL_DEFAULTS.items():
+        if not submitted.contains(key):
+            session.conf.set(key, value)
+    return session
+
+
+def set_log_level(session: SparkSession, verbose: bool) -> None:
+    """Show Spark's warnings and the errors' query contexts, or switch both off. A submitted spark.log.level stays."""
+    if not session.sparkContext.getConf().contains("spark.log.level"):
+        session.sparkContext.setLogLevel("WARN" if verbose else "OFF")
+    for name in QUERY_CONTEXT_LOGGERS:
         logging.getLogger(name).disabled = not verbose
-    spark = SparkSession.builder.config(conf=conf).getOrCreate()
-    spark.sparkContext.setLogLevel("WARN" if verbose else "OFF")
-    return spark
 
 
-def memory(spark: SparkSession) -> int:
-    """MiB of the smallest host that a few tasks ran on; a container's limit counts as its host's memory."""
-
-    def look(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for _ in batches:
-            found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-            for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-                text = Path(limit).read_text().strip() if Path(limit).exists() else "max"
-                found += [int(text)] if text.isdigit() else []
-            yield pa.RecordBatch.from_pydict({"mib": [min(found) >> 20]})
-
-    tasks = spark.sparkContext.defaultParallelism
-    return min(int(row["mib"]) for row in spark.range(0, tasks, 1, tasks).mapInArrow(look, "mib long").collect())
+@contextlib.contextmanager
+def temporary_environment(**variables: str) -> Iterator[None]:
+    """Set environment variables inside the block, and restore them afterwards."""
+    previous = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in previous.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

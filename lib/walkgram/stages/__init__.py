@@ -1,1 +1,1 @@
-"""The line's steps: DataFrame -> DataFrame; no read, no write, no session. Kernels run inside tasks, over Arrow batches."""
+"""Steps on Spark: DataFrame -> DataFrame; storage comes through `ports`. Kernels run inside tasks, over Arrow batches."""

@@ -1,4 +1,4 @@
-"""embeddings, items -> lines of text for the Embedding Projector; edges -> the histogram of degrees."""
+"""embeddings, items -> rows of text for the Embedding Projector; edges -> the histogram of degrees."""
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -9,9 +9,9 @@ HEADER = "item_id\ttitle"  # the Projector asks for a header where the metadata 
 
 
 def projector_lines(embeddings: DataFrame, items: DataFrame | None) -> DataFrame:
-    """`vector` and `metadata`, a line of text each, in the order of falling frequency, ties by rising item_id.
+    """Return `vector` and `metadata`, one line of text each, by falling frequency, ties by rising item_id.
 
-    Tabs and line breaks in ids and titles become spaces; an item without a title has an empty one.
+    Tabs and line breaks in ids and titles become spaces. An item without a title has an empty one.
     """
     titled = embeddings.withColumn("title", F.lit(""))
     if items is not None:
@@ -25,12 +25,12 @@ def projector_lines(embeddings: DataFrame, items: DataFrame | None) -> DataFrame
 
 
 def flatten_text(text: Column) -> Column:
-    """Text on one line, without tabs."""
+    """Replace tabs and line breaks by a space."""
     return F.regexp_replace(text, r"[\t\r\n\u0085\u2028\u2029]+", " ")
 
 
 def count_degrees(edges: DataFrame) -> DataFrame:
-    """degree, nodes: how many nodes have each degree (a self loop counts once); at most as many rows as degrees."""
+    """Return degree, nodes: the number of nodes of each degree, where a self loop counts once; one row a degree."""
     ends = F.explode(F.array_distinct(F.array("src", "dst"))).alias("node")
-    by_node = edges.select(ends).groupBy("node").agg(F.count(F.lit(1)).alias("degree"))
-    return by_node.groupBy("degree").agg(F.count(F.lit(1)).alias("nodes")).orderBy("degree")
+    degrees = edges.select(ends).groupBy("node").agg(F.count(F.lit(1)).alias("degree"))
+    return degrees.groupBy("degree").agg(F.count(F.lit(1)).alias("nodes")).orderBy("degree")

@@ -1,4 +1,7 @@
-"""What stages ask of their surroundings: a table's columns on the way out, and block files to map."""
+"""What stages ask of storage, as protocols, and the columns of a table on its way out.
+
+`walkgram.lake` implements the stores; `walkgram.runtime.context.RunContext` is the context. All stores travel to the executors.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -27,110 +30,110 @@ __all__ = [
 
 
 class BlockStore(Protocol):
-    """Numbered blocks of named arrays (`walkgram.lake.blocks.Blocks`); it travels to the executors."""
+    """Numbered blocks of named arrays (`walkgram.lake.blocks.Blocks`)."""
 
     def write(self, number: int, arrays: Mapping[str, np.ndarray]) -> None:
-        """Write a block whole."""
+        """Write a block; it is visible complete or not at all."""
 
     def create(self, number: int) -> AbstractContextManager["NewArray"]:
-        """Make a block whose arrays are filled where they lie."""
+        """Open a new block whose arrays are filled in place."""
 
     def open(self, number: int) -> Mapping[str, np.ndarray]:
-        """Map a block."""
+        """Map a block's arrays."""
 
 
 class NewArray(Protocol):
-    """Gives an array of a new block, all zeros, to be filled."""
+    """A factory of the arrays of a new block."""
 
     def __call__(self, name: str, dtype: Any, shape: int | tuple[int, ...]) -> np.ndarray:
-        """The array `name`."""
+        """Return the array `name`, all zeros, to be filled."""
 
 
 class ShardStore(Protocol):
-    """The numbered shards of a table (`walkgram.lake.shards.Shards`); it travels to the executors."""
+    """The numbered shards of a table (`walkgram.lake.shards.Shards`)."""
 
     def write(self, number: int, batches: Iterable[pa.RecordBatch]) -> None:
-        """Write a shard whole, each batch a row group."""
+        """Write a shard, one row group a batch; it is visible complete or not at all."""
 
     def has(self, number: int) -> bool:
-        """Whether a shard is there; it is then whole."""
+        """Return whether a complete shard exists."""
 
     def read(self, number: int) -> Iterator[pa.RecordBatch]:
-        """The row groups of a shard."""
+        """Return the row groups of a shard."""
 
 
 class RowGroupFile(Protocol):
-    """A Parquet file of a table (`walkgram.lake.parquet.ParquetShard`); it travels to the executors."""
+    """A Parquet file of a table (`walkgram.lake.parquet.ParquetShard`)."""
 
     @property
     def row_groups(self) -> tuple[int, ...]:
-        """The rows of each row group."""
+        """Number of rows of each row group."""
 
     def read(self, row_group: int, columns: Sequence[str] | None = None) -> pa.Table:
-        """One row group."""
+        """Read one row group."""
 
 
 class ExchangeStore(Protocol):
-    """What tasks send each other, round by round (`walkgram.lake.exchange.Exchange`); it travels to the executors."""
+    """Batches that tasks send each other, superstep by superstep (`walkgram.lake.exchange.Exchange`)."""
 
     def has(self, number: int, sender: int) -> bool:
-        """Whether a sender is done with a round."""
+        """Return whether a sender has finished superstep `number`."""
 
     def write(self, number: int, sender: int, batches: Sequence[pa.RecordBatch]) -> None:
-        """Write what a sender has for the receivers 0, 1, ... in a round."""
+        """Write a sender's batches for the receivers 0, 1, ... of a superstep."""
 
     def read(self, number: int, sender: int, receiver: int) -> pa.RecordBatch:
-        """What a sender had for a receiver in a round."""
+        """Read a sender's batch for a receiver."""
 
     def rows(self, number: int, sender: int) -> int:
-        """How many rows a sender had for all receivers in a round."""
+        """Count the rows that a sender has written for all receivers."""
 
     def latest(self, senders: int) -> int:
-        """The last round that all senders are done with; -1 where there is none."""
+        """Return the last superstep that all senders have finished; -1 if there is none."""
 
     def remove(self, number: int | None = None) -> None:
-        """Remove a round, or all of them."""
+        """Remove one superstep, or all of them."""
 
 
 class StageContext(Protocol):
-    """What a stage of several steps asks of the run that it is part of (`walkgram.runtime.context.RunContext`)."""
+    """What a stage of several steps asks of its run (`walkgram.runtime.context.RunContext`)."""
 
-    def keep(self, name: str, frame: DataFrame) -> DataFrame:
-        """A DataFrame computed once."""
+    def materialize(self, name: str, frame: DataFrame) -> DataFrame:
+        """Compute a DataFrame once; it lasts as long as the run."""
 
     def files(self, table: str) -> Sequence[RowGroupFile]:
-        """The files of a table, or of a DataFrame that was kept."""
+        """List the files of a table, or of a materialized DataFrame."""
 
     def tasks(self, count: int) -> DataFrame:
-        """`id` 0..count-1, one row a task."""
+        """Return `id` 0..count-1, one row a task."""
 
     def scratch(self, name: str) -> BlockStore:
-        """Blocks that last as long as the run."""
+        """Return blocks that are removed at the end of the run."""
 
-    def rounds(self, name: str) -> ExchangeStore:
-        """What tasks send each other."""
+    def exchange(self, name: str) -> ExchangeStore:
+        """Return an exchange that is removed at the end of the run."""
 
 
 def spark_schema(name: str, ids: pa.DataType | None = None) -> StructType:
-    """The schema of a table as Spark states it."""
-    made = StructType()
+    """Return the Spark schema of a table. ids: the type of its ids."""
+    schema = StructType()
     for field in tables.table_schema(name, ids):
-        made = made.add(field.name, from_arrow_type(field.type))
-    return made
+        schema = schema.add(field.name, from_arrow_type(field.type))
+    return schema
 
 
 def select_schema(frame: DataFrame, name: str) -> DataFrame:
-    """Select a table's columns in order, cast to its types; ids keep the type that they have."""
+    """Select a table's columns in order, cast to its types; ids keep their type."""
 
     def cast(column: tables.Column) -> Column:
-        own = F.col(column.name)
-        return own if column.type == tables.ID else own.cast(from_arrow_type(column.type)).alias(column.name)
+        value = F.col(column.name)
+        return value if column.type == tables.ID else value.cast(from_arrow_type(column.type)).alias(column.name)
 
     return frame.select(*[cast(column) for column in tables.TABLES[name].columns])
 
 
 def to_batches(columns: Mapping[str, np.ndarray], rows: int = 1 << 20) -> Iterator[pa.RecordBatch]:
-    """Arrays of one length as record batches of at most `rows` rows."""
+    """Pack arrays of equal length in record batches of at most `rows` rows."""
     length = len(next(iter(columns.values())))
     for start in range(0, length, rows):
         yield pa.RecordBatch.from_arrays(

@@ -1,9 +1,9 @@
-"""Training with several processes: who they are, what they agree on, and tables that all of them hold and train at once.
+"""Training with several processes: the process group, collective operations, and tables that every process has in full.
 
 The processes are started by torchrun or by pyspark's TorchDistributor, and find each other by RANK, WORLD_SIZE, MASTER_ADDR
 and MASTER_PORT. Every operation is collective: all processes call the same ones in the same order. Where one process fails,
-the others get a `TrainError` at their next operation. With one process nothing is exchanged, and no group is needed.
-`walkgram.train.placement.row_sharded` has the tables that no process holds whole.
+the others get a `TrainError` at their next operation. A single process needs no group and exchanges nothing.
+`walkgram.train.placement.row_sharded` has the tables whose rows are spread over the processes.
 """
 
 import datetime
@@ -21,6 +21,7 @@ from walkgram.errors import TrainError
 __all__ = [
     "SINGLE_PROCESS",
     "ProcessGroup",
+    "ReplicaSync",
     "current_group",
     "delta_scale",
     "init_process_group",
@@ -31,35 +32,35 @@ __all__ = [
 ]
 
 BLOCK = 8 << 20  # bytes of rows, or of counts, in one exchange
-# Of the curvature's bound, what the gradients of a row see of it: tried with 2 to 8 processes on graphs with weak communities
-# (more: rows that have just left the origin are held back) and with hubs (less: they diverge).
+# The share of the curvature's bound that the gradients of a row see: tried with 2 to 8 processes on graphs with weak
+# communities (a larger share slows rows that have just left the origin) and with hubs (with a smaller share they diverge).
 CURVATURE_DAMPING = 0.05
-WAIT = 1800.0  # seconds
-NAMES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+TIMEOUT = 1800.0  # seconds
+VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 def world_size() -> int:
-    """How many processes were started together, as the environment has it; 1 where it says nothing."""
+    """Return the number of processes that were started together, by the environment; 1 where it has none."""
     return read_int_variable(os.environ, "WORLD_SIZE", 1)
 
 
 def current_group() -> "ProcessGroup":
-    """Those that this process has joined; itself alone where it has joined none."""
-    there = dist.is_available() and dist.is_initialized()
-    return ProcessGroup(dist.get_rank(), dist.get_world_size()) if there else ProcessGroup()
+    """Return the group that this process has joined; a group of one where it has joined none."""
+    is_joined = dist.is_available() and dist.is_initialized()
+    return ProcessGroup(dist.get_rank(), dist.get_world_size()) if is_joined else ProcessGroup()
 
 
-def init_process_group(seconds: float = WAIT) -> "ProcessGroup":
+def init_process_group(timeout: float = TIMEOUT) -> "ProcessGroup":
     """Join the processes that the environment names: gloo between CPUs, nccl between GPUs.
 
-    A process alone (no WORLD_SIZE, or 1) joins nothing. Of a machine's GPUs a process has that of its LOCAL_RANK. `seconds`:
-    how long any operation waits for the others, so more than the longest stretch of training between two. Raises `TrainError`
-    where the environment is incomplete, or where the others do not come in time.
+    A single process (no WORLD_SIZE, or 1) joins nothing. A process has the GPU of its LOCAL_RANK. `timeout`: seconds that an
+    operation waits for the others, so more than the longest stretch of training between two. Raises `TrainError` where the
+    environment is incomplete, or where the others do not join in time.
     """
     world = world_size()
     if world == 1:
-        return ProcessGroup(0, 1, seconds)
-    missing = [name for name in NAMES if not os.environ.get(name)]
+        return ProcessGroup(0, 1, timeout)
+    missing = [name for name in VARIABLES if not os.environ.get(name)]
     if missing:
         raise TrainError(f"WORLD_SIZE is {world}, but {', '.join(missing)} is not set: start the trainer with torchrun")
     rank = read_int_variable(os.environ, "RANK", 0)
@@ -72,28 +73,28 @@ def init_process_group(seconds: float = WAIT) -> "ProcessGroup":
         backend = "cpu:gloo,cuda:nccl"
         torch.cuda.set_device(read_int_variable(os.environ, "LOCAL_RANK", 0) % torch.cuda.device_count())
     try:
-        dist.init_process_group(backend, timeout=datetime.timedelta(seconds=seconds), rank=rank, world_size=world)
+        dist.init_process_group(backend, timeout=datetime.timedelta(seconds=timeout), rank=rank, world_size=world)
     except (RuntimeError, ValueError) as error:
-        place = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise TrainError(
-            f"process {rank} of {world} could not join the others at {place} within {seconds:g} s ({first_line(error)}): "
+            f"process {rank} of {world} could not join the others at {address} within {timeout:g} s ({first_line(error)}): "
             "check that all were started, and that they reach that address"
         ) from None
-    peers = ProcessGroup(rank, world, seconds)
-    peers.sum([0.0])  # nobody goes on, or fails, while another is still joining
-    return peers
+    group = ProcessGroup(rank, world, timeout)
+    group.sum([0.0])  # no process continues, or fails, while another is still joining
+    return group
 
 
 def walks_per_sync(n: int, length: float, world: int, tokens: float) -> int:
-    """Walks, of `length` nodes, that each of `world` processes trains between two exchanges of tables of n rows; 1 or more.
+    """Return the walks, of `length` nodes, that each of `world` processes trains between two exchanges of tables of n rows.
 
-    tokens: how many all processes take for each row meanwhile.
+    tokens: how many all processes together train for each row between two exchanges. The result is at least 1.
     """
     return max(1, int(tokens * n / (max(1.0, length) * world)))
 
 
 def read_int_variable(environment: Mapping[str, str], name: str, default: int) -> int:
-    """A variable of the environment as a whole number. Raises `TrainError` for anything else."""
+    """Return a variable of the environment as an integer. Raises `TrainError` for anything else."""
     value = environment.get(name, "")
     try:
         return int(value) if value else default
@@ -102,113 +103,134 @@ def read_int_variable(environment: Mapping[str, str], name: str, default: int) -
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, cut."""
+    """Return the first line of an error's message, at most 160 characters of it."""
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 
 class ProcessGroup:
-    """This process among `world` of them, and what they do together; leaves the group at the end of a `with`."""
+    """This process among `world` of them, and their collective operations. The end of a `with` block leaves the group."""
 
-    def __init__(self, rank: int = 0, world: int = 1, seconds: float = WAIT) -> None:
-        self.rank, self.world, self.seconds = rank, world, seconds
+    def __init__(self, rank: int = 0, world: int = 1, timeout: float = TIMEOUT) -> None:
+        self.rank, self.world = rank, world
+        self.timeout = timeout
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.leave(failed=kind is not None)
+        self.leave(has_failed=kind is not None)
 
-    def leave(self, failed: bool = False) -> None:
-        """Leave the group, once all have come to their end; at once where this process has `failed`."""
+    def leave(self, has_failed: bool = False) -> None:
+        """Leave the group when all processes do; at once where this process has failed."""
         if self.world > 1 and dist.is_initialized():
             try:
-                if not failed:
-                    self.sum([0.0])  # who leaves first would break what the others still exchange
+                if not has_failed:
+                    self.sum([0.0])  # a process that leaves early would break the exchanges of the others
             finally:
                 dist.destroy_process_group()
 
     def call(self, operation: Callable[..., object], *values: object, **options: object) -> None:
-        """One operation of torch.distributed. Raises `TrainError` where another process is gone or too late."""
+        """Run one operation of torch.distributed. Raises `TrainError` where another process is gone or late."""
         try:
             operation(*values, **options)
         except RuntimeError as error:
             raise TrainError(
                 f"process {self.rank} of {self.world}: another process has failed, or did not answer within "
-                f"{self.seconds:g} s ({first_line(error)}): see what the others say"
+                f"{self.timeout:g} s ({first_line(error)}): read the messages of the others"
             ) from None
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is set at any process."""
+        """Return whether the flag is set at any process."""
         return self.sum([float(flag)])[0] > 0
 
     def sum(self, values: Sequence[float]) -> list[float]:
-        """The sums over all processes, in double precision and equal at all of them."""
+        """Return the sums over all processes, in double precision and equal at all of them."""
         if self.world == 1:
             return [float(value) for value in values]
         total = torch.tensor(values, dtype=torch.float64)
         self.call(dist.all_reduce, total)
         return [float(value) for value in total]
 
-    def told(self, what: Any = None) -> Any:
-        """What process 0 has given, whatever can be pickled, at all of them."""
-        found = [what]
+    def broadcast(self, value: Any = None) -> Any:
+        """Return the value that process 0 gives, at all processes. It must be picklable."""
+        values = [value]
         if self.world > 1:
-            self.call(dist.broadcast_object_list, found, src=0)
-        return found[0]
+            self.call(dist.broadcast_object_list, values, src=0)
+        return values[0]
 
-    def same(self, what: Any) -> bool:
-        """Whether it is equal at all processes; what can be pickled and compared."""
-        return not self.any(self.told(what) != what)
+    def all_equal(self, value: Any) -> bool:
+        """Return whether a value, picklable and comparable, is equal at all processes."""
+        return not self.any(self.broadcast(value) != value)
 
-    def base(self, table: Tensor) -> Tensor:
-        """What `combine` keeps of a table (n, dim): a copy of rows rank, rank + world, ...; 1 / world of its bytes."""
+    def shadow_copy(self, table: Tensor) -> Tensor:
+        """Copy rows rank, rank + world, ... of a table (n, dim), for `sync_replicas`: 1 / world of its bytes."""
         return table[self.rank :: self.world].clone() if self.world > 1 else table[:0]
 
-    def combine(self, tables: Sequence[Tensor], paces: Sequence[Tensor], base: Sequence[Tensor]) -> None:
+    def sync_replicas(self, tables: Sequence[Tensor], curvatures: Sequence[Tensor], shadows: Sequence[Tensor]) -> None:
         """Make tables equal again that were equal after the last call, and were trained by each process since.
 
-        tables: each (n, dim) float32 or bfloat16, moved in place; paces: each (n,) float32, the sum of a row's steps here times
-        their curvatures, 0 where it was not moved; base: `self.base` of each table before training, which moves along.
-        A row moves by the sum of the processes' changes times its `share`. Rows of one process are taken from it, those of
-        none stay. The result is the same at all processes, bit for bit. Memory: a few BLOCKs. Bytes sent by each: about 8 dim
-        a row that any process moved, and 24 n.
+        tables: each (n, dim) float32 or bfloat16, changed in place; curvatures: each (n,) float32, the sum of a row's step
+        sizes here times their curvatures, 0 where it did not move; shadows: `shadow_copy` of each table after the last call,
+        updated. A row moves by the sum of the processes' changes times its `delta_scale`. A row that one process changed takes
+        that change, a row that none changed stays. The result is equal at all processes, bit for bit. Memory: a few BLOCKs.
+        Each process sends about 8 dim bytes for every row that any of them moved, and 24 n.
         """
         if self.world == 1:
             return
-        for table, pace, kept in zip(tables, paces, base, strict=True):
-            step = BLOCK // 12
-            for low in range(0, len(table), step):
-                mine = pace[low : low + step].to(table.device)
-                sums = torch.stack([(mine > 0).to(mine.dtype), mine, saturation(mine)])
+        for table, curvature, shadow in zip(tables, curvatures, shadows, strict=True):
+            size = BLOCK // 12
+            for low in range(0, len(table), size):
+                local = curvature[low : low + size].to(table.device)
+                sums = torch.stack([(local > 0).to(local.dtype), local, saturation(local)])
                 self.call(dist.all_reduce, sums)
                 for part in sums[0].nonzero()[:, 0].split(max(1, BLOCK // (4 * table.shape[1]))):
-                    self.merge(table, low + part, mine[part] > 0, sums[0, part], delta_scale(*sums[1:, part]), kept)
+                    scale = delta_scale(*sums[1:, part])
+                    self.merge_rows(table, low + part, local[part] > 0, sums[0, part], scale, shadow)
 
-    def merge(self, table: Tensor, rows: Tensor, mine: Tensor, counts: Tensor, share: Tensor, base: Tensor) -> None:
-        """`combine` for a few rows (k,); mine (k,) bool; counts (k,) of the processes that moved each; share (k,)."""
-        values = table[rows].to(torch.float32) * share[:, None]
-        values[~mine] = 0
-        # b + share * sum of (x - b) = sum of share * x + (1 - count * share) * b: one process needs b
-        own = rows % self.world == self.rank
-        at = rows[own] // self.world
-        values[own] += (1 - counts[own] * share[own])[:, None] * base[at]
+    def merge_rows(self, table: Tensor, rows: Tensor, is_local: Tensor, counts: Tensor, scale: Tensor, shadow: Tensor) -> None:
+        """Merge rows (k,) for `sync_replicas`; is_local (k,) bool; counts (k,): processes that moved a row; scale (k,)."""
+        values = table[rows].to(torch.float32) * scale[:, None]
+        values[~is_local] = 0
+        # b + scale * sum of (x - b) = sum of scale * x + (1 - count * scale) * b: one process needs b
+        is_owner = rows % self.world == self.rank
+        places = rows[is_owner] // self.world
+        values[is_owner] += (1 - counts[is_owner] * scale[is_owner])[:, None] * shadow[places]
         self.call(dist.all_reduce, values)
-        base[at] = values[own].to(base.dtype)
+        shadow[places] = values[is_owner].to(shadow.dtype)
         table[rows] = values.to(table.dtype)
 
 
-def saturation(pace: Tensor) -> Tensor:
-    """How much of the way to where it is pulled a row went, for a sum of steps times curvatures: 1 - exp(-pace)."""
-    return -torch.expm1(-CURVATURE_DAMPING * pace)
+def saturation(step_curvature: Tensor) -> Tensor:
+    """Return how much of the way to its optimum a row went, for a sum of step sizes times curvatures: 1 - exp(-sum)."""
+    return -torch.expm1(-CURVATURE_DAMPING * step_curvature)
 
 
-def delta_scale(pace: Tensor, relaxed_: Tensor) -> Tensor:
-    """The part of several processes' changes of a row that is taken; pace and relaxed_ (k,), each the sum over them.
+def delta_scale(step_curvature: Tensor, saturations: Tensor) -> Tensor:
+    """Return the factor of the processes' changes of a row; both arguments (k,), sums over the processes.
 
-    Where the processes' steps had come one after the other, the row had gone 1 - exp(-pace) of its way; each of them alone,
-    from the same start, went some of the same way. Rows that moved little get the sum of the changes, hubs their mean.
+    Had the processes stepped one after the other, the row had gone 1 - exp(-step_curvature) of its way; each of them alone,
+    from the same start, repeated a part of it. Rows that moved little take the sum of the changes, hubs their mean.
     """
-    return torch.where(relaxed_ > 0, saturation(pace) / relaxed_, 1.0)
+    return torch.where(saturations > 0, saturation(step_curvature) / saturations, 1.0)
 
 
 SINGLE_PROCESS = ProcessGroup()
+
+
+class ReplicaSync:
+    """Synchronisation of tables, each (n, dim), that several processes train in full; nothing for a single process.
+
+    step_curvature: (number of tables, n) float32: the sum of each row's step sizes times their curvatures, at this process
+    since the last synchronisation; no columns for a single process. Memory: 8 n bytes, and 2 / world of a table.
+    """
+
+    def __init__(self, group: ProcessGroup, tables: Sequence[Tensor]) -> None:
+        self.group = group
+        self.shadows = [group.shadow_copy(table) for table in tables]
+        n = len(tables[0]) if group.world > 1 else 0
+        self.step_curvature = torch.zeros(len(tables), n, device=tables[0].device)
+
+    def synchronize(self, tables: Sequence[Tensor]) -> None:
+        """Make the tables of all processes equal. Collective."""
+        self.group.sync_replicas(tables, list(self.step_curvature), self.shadows)
+        self.step_curvature.zero_()

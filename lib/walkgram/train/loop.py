@@ -1,72 +1,24 @@
-"""The only training loop: epochs, workers, processes, checkpoints, resume, stopping, and the check that values are finite."""
+"""The training loop: epochs, workers, processes, checkpoints, resume, stopping."""
 
 import math
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import torch
-from torch import Tensor
 
 from walkgram.errors import Stopped, TrainError
 from walkgram.train.checkpoint import Checkpoints, resume_checkpoint, save_checkpoint
 from walkgram.train.distributed import SINGLE_PROCESS, ProcessGroup
+from walkgram.train.models.base import LoopModel
 from walkgram.train.monitor import SignalStop, TrainMonitor
-from walkgram.train.state import EpochResult, StepResult, TrainState, restore_state, should_stop_early
+from walkgram.train.state import EpochResult, StepResult, TrainState, should_stop_early
 
-__all__ = ["LoopModel", "TrainPlan", "run_loop"]
-
-
-class LoopModel(Protocol):
-    """What is trained: its tables and optimiser, its batches, one step."""
-
-    tokens: int
-    """Tokens of an epoch, at all processes, for the progress bar."""
-
-    def join(self, peers: ProcessGroup) -> int:
-        """Train with these from now on, all tables being equal; batches from one exchange to the next, 0 where alone."""
-
-    def steps(self) -> int:
-        """Batches of an epoch, equal at all processes."""
-
-    def batches(self, epoch: int, skip: int = 0) -> Iterator[Any]:
-        """The batches of an epoch but the first `skip`, a function of (seed, epoch, process)."""
-
-    def step(self, batch: Any, progress: float, following: float) -> StepResult:
-        """Take one step. All epochs run from 0 to 1; the batch from `progress` to `following`."""
-
-    def exchange(self) -> None:
-        """Make the tables of all processes equal."""
-
-    def rate(self, progress: float) -> float:
-        """The learning rate there."""
-
-    def measure(self) -> float | None:
-        """The loss of what is held out; None where nothing is."""
-
-    def state(self) -> dict[str, Any]:
-        """All that a resumed run needs."""
-
-    def load(self, state: Mapping[str, Any]) -> None:
-        """Take over a state."""
-
-    def counts(self) -> dict[str, int]:
-        """What it counted, for the manifest."""
-
-    @property
-    def rows(self) -> range:
-        """The rows of the tables that this process gives the vectors of."""
-
-    def vectors(self) -> tuple[Tensor, Tensor | None]:
-        """(vectors, context vectors or None) of these rows, each (len(rows), dim) float32."""
+__all__ = ["TrainPlan", "run_loop"]
 
 
 @dataclass(frozen=True)
 class TrainPlan:
-    """How long to train, by how many threads, how often to save (seconds), and when to give up early (epochs; 0: never)."""
+    """The number of epochs and worker threads, seconds between checkpoints, and the patience in epochs (0: unlimited)."""
 
     epochs: int
     workers: int = 1
@@ -75,136 +27,133 @@ class TrainPlan:
 
 
 def run_loop(
-    objective: LoopModel,
+    model: LoopModel,
     plan: TrainPlan,
     checkpoints: Checkpoints,
-    watch: TrainMonitor | None = None,
-    peers: ProcessGroup = SINGLE_PROCESS,
+    monitor: TrainMonitor | None = None,
+    group: ProcessGroup = SINGLE_PROCESS,
 ) -> list[EpochResult]:
-    """Train to the end, from the last checkpoint where there is one; by one worker the result equals an uninterrupted run's.
+    """Train to the end, from the last checkpoint where there is one; with one worker the result equals an uninterrupted run's.
 
     Raises `TrainError` for a checkpoint of another configuration, where the loss or a vector is not finite, and where another
     process has failed; `Stopped` after Ctrl-C or SIGTERM at any of the processes, when a checkpoint is written.
     """
-    place = restore_state(resume_checkpoint(objective, checkpoints))
-    every, steps = objective.join(peers), objective.steps()
-    if steps == 0:
+    state = TrainState.from_dict(resume_checkpoint(model, checkpoints))
+    sync_every, num_steps = model.bind(group), model.num_steps()
+    if num_steps == 0:
+        raise TrainError(f"an epoch has no batch to train on: {model.no_batch_remedy}")
+    if not group.all_equal((state.to_dict(), num_steps, model.tokens)):
         raise TrainError(
-            "no batch of walks to train on: make more walks (for train.model = keras_node2vec: lower train.keras_node2vec.batch_size)"
-        )
-    if not peers.same((place.saved(), steps, objective.tokens)):
-        raise TrainError(
-            "the processes do not begin at the same place: let all of them see one lake (lake.path), its walks and _checkpoints"
+            "the processes do not start from the same state: let all of them see one lake (lake.path), its walks and "
+            "_checkpoints"
         )
     with SignalStop() as stop, ThreadPoolExecutor(plan.workers, thread_name_prefix="trainer") as pool:
-        run = TrainingRun(objective, plan, checkpoints, watch or TrainMonitor(), peers, place, every, steps, stop, pool)
-        run.watch.start(objective.tokens * plan.epochs, place.tokens)
-        while len(place.epochs) < plan.epochs and not should_stop_early(place.epochs, plan.patience):
-            run.epoch()
-            save_checkpoint(objective, place.saved(), checkpoints)
-            if peers.any(stop.asked):
-                raise run.halted()
-        check_finite(objective)
-        run.watch.tell("end", place.tokens, place.epochs[-1].loss, objective.rate(1.0), epoch=len(place.epochs))
-    return place.epochs
+        run = TrainingRun(model, plan, checkpoints, monitor or TrainMonitor(), group, state, sync_every, num_steps, stop, pool)
+        run.monitor.start(model.tokens * plan.epochs, state.tokens)
+        while len(state.epochs) < plan.epochs and not should_stop_early(state.epochs, plan.patience):
+            run.run_epoch()
+            save_checkpoint(model, state.to_dict(), checkpoints)
+            if group.any(stop.is_requested):
+                raise run.stop_error()
+        run.monitor.log("end", state.tokens, state.epochs[-1].loss, model.learning_rate(1.0), epoch=len(state.epochs))
+    return state.epochs
 
 
 @dataclass
 class TrainingRun:
-    """One run of the loop. `every`: batches from one exchange between processes to the next; `steps`: batches of an epoch."""
+    """One run of the loop.
 
-    objective: LoopModel
+    sync_every: batches between two synchronisations of the processes, 0 for a single one; num_steps: batches of an epoch.
+    """
+
+    model: LoopModel
     plan: TrainPlan
     checkpoints: Checkpoints
-    watch: TrainMonitor
-    peers: ProcessGroup
-    place: TrainState
-    every: int
-    steps: int
+    monitor: TrainMonitor
+    group: ProcessGroup
+    state: TrainState
+    sync_every: int
+    num_steps: int
     stop: SignalStop
     pool: ThreadPoolExecutor
 
-    def epoch(self) -> None:
-        """The rest of an epoch: at most two batches a worker under way, their results taken in order."""
-        place, number = self.place, len(self.place.epochs)
-        started, saved = time.monotonic() - place.seconds, time.monotonic()
-        whole = self.plan.epochs * self.steps
-        under_way: deque[Future[StepResult]] = deque()
-        apart = TrainState()  # what the batches since the last exchange gave, here alone
-        for at, batch in enumerate(self.objective.batches(number, place.batches), number * self.steps + place.batches):
-            under_way.append(self.pool.submit(self.objective.step, batch, at / whole, (at + 1) / whole))
-            while len(under_way) >= 2 * self.plan.workers:
-                self.take(under_way.popleft(), apart)
-            stopping, saving = self.stop.asked, time.monotonic() - saved > self.plan.save_every
-            done = at + 1 - number * self.steps
-            if not (done % self.every == 0 or done == self.steps if self.every else stopping or saving):
+    def run_epoch(self) -> None:
+        """Run the rest of an epoch: at most two batches in flight for each worker, their results collected in order."""
+        state, number = self.state, len(self.state.epochs)
+        start, last_save = time.monotonic() - state.seconds, time.monotonic()
+        all_steps = self.plan.epochs * self.num_steps
+        in_flight: deque[Future[StepResult]] = deque()
+        local_stats = TrainState()  # results of this process since the last synchronisation
+        first = number * self.num_steps
+        for index, batch in enumerate(self.model.batches(number, state.batches), first + state.batches):
+            in_flight.append(self.pool.submit(self.model.step, batch, index / all_steps, (index + 1) / all_steps))
+            while len(in_flight) >= 2 * self.plan.workers:
+                self.collect(in_flight.popleft(), local_stats)
+            is_stopping, is_saving = self.stop.is_requested, time.monotonic() - last_save > self.plan.save_every
+            done = index + 1 - first
+            is_sync = self.sync_every > 0 and (done % self.sync_every == 0 or done == self.num_steps)
+            if not (is_sync or (not self.sync_every and (is_stopping or is_saving))):
                 continue
-            while under_way:
-                self.take(under_way.popleft(), apart)
-            if self.every:
-                stopping, saving = self.meet(apart, stopping, saving)
-            if stopping or saving:
-                place.seconds = time.monotonic() - started
-                save_checkpoint(self.objective, place.saved(), self.checkpoints)
-                saved = time.monotonic()
-            if stopping:
-                self.watch.tell("stopped", place.tokens, place.mean(), self.objective.rate(at / whole), epoch=number + 1)
-                raise self.halted()
-        while under_way:
-            self.take(under_way.popleft(), apart)
-        self.end(started)
+            while in_flight:
+                self.collect(in_flight.popleft(), local_stats)
+            if is_sync:
+                is_stopping, is_saving = self.synchronize(local_stats, is_stopping, is_saving)
+            if is_stopping or is_saving:
+                state.seconds = time.monotonic() - start
+                save_checkpoint(self.model, state.to_dict(), self.checkpoints)
+                last_save = time.monotonic()
+            if is_stopping:
+                rate = self.model.learning_rate(index / all_steps)
+                self.monitor.log("stopped", state.tokens, state.mean_loss(), rate, epoch=number + 1)
+                raise self.stop_error()
+        while in_flight:
+            self.collect(in_flight.popleft(), local_stats)
+        self.end_epoch(start)
 
-    def take(self, under_way: Future[StepResult], apart: TrainState) -> None:
-        """Wait for a batch and count it in; raise `TrainError` where it met a value that is not finite."""
-        place, found, epoch = self.place, under_way.result(), len(self.place.epochs)
-        if found.wrong or not math.isfinite(found.loss):
-            reason = found.wrong or f"the loss is {found.loss}"
+    def collect(self, future: Future[StepResult], local_stats: TrainState) -> None:
+        """Wait for a batch and add its result; raise `TrainError` where it met a value that is not finite."""
+        state, result, epoch = self.state, future.result(), len(self.state.epochs)
+        if result.error or not math.isfinite(result.loss):
+            reason = result.error or f"the loss is {result.loss}"
             raise TrainError(
-                f"{reason} at epoch {epoch + 1}, batch {place.batches + 1}: lower the learning rate and train anew with "
+                f"{reason} at epoch {epoch + 1}, batch {state.batches + 1}: lower the learning rate and train again with "
                 "--force (the last checkpoint stays until then)"
             )
-        place.batches += 1
-        (apart if self.every else place).add(found.loss, found.weight, found.tokens)
-        rate = self.objective.rate((epoch * self.steps + place.batches) / (self.plan.epochs * self.steps))
-        loss = (place if place.weight else apart).mean()
-        self.watch.progress(epoch + 1, self.plan.epochs, place.tokens, loss, rate)
+        state.batches += 1
+        (local_stats if self.sync_every else state).add(result.loss, result.weight, result.tokens)
+        progress = (epoch * self.num_steps + state.batches) / (self.plan.epochs * self.num_steps)
+        loss = (state if state.weight else local_stats).mean_loss()
+        self.monitor.update(epoch + 1, self.plan.epochs, state.tokens, loss, self.model.learning_rate(progress))
 
-    def meet(self, apart: TrainState, stopping: bool, saving: bool) -> tuple[bool, bool]:
-        """Exchange with the other processes; whether any of them is to stop, and whether the first is to save."""
-        own = float(saving and self.peers.rank == 0)
-        # First what goes between CPUs: there a process that is gone is noticed at once, between GPUs it is waited for.
-        loss, weight, tokens, stops, saves = self.peers.sum([apart.loss, apart.weight, apart.tokens, float(stopping), own])
-        self.objective.exchange()
-        self.place.add(loss, weight, tokens)
-        apart.loss, apart.weight, apart.tokens = 0.0, 0.0, 0
+    def synchronize(self, local_stats: TrainState, is_stopping: bool, is_saving: bool) -> tuple[bool, bool]:
+        """Synchronise with the other processes; return whether any of them stops, and whether the first one saves."""
+        saves_here = float(is_saving and self.group.rank == 0)
+        # The exchange between CPUs comes first: there a process that is gone is noticed at once, between GPUs after a timeout.
+        loss, weight, tokens, stops, saves = self.group.sum(
+            [local_stats.loss, local_stats.weight, local_stats.tokens, float(is_stopping), saves_here]
+        )
+        self.model.synchronize()
+        self.state.add(loss, weight, tokens)
+        local_stats.loss = local_stats.weight = 0.0
+        local_stats.tokens = 0
         return stops > 0, saves > 0
 
-    def end(self, started: float) -> None:
-        """An epoch is over: measure what is held out, and tell of it."""
-        place, number = self.place, len(self.place.epochs) + 1
-        validation_loss = self.objective.measure()
-        done = EpochResult(number, place.mean(), time.monotonic() - started, validation_loss)
-        more = {} if validation_loss is None else {"validation_loss": validation_loss}
-        rate = self.objective.rate(number / self.plan.epochs)
-        self.watch.tell("epoch", place.tokens, done.loss, rate, epoch=number, **more)
-        place.end(done)
+    def end_epoch(self, start: float) -> None:
+        """Measure the validation loss, log the epoch and add its result to the state."""
+        state, number = self.state, len(self.state.epochs) + 1
+        validation_loss = self.model.validate()
+        result = EpochResult(number, state.mean_loss(), time.monotonic() - start, validation_loss)
+        extra = {} if validation_loss is None else {"validation_loss": validation_loss}
+        rate = self.model.learning_rate(number / self.plan.epochs)
+        self.monitor.log("epoch", state.tokens, result.loss, rate, epoch=number, **extra)
+        state.end_epoch(result)
 
-    def halted(self) -> Stopped:
-        """What is said when a signal has come."""
-        place, stop = self.place, self.stop
-        where = f"in epoch {len(place.epochs) + 1}, {place.batches:,} of {self.steps:,} batches done"
-        if not place.batches and place.epochs:
-            where = f"after epoch {len(place.epochs)}"
-        kept = f"the checkpoint is {self.checkpoints.place}, and a rerun goes on from it (one with --force begins anew)"
-        return Stopped(f"stopped by {stop.name} {where}; {kept}", stop.status)
-
-
-def check_finite(objective: LoopModel) -> None:
-    """Raise `TrainError` where a vector is not finite."""
-    for name, table in zip(("vector", "context_vector"), objective.vectors(), strict=True):
-        for low in range(0, 0 if table is None else len(table), 1 << 16):
-            part = table[low : low + (1 << 16)]  # type: ignore[index]
-            finite = torch.isfinite(part).all(dim=1)
-            if not bool(finite.all()):
-                row = objective.rows[low + int((~finite).nonzero()[0])]
-                raise TrainError(f"{name} of row {row} is not finite after training: lower the learning rate")
+    def stop_error(self) -> Stopped:
+        """Return the error that a signal ends the run with."""
+        state, stop = self.state, self.stop
+        where = f"in epoch {len(state.epochs) + 1}, {state.batches:,} of {self.num_steps:,} batches done"
+        if not state.batches and state.epochs:
+            where = f"after epoch {len(state.epochs)}"
+        place = self.checkpoints.slot.place
+        remedy = f"the checkpoint is {place}, and a rerun resumes from it (with --force it starts over)"
+        return Stopped(f"stopped by {stop.name} {where}; {remedy}", stop.status)

@@ -1,4 +1,4 @@
-"""What a training run shows: a progress bar, lines of JSON, TensorBoard; and how it is asked to stop."""
+"""The monitor of a training run: progress bar, lines of JSON, TensorBoard; and its stop by a signal."""
 
 import json
 import signal
@@ -22,22 +22,29 @@ Scalars = Callable[[str, float, int], None]
 
 
 class TrainMonitor:
-    """Tells of a run: `line` takes a line of JSON, `scalars` (name, value, tokens so far); `since`: when imports were done."""
+    """Reports of a run: `write_line` takes a line of JSON, `scalars` (name, value, tokens so far).
+
+    start_time: when imports were done, on the clock of time.monotonic; labels: further fields of the first line.
+    """
 
     def __init__(
-        self, line: Callable[[str], None] | None = None, scalars: Scalars | None = None, since: float | None = None,
-        quiet: bool = False, **about: Any,
+        self, write_line: Callable[[str], None] | None = None, scalars: Scalars | None = None,
+        start_time: float | None = None, is_quiet: bool = False, **labels: Any,
     ) -> None:  # fmt: skip
-        self.line, self.scalars, self.about, self.quiet = line, scalars, about, quiet
-        self.since = time.monotonic() if since is None else since
+        self.write_line, self.scalars = write_line, scalars
+        self.labels, self.is_quiet = labels, is_quiet
+        self.start_time = time.monotonic() if start_time is None else start_time
         self.bar: tqdm[Any] | None = None
-        self.first, self.began, self.cpu, self.told, self.before, self.total = False, 0.0, 0.0, 0.0, 0, 0
+        self.is_first_batch = False
+        self.train_start = self.cpu_start = self.last_log_time = 0.0
+        self.resumed_tokens = self.total_tokens = 0
 
     def start(self, tokens: int, done: int) -> None:
-        """Training begins: tokens of all epochs, tokens that an earlier run has done."""
-        self.began, self.cpu, self.before, self.total = time.monotonic(), time.process_time(), done, tokens
-        if not self.quiet:
-            pause = 0.5 if sys.stderr.isatty() else LOG_EVERY
+        """Start the bar and the clocks; tokens: of all epochs, done: those of the run that is resumed."""
+        self.train_start, self.cpu_start = time.monotonic(), time.process_time()
+        self.resumed_tokens, self.total_tokens = done, tokens
+        if not self.is_quiet:
+            interval = 0.5 if sys.stderr.isatty() else LOG_EVERY
             self.bar = tqdm(
                 total=tokens,
                 initial=done,
@@ -45,51 +52,52 @@ class TrainMonitor:
                 unit_scale=True,
                 desc="train",
                 file=sys.stderr,
-                mininterval=pause,
-                maxinterval=pause,
+                mininterval=interval,
+                maxinterval=interval,
             )
-        self.first, self.told = True, self.began
+        self.is_first_batch, self.last_log_time = True, self.train_start
 
-    def progress(self, epoch: int, epochs: int, tokens: int, loss: float, rate: float) -> None:
-        """After every batch; a line after the first, then every LINE_EVERY seconds."""
-        if self.first:
-            self.first = False
-            self.write({"event": "start", "tokens": tokens, "to_first_batch": time.monotonic() - self.since, **self.about})
+    def update(self, epoch: int, epochs: int, tokens: int, loss: float, rate: float) -> None:
+        """Update the bar after a batch; write a line after the first one, then every LINE_EVERY seconds."""
+        if self.is_first_batch:
+            self.is_first_batch = False
+            seconds = time.monotonic() - self.start_time
+            self.write({"event": "start", "tokens": tokens, "to_first_batch": seconds, **self.labels})
         if self.bar is not None:
             self.bar.set_description_str(f"epoch {epoch}/{epochs}", refresh=False)
             self.bar.set_postfix_str(f"loss={loss:.4f}, rate={rate:.4f}", refresh=False)
             self.bar.update(tokens - self.bar.n)
-        if time.monotonic() - self.told > LINE_EVERY:
-            self.tell("progress", tokens, loss, rate, epoch=epoch)
+        if time.monotonic() - self.last_log_time > LINE_EVERY:
+            self.log("progress", tokens, loss, rate, epoch=epoch)
 
-    def tell(self, event: str, tokens: int, loss: float, rate: float, **more: Any) -> None:
-        """One line: the event, tokens so far, seconds of this run, tokens a second of this run, the loss and the rate."""
-        self.told = time.monotonic()
-        seconds = self.told - self.began
-        speed = (tokens - self.before) / max(seconds, 1e-9)
-        found = {
+    def log(self, event: str, tokens: int, loss: float, rate: float, **extra: Any) -> None:
+        """Write one line: the event, tokens so far, seconds and tokens a second of this run, the loss and the rate."""
+        self.last_log_time = time.monotonic()
+        seconds = self.last_log_time - self.train_start
+        speed = (tokens - self.resumed_tokens) / max(seconds, 1e-9)
+        fields = {
             "event": event,
-            **more,
+            **extra,
             "tokens": tokens,
-            "of": self.total,
+            "of": self.total_tokens,
             "seconds": seconds,
-            "cpu_seconds": time.process_time() - self.cpu,
+            "cpu_seconds": time.process_time() - self.cpu_start,
         }
-        self.write({**found, "loss": loss, "rate": rate, "tokens_per_second": speed})
+        self.write({**fields, "loss": loss, "rate": rate, "tokens_per_second": speed})
         if self.scalars is not None:
-            for name, value in {"loss": loss, "rate": rate, "tokens_per_second": speed, **more}.items():
+            for name, value in {"loss": loss, "rate": rate, "tokens_per_second": speed, **extra}.items():
                 self.scalars(f"train/{name}", float(value), tokens)
         if event in ("end", "stopped") and self.bar is not None:
             self.bar.close()
 
-    def write(self, found: dict[str, Any]) -> None:
-        """One line of JSON, with the time of day."""
-        if self.line is not None:
-            self.line(json.dumps({"time": time.time(), **found}))
+    def write(self, fields: dict[str, Any]) -> None:
+        """Write one line of JSON, with the time of day."""
+        if self.write_line is not None:
+            self.write_line(json.dumps({"time": time.time(), **fields}))
 
 
 def open_tensorboard(folder: str) -> Scalars:
-    """What writes TensorBoard's event files. Raises `TrainError` where the package is missing."""
+    """Return a function that writes TensorBoard's event files. Raises `TrainError` where the package is missing."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
@@ -98,46 +106,46 @@ def open_tensorboard(folder: str) -> Scalars:
         ) from None
     writer: Any = SummaryWriter(folder)
 
-    def scalar(name: str, value: float, step: int) -> None:
+    def write_scalar(name: str, value: float, step: int) -> None:
         writer.add_scalar(name, value, step)
         writer.flush()
 
-    return scalar
+    return write_scalar
 
 
 class SignalStop:
-    """While it is entered, Ctrl-C and SIGTERM ask for a stop after the batches under way; a second Ctrl-C ends at once."""
+    """Inside a `with` block, Ctrl-C and SIGTERM request a stop after the batches in flight; a second Ctrl-C raises at once."""
 
     def __init__(self) -> None:
         self.signal = 0
-        self.before: dict[int, Any] = {}
+        self.former_handlers: dict[int, Any] = {}
 
     def __enter__(self) -> "SignalStop":
         if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, self.ask) for number in (signal.SIGINT, signal.SIGTERM)}
+            self.former_handlers = {number: signal.signal(number, self.handle) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for number, handler in self.before.items():
+        for number, handler in self.former_handlers.items():
             signal.signal(number, handler)
 
-    def ask(self, number: int, frame: FrameType | None) -> None:
-        """The handler."""
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Note the signal."""
         if self.signal and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = number
 
     @property
-    def asked(self) -> bool:
+    def is_requested(self) -> bool:
         """Whether a signal came."""
         return self.signal != 0
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The name of the signal."""
         return signal.Signals(self.signal).name if self.signal else "a signal to another process"
 
     @property
     def status(self) -> int:
-        """The exit status that shells know it by."""
+        """The exit status that shells give it."""
         return 128 + (self.signal or signal.SIGTERM)

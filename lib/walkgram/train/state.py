@@ -1,24 +1,24 @@
-"""How far a run is, and what its batches and epochs have given."""
+"""The progress of a training run, and the results of its batches and epochs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-__all__ = ["EpochResult", "StepResult", "TrainState", "restore_state", "should_stop_early"]
+__all__ = ["EpochResult", "StepResult", "TrainState", "should_stop_early"]
 
 
 class StepResult(NamedTuple):
-    """What a batch gave: the sum of the measured loss and its weight, tokens trained, and what is wrong, if anything."""
+    """The result of one batch: the sum of the measured losses and of their weights, tokens, and an error message or ""."""
 
     loss: float
     weight: float
     tokens: int
-    wrong: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True)
 class EpochResult:
-    """One finished epoch: its number from 1, the mean of its measured loss, wall seconds, the held-out loss or None."""
+    """The result of one epoch: its number from 1, its mean loss, wall seconds, and the validation loss or None."""
 
     epoch: int
     loss: float
@@ -28,9 +28,9 @@ class EpochResult:
 
 @dataclass
 class TrainState:
-    """How far a run is: finished epochs; batches, loss, weight and seconds of the current one; tokens of all.
+    """The progress of a run: finished epochs; batches, loss, weight and seconds of the current epoch; tokens of all epochs.
 
-    Batches are those of this process, and each has as many; the rest is of all processes.
+    `batches` counts those of this process, and every process has as many; the other numbers cover all processes.
     """
 
     epochs: list[EpochResult] = field(default_factory=list)
@@ -40,30 +40,32 @@ class TrainState:
     tokens: int = 0
     seconds: float = 0.0
 
-    def mean(self) -> float:
-        """The mean loss of the current epoch so far."""
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any] | None) -> Self:
+        """Return the state that `to_dict` gave; a new one for None."""
+        return cls() if saved is None else cls(**{**saved, "epochs": [EpochResult(**epoch) for epoch in saved["epochs"]]})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the state as plain values, for a checkpoint."""
+        return vars(self) | {"epochs": [vars(epoch) for epoch in self.epochs]}
+
+    def mean_loss(self) -> float:
+        """Return the mean loss of the current epoch so far."""
         return self.loss / max(self.weight, 1e-30)
 
     def add(self, loss: float, weight: float, tokens: float) -> None:
-        """Count in what batches gave."""
-        self.loss, self.weight, self.tokens = self.loss + loss, self.weight + weight, self.tokens + int(tokens)
+        """Add the results of batches."""
+        self.loss, self.weight = self.loss + loss, self.weight + weight
+        self.tokens += int(tokens)
 
-    def end(self, done: EpochResult) -> None:
-        """The current epoch is over."""
-        self.epochs.append(done)
-        self.batches, self.loss, self.weight, self.seconds = 0, 0.0, 0.0, 0.0
-
-    def saved(self) -> dict[str, Any]:
-        """It, for a checkpoint; `place_of` reads it."""
-        return vars(self) | {"epochs": [vars(e) for e in self.epochs]}
-
-
-def restore_state(saved: Mapping[str, Any] | None) -> TrainState:
-    """The place that a checkpoint names; the beginning without one."""
-    return TrainState() if saved is None else TrainState(**{**saved, "epochs": [EpochResult(**e) for e in saved["epochs"]]})
+    def end_epoch(self, result: EpochResult) -> None:
+        """Append the result of the current epoch and reset its sums."""
+        self.epochs.append(result)
+        self.loss = self.weight = self.seconds = 0.0
+        self.batches = 0
 
 
 def should_stop_early(epochs: list[EpochResult], patience: int) -> bool:
-    """Whether the last `patience` epochs have not bettered the held-out loss before them."""
-    losses = [e.validation_loss for e in epochs if e.validation_loss is not None]
+    """Return whether none of the last `patience` epochs lowered the least validation loss; never where patience is 0."""
+    losses = [epoch.validation_loss for epoch in epochs if epoch.validation_loss is not None]
     return 0 < patience < len(losses) and min(losses[-patience:]) >= min(losses[:-patience])

@@ -1,10 +1,8 @@
-"""Hashes of ids, longs or text: the same on every machine, and whatever else is in the table."""
-
-from typing import Any
+"""Hashes of ids, longs or strings: a function of the id alone, the same on every machine and in every table."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from walkgram.kernels.arrays import Int32Array, Int64Array, UInt8Array, UInt32Array, UInt64Array
 from walkgram.kernels.jit import njit
 from walkgram.kernels.pairs.inverted_lists import count_offsets, scatter_positions
 from walkgram.rng import GAMMA, derive_stream, mix_bits
@@ -12,50 +10,52 @@ from walkgram.rng import GAMMA, derive_stream, mix_bits
 __all__ = ["hash_longs", "hash_strings", "partition_by_hash", "sample_keys"]
 
 U64 = np.uint64
-Hashes = NDArray[np.uint64]
 
 
 @njit
-def hash_longs(ids: Any) -> Any:
-    """(m,) uint64 of ids (m,) int64."""
-    out = np.empty(len(ids), np.uint64)
+def hash_longs(ids: Int64Array) -> UInt64Array:
+    """Return the hashes (m,) uint64 of ids (m,) int64."""
+    hashes = np.empty(len(ids), np.uint64)
     for k in range(len(ids)):
-        out[k] = mix_bits(U64(ids[k]) + GAMMA)
-    return out
+        hashes[k] = mix_bits(U64(ids[k]) + GAMMA)
+    return hashes
 
 
 @njit
-def hash_strings(offsets: Any, data: Any) -> Any:
-    """(m,) uint64 of texts: bytes offsets[k]..offsets[k + 1] of data (b,) uint8; eight at a time, the least first."""
-    out = np.empty(len(offsets) - 1, np.uint64)
-    for k in range(len(out)):
-        low, high = offsets[k], offsets[k + 1]
-        found = U64(high - low) * GAMMA
-        for start in range(low, high, 8):
+def hash_strings(offsets: Int32Array, data: UInt8Array) -> UInt64Array:
+    """Return the hashes (m,) uint64 of strings, in words of eight bytes, little-endian.
+
+    String k is the bytes offsets[k]..offsets[k + 1] of data (b,) uint8; offsets (m + 1,) int32.
+    """
+    hashes = np.empty(len(offsets) - 1, np.uint64)
+    for k in range(len(hashes)):
+        start, stop = offsets[k], offsets[k + 1]
+        state = U64(stop - start) * GAMMA
+        for word_start in range(start, stop, 8):
             word = U64(0)
-            for at in range(start, min(start + 8, high)):
-                word |= U64(data[at]) << U64(8 * (at - start))
-            found = mix_bits(found ^ word) + GAMMA
-        out[k] = mix_bits(found)
-    return out
+            for byte in range(word_start, min(word_start + 8, stop)):
+                word |= U64(data[byte]) << U64(8 * (byte - word_start))
+            state = mix_bits(state ^ word) + GAMMA
+        hashes[k] = mix_bits(state)
+    return hashes
 
 
-def sample_keys(users: Hashes, items: Hashes, seed: int) -> NDArray[np.int64]:
-    """(m,) int64 >= 0: the lot of each (user, item), from the hashes of their ids. It depends on these and the seed alone."""
-    return draw_sample_keys(users, items, U64(seed)).view(np.int64)  # type: ignore[no-any-return]
+def sample_keys(users: UInt64Array, items: UInt64Array, seed: int) -> Int64Array:
+    """Draw the sort key (m,) int64 >= 0 of each (user, item): a function of the hashes of their ids and the seed alone."""
+    return draw_sample_keys(users, items, U64(seed)).view(np.int64)
 
 
 @njit
-def draw_sample_keys(users: Hashes, items: Hashes, seed: Any) -> Any:
-    """`lots`, compiled."""
-    out = np.empty(len(users), np.uint64)
+def draw_sample_keys(users: UInt64Array, items: UInt64Array, seed: np.uint64) -> UInt64Array:
+    """Draw the keys of `sample_keys`."""
+    keys = np.empty(len(users), np.uint64)
     for k in range(len(users)):
-        out[k] = mix_bits(derive_stream(seed, users[k]) ^ items[k]) >> U64(1)
-    return out
+        keys[k] = mix_bits(derive_stream(seed, users[k]) ^ items[k]) >> U64(1)
+    return keys
 
 
-def partition_by_hash(hashes: Hashes, receivers: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """(order (m,) uint32, ends (receivers + 1,) int64): entries by the receiver that their hash chooses, each in its order."""
-    to = (hashes % U64(receivers)).astype(np.uint32)
-    indptr = count_offsets(to, receivers)
-    return scatter_positions(to, indptr), indptr
+def partition_by_hash(hashes: UInt64Array, num_parts: int) -> tuple[UInt32Array, Int64Array]:
+    """Return (order (m,) uint32, indptr (num_parts + 1,) int64): entries by hash modulo num_parts, in their order."""
+    part = (hashes % U64(num_parts)).astype(np.uint32)
+    indptr = count_offsets(part, num_parts)
+    return scatter_positions(part, indptr), indptr

@@ -1,16 +1,16 @@
-"""Users' lists of items as the blocks that pair counting maps: for every item, which ranges of the lists count for it.
+"""Users' lists of items as blocks for pair counting: for every item, the ranges of the lists that are its partners.
 
-A block holds, by user, `items`; and by item (`indptr`), for each user who has it, the range starts..stops of `items` that
-are its partners there. Baskets: the smaller indices of the list, so that every pair stands once, at its larger end; with
-indices by falling frequency the counters of popular items stay in cache, and popular items' own rows are short.
-Sequences: what the user came to strictly later, within a window of positions and a gap in time.
+A block has, by user, `items`; and by item (`indptr`), for each user who has it, the range starts..stops of `items` that
+are its partners in this user's list. Baskets: the smaller indices of the list, so that every pair is counted once, in the
+row of its larger index; with indices by falling frequency the counters of popular items stay in cache, and the rows of
+popular items are short. Sequences: the items strictly later in the list, within a window of positions and a gap in time.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from walkgram.kernels.arrays import BoolArray, Int64Array, Int64Matrix, UInt32Array, UInt32Matrix
 from walkgram.kernels.jit import njit
 
 __all__ = [
@@ -25,9 +25,7 @@ __all__ = [
     "scatter_positions",
 ]
 
-Words = NDArray[np.uint32]
-Longs = NDArray[np.int64]
-SUPPORT_SCALE = 2**30  # supports are whole multiples of 1 / SCALE, so that their sums do not depend on the order
+SUPPORT_SCALE = 2**30  # supports are integer multiples of 1 / SUPPORT_SCALE: sums do not depend on their order
 USER_WEIGHTS = {
     "inverse_log_degree": lambda degree: 1 / np.log1p(degree),  # Adamic & Adar 2003, of a user's items
     "inverse_degree": lambda degree: 1 / degree,
@@ -35,150 +33,164 @@ USER_WEIGHTS = {
 
 
 class SequenceOrder(NamedTuple):
-    """What makes lists sequences: times (entries,) int64; the reach in positions and in units of time, 0 for no bound.
+    """The order of sequences: times (entries,) int64; window in positions and max_gap in units of time, 0 for no bound.
 
-    A position is a distinct time of the user: what came at one time stands at one position, in no order.
+    A position is a distinct time of the user: entries of equal time share a position and have no order.
     """
 
-    times: Longs
+    times: Int64Array
     window: int
-    gap: int
+    max_gap: int
+
+
+class InvertedLists(NamedTuple):
+    """Entries by item: their ranges of partners, and their users' weights, empty without weights; each (entries,) uint32."""
+
+    starts: UInt32Array
+    stops: UInt32Array
+    weights: UInt32Array
 
 
 def build_block(
-    users: Longs, items: Longs, n: int, order: SequenceOrder | None = None, weighting: str = "none"
+    users: Int64Array, items: Int64Array, num_items: int, order: SequenceOrder | None = None, user_weight: str = "none"
 ) -> dict[str, np.ndarray]:
-    """The arrays of a block of lists.
+    """Build the arrays of a block of lists.
 
-    users (entries,) int: 0..m-1, each with some entry; items (entries,) int: indices below n, distinct for each user. Returns
-    `items` uint32 by user, rising, or by time where there is an `order`; `indptr` (n + 1,) int64, `starts`, `stops`
-    uint32 by item; `weights` uint32, the user's weight at each entry in units of 1 / SCALE, empty without weighting;
-    `users` (2,) int64: how many there are, and the sum of their weights.
-    Linear in the entries (sequences: a sort of each list). Raises `ValueError` for an index outside 0..n-1.
+    users (entries,) int: 0..m-1, each with some entry; items (entries,) int: below num_items, distinct for each user.
+    user_weight: "none" or a key of USER_WEIGHTS. Returns `items` uint32 by user, rising, or by time where there is an
+    `order`; `indptr` (num_items + 1,) int64 and `starts`, `stops` uint32 by item; `weights` uint32, the user's weight at
+    each entry in units of 1 / SUPPORT_SCALE, empty without weights; `users` (2,) int64: their number, and the sum of their
+    weights. Linear in the entries (sequences: a sort of each list). Raises `ValueError` for an item outside 0..num_items-1.
     """
-    if len(items) >= 2**32 or n >= 2**31:
-        raise ValueError(f"{len(items)} entries of {n} items: a block holds fewer than 2^32, of fewer than 2^31")
-    if len(items) and (items.min() < 0 or items.max() >= n):
-        raise ValueError(f"items must lie in 0..{n - 1}")
+    if len(items) >= 2**32 or num_items >= 2**31:
+        raise ValueError(f"{len(items)} entries of {num_items} items: a block has fewer than 2^32 entries, of 2^31 items")
+    if len(items) and (items.min() < 0 or items.max() >= num_items):
+        raise ValueError(f"items must lie in 0..{num_items - 1}")
     user, item = users.astype(np.uint32), items.astype(np.uint32)
-    item_ptr, user_ptr = count_offsets(item, n), count_offsets(user, int(user.max()) + 1 if len(user) else 0)
-    rising = scatter_positions(user, user_ptr, scatter_positions(item, item_ptr))
-    listed, reach = item[rising], np.empty((2, 0), np.uint32)
+    item_ptr, user_ptr = count_offsets(item, num_items), count_offsets(user, int(user.max()) + 1 if len(user) else 0)
+    by_user = scatter_positions(user, user_ptr, scatter_positions(item, item_ptr))
+    listed, windows = item[by_user], np.empty((2, 0), np.uint32)
     if order is not None:
-        times = np.asarray(order.times, np.int64)[rising]
+        times = np.asarray(order.times, np.int64)[by_user]
         sort_by_time(user_ptr, times, listed)
-        reach = window_ranges(user_ptr, times, order.window, order.gap)
+        windows = window_ranges(user_ptr, times, order.window, order.max_gap)
     degrees = np.diff(user_ptr)
-    each = np.empty(0, np.uint32)
-    if weighting != "none":
-        each = np.rint(SUPPORT_SCALE * USER_WEIGHTS[weighting](degrees)).astype(np.uint32)
-    starts, stops, weights = invert_lists(user_ptr, listed, item_ptr, reach, each)
-    sums = np.array([len(degrees), each.sum(dtype=np.int64) if weighting != "none" else len(degrees)], np.int64)
-    return {"items": listed, "indptr": item_ptr, "starts": starts, "stops": stops, "weights": weights, "users": sums}
+    weights = np.empty(0, np.uint32)
+    if user_weight != "none":
+        weights = np.rint(SUPPORT_SCALE * USER_WEIGHTS[user_weight](degrees)).astype(np.uint32)
+    lists = invert_lists(user_ptr, listed, item_ptr, windows, weights)
+    total_weight = weights.sum(dtype=np.int64) if user_weight != "none" else len(degrees)
+    sums = np.array([len(degrees), total_weight], np.int64)
+    return {"items": listed, "indptr": item_ptr, **lists._asdict(), "users": sums}
 
 
 @njit
-def count_offsets(keys: Words, count: int) -> Longs:
-    """(count + 1,) int64: where each key's entries begin and end in order."""
-    indptr = np.zeros(count + 1, np.int64)
+def count_offsets(keys: UInt32Array, num_keys: int) -> Int64Array:
+    """Return indptr (num_keys + 1,) int64: the range of each key's entries in sorted order."""
+    indptr = np.zeros(num_keys + 1, np.int64)
     for key in keys:
         indptr[key + 1] += 1
-    for key in range(count):
+    for key in range(num_keys):
         indptr[key + 1] += indptr[key]
     return indptr
 
 
 @njit
-def scatter_positions(keys: Words, indptr: Longs, before: Words | None = None) -> Words:
-    """The stable order of entries by key, of those in the order `before`."""
-    filled, order = indptr[:-1].copy(), np.empty(len(keys), np.uint32)
-    for at in range(len(keys)):
-        entry = np.uint32(at) if before is None else before[at]
-        order[filled[keys[entry]]] = entry
-        filled[keys[entry]] += 1
-    return order
+def scatter_positions(keys: UInt32Array, indptr: Int64Array, order: UInt32Array | None = None) -> UInt32Array:
+    """Return the entries (m,) uint32 sorted by key; entries of equal key keep their order, or their place in `order`."""
+    next_slot, sorted_entries = indptr[:-1].copy(), np.empty(len(keys), np.uint32)
+    for k in range(len(keys)):
+        entry = np.uint32(k) if order is None else order[k]
+        sorted_entries[next_slot[keys[entry]]] = entry
+        next_slot[keys[entry]] += 1
+    return sorted_entries
 
 
 @njit
-def sort_by_time(user_ptr: Longs, times: Longs, items: Words) -> None:
+def sort_by_time(user_ptr: Int64Array, times: Int64Array, items: UInt32Array) -> None:
     """Sort each list by time, in place; equal times keep their order."""
     for user in range(len(user_ptr) - 1):
-        low, high = user_ptr[user], user_ptr[user + 1]
-        order = np.argsort(times[low:high], kind="mergesort")
-        times[low:high] = times[low:high][order]
-        items[low:high] = items[low:high][order]
+        start, stop = user_ptr[user], user_ptr[user + 1]
+        order = np.argsort(times[start:stop], kind="mergesort")
+        times[start:stop] = times[start:stop][order]
+        items[start:stop] = items[start:stop][order]
 
 
 @njit
-def window_ranges(user_ptr: Longs, times: Longs, window: int, gap: int) -> Words:
-    """(2, entries): the range of later entries of the same list within `window` positions and `gap` units of time."""
-    reach = np.empty((2, len(times)), np.uint32)
+def window_ranges(user_ptr: Int64Array, times: Int64Array, window: int, max_gap: int) -> UInt32Matrix:
+    """Return (2, entries): each entry's range of later entries of its list within `window` positions and `max_gap` of time."""
+    ranges = np.empty((2, len(times)), np.uint32)
     for user in range(len(user_ptr) - 1):
-        low, high = user_ptr[user], user_ptr[user + 1]
-        position = np.zeros(high - low, np.int64)
-        for at in range(low + 1, high):
-            position[at - low] = position[at - low - 1] + (times[at] > times[at - 1])
-        start = stop = low
-        for at in range(low, high):
-            while start < high and times[start] == times[at]:
+        first, end = user_ptr[user], user_ptr[user + 1]
+        position = np.zeros(end - first, np.int64)
+        for entry in range(first + 1, end):
+            position[entry - first] = position[entry - first - 1] + (times[entry] > times[entry - 1])
+        start = stop = first
+        for entry in range(first, end):
+            while start < end and times[start] == times[entry]:
                 start += 1
             stop = max(stop, start)
             while (
-                stop < high
-                and (window == 0 or position[stop - low] - position[at - low] <= window)
-                and (gap == 0 or times[stop] - times[at] <= gap)
+                stop < end
+                and (window == 0 or position[stop - first] - position[entry - first] <= window)
+                and (max_gap == 0 or times[stop] - times[entry] <= max_gap)
             ):
                 stop += 1
-            reach[0, at], reach[1, at] = start, stop
-    return reach
+            ranges[0, entry], ranges[1, entry] = start, stop
+    return ranges
 
 
 @njit
-def invert_lists(user_ptr: Longs, items: Words, item_ptr: Longs, reach: Words, weights: Words) -> tuple[Words, Words, Words]:
-    """(starts, stops, weights) of the entries by item; without `reach` a range is the list before the entry."""
-    filled = item_ptr[:-1].copy()
+def invert_lists(
+    user_ptr: Int64Array, items: UInt32Array, item_ptr: Int64Array, windows: UInt32Matrix, weights: UInt32Array
+) -> InvertedLists:
+    """Return the ranges and weights of the entries, by item, then user.
+
+    windows: (2, entries), or (2, 0) for baskets, whose ranges are the list before the entry; weights: (users,), or empty.
+    """
+    next_slot = item_ptr[:-1].copy()
     starts, stops = np.empty(len(items), np.uint32), np.empty(len(items), np.uint32)
-    own = np.empty(len(items) if len(weights) else 0, np.uint32)
+    entry_weights = np.empty(len(items) if len(weights) else 0, np.uint32)
     for user in range(len(user_ptr) - 1):
-        for at in range(user_ptr[user], user_ptr[user + 1]):
-            slot = filled[items[at]]
-            filled[items[at]] = slot + 1
-            if reach.shape[1]:
-                starts[slot], stops[slot] = reach[0, at], reach[1, at]
+        for entry in range(user_ptr[user], user_ptr[user + 1]):
+            slot = next_slot[items[entry]]
+            next_slot[items[entry]] = slot + 1
+            if windows.shape[1]:
+                starts[slot], stops[slot] = windows[0, entry], windows[1, entry]
             else:
-                starts[slot], stops[slot] = user_ptr[user], at
+                starts[slot], stops[slot] = user_ptr[user], entry
             if len(weights):
-                own[slot] = weights[user]
-    return starts, stops, own
+                entry_weights[slot] = weights[user]
+    return InvertedLists(starts, stops, entry_weights)
 
 
-def sample_per_user(users: Longs, draws: Longs, cap: int) -> NDArray[np.bool_]:
-    """(entries,) bool: the `cap` entries of each user with the least draws. users, draws: (entries,) int64."""
+def sample_per_user(users: Int64Array, draws: Int64Array, max_items: int) -> BoolArray:
+    """Mark the max_items entries of each user with the least draws. users, draws: (entries,) int64."""
     order = np.lexsort((draws, users))
     first = np.flatnonzero(np.diff(users[order], prepend=-1))
     rank = np.arange(len(users)) - np.repeat(first, np.diff(np.append(first, len(users))))
-    kept = np.empty(len(users), np.bool_)
-    kept[order] = rank < cap
-    return kept
+    is_sampled = np.empty(len(users), np.bool_)
+    is_sampled[order] = rank < max_items
+    return is_sampled
 
 
 @njit
-def estimate_work(indptr: Longs, starts: Words, stops: Words, bounds: Longs) -> Longs:
-    """(2, ranges): increments that counting takes, and entries to visit, of the items bounds[k]..bounds[k+1]."""
-    sums = np.zeros((2, len(bounds) - 1), np.int64)
+def estimate_work(indptr: Int64Array, starts: UInt32Array, stops: UInt32Array, bounds: Int64Array) -> Int64Matrix:
+    """Return (2, ranges): the increments that counting takes, and the entries, of the items bounds[k]..bounds[k+1]."""
+    work = np.zeros((2, len(bounds) - 1), np.int64)
     for k in range(len(bounds) - 1):
-        low, high = indptr[bounds[k]], indptr[bounds[k + 1]]
-        sums[1, k] = high - low
-        for entry in range(low, high):
-            sums[0, k] += np.int64(stops[entry]) - np.int64(starts[entry])
-    return sums
+        first, end = indptr[bounds[k]], indptr[bounds[k + 1]]
+        work[1, k] = end - first
+        for entry in range(first, end):
+            work[0, k] += np.int64(stops[entry]) - np.int64(starts[entry])
+    return work
 
 
 @njit
-def add_frequencies(indptr: Longs, weights: Words, f: Longs, s: Longs) -> None:
-    """Add a block's users of each item to f (n,), and, where there are weights, their weights to s (n,)."""
+def add_frequencies(indptr: Int64Array, weights: UInt32Array, frequency: Int64Array, support: Int64Array) -> None:
+    """Add a block's users of each item to frequency (n,), and, where there are weights, their weights to support (n,)."""
     for item in range(len(indptr) - 1):
-        f[item] += indptr[item + 1] - indptr[item]
+        frequency[item] += indptr[item + 1] - indptr[item]
         if len(weights):
             for entry in range(indptr[item], indptr[item + 1]):
-                s[item] += weights[entry]
+                support[item] += weights[entry]

@@ -1,1 +1,1 @@
-"""What the published node2vec recipe for MovieLens needs."""
+"""Kernels of the published node2vec recipe for MovieLens."""

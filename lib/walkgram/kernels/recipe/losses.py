@@ -1,4 +1,4 @@
-"""Losses from logits alone: finite at any logit, and their gradients do not go flat by rounding."""
+"""Losses from logits: finite for every logit, with gradients that rounding does not set to zero."""
 
 import torch
 from torch import Tensor
@@ -8,5 +8,5 @@ __all__ = ["weighted_bce"]
 
 
 def weighted_bce(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Mean over the batch (not over the weights) of weight * binary cross-entropy; all (batch,) float32."""
+    """Return the mean over the batch (not over the weights) of weight * binary cross-entropy; all (batch,) float32."""
     return torch.mean(weights * binary_cross_entropy_with_logits(logits, labels, reduction="none"))

@@ -1,17 +1,15 @@
-"""Walks -> (target, context): pairs of positions at most `window` apart, in both orders."""
+"""Skip-grams of walks: (target, context) pairs of positions at most `window` apart, in both orders."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from walkgram.kernels.arrays import Int64Array, Int64Matrix
 from walkgram.kernels.jit import njit
 
 __all__ = ["list_window_pairs"]
 
 
-def list_window_pairs(
-    nodes: NDArray[np.int64], lengths: NDArray[np.int64], window: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(target, context), each (m,) int64: walk[i], walk[j] for 0 < |i - j| <= window, by walk, then i, then j.
+def list_window_pairs(nodes: Int64Matrix, lengths: Int64Array, window: int) -> tuple[Int64Array, Int64Array]:
+    """Return (target, context), each (m,) int64: walk[i], walk[j] for 0 < |i - j| <= window, by walk, then i, then j.
 
     nodes: (walks, walk_length) int64, valid up to lengths (walks,) int64.
     """
@@ -19,26 +17,24 @@ def list_window_pairs(
 
 
 @njit
-def count_window_pairs(lengths: NDArray[np.int64], window: int) -> int:
-    """How many pairs there are."""
-    total = 0
+def count_window_pairs(lengths: Int64Array, window: int) -> int:
+    """Return the number of pairs."""
+    num_pairs = 0
     for length in lengths:
         for i in range(length):
-            total += min(i, window) + min(length - 1 - i, window)
-    return total
+            num_pairs += min(i, window) + min(length - 1 - i, window)
+    return num_pairs
 
 
 @njit
-def fill_window_pairs(
-    nodes: NDArray[np.int64], lengths: NDArray[np.int64], window: int, total: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The pairs, in order."""
-    target, context = np.empty(total, np.int64), np.empty(total, np.int64)
-    at = 0
-    for row in range(len(lengths)):
-        for i in range(lengths[row]):
-            for j in range(max(0, i - window), min(lengths[row], i + window + 1)):
+def fill_window_pairs(nodes: Int64Matrix, lengths: Int64Array, window: int, num_pairs: int) -> tuple[Int64Array, Int64Array]:
+    """Return the pairs in order."""
+    target, context = np.empty(num_pairs, np.int64), np.empty(num_pairs, np.int64)
+    pair = 0
+    for walk in range(len(lengths)):
+        for i in range(lengths[walk]):
+            for j in range(max(0, i - window), min(lengths[walk], i + window + 1)):
                 if j != i:
-                    target[at], context[at] = nodes[row, i], nodes[row, j]
-                    at += 1
+                    target[pair], context[pair] = nodes[walk, i], nodes[walk, j]
+                    pair += 1
     return target, context

@@ -36,6 +36,6 @@ def subsample_walks(walks: RaggedWalks, keep_probability: Float32Array, seed: in
     for w in range(len(walk_ids)):
         stream = rng.derive_stream(seed, walk_ids[w])
         new_starts[w] = end
-        new_lengths[w] = subsample(walks.tokens, starts[w], lengths[w], keep_probability, stream, tokens, end)
+        new_lengths[w] = subsample(walks.values, starts[w], lengths[w], keep_probability, stream, tokens, end)
         end += new_lengths[w]
     return RaggedWalks(tokens[:end], new_starts, new_lengths, walk_ids)

@@ -25,26 +25,10 @@ from walkgram.kernels.sgns.cpu_tile import (
     prefetch_tile,
     tile_loss,
 )
-from walkgram.kernels.sgns.params import (
-    EmbeddingTables,
-    RaggedWalks,
-    SgnsParams,
-    Workspace,
-    make_sgns_params,
-    make_workspace,
-)
+from walkgram.kernels.sgns.params import RaggedWalks, SgnsParams, SgnsTables, Workspace
 from walkgram.kernels.sgns.sampling import draw_tile_negatives, subsample
 
-__all__ = [
-    "EmbeddingTables",
-    "RaggedWalks",
-    "SgnsParams",
-    "TrainTotals",
-    "Workspace",
-    "make_sgns_params",
-    "make_workspace",
-    "train_walks",
-]
+__all__ = ["TrainTotals", "train_walks"]
 
 
 class TrainTotals(NamedTuple):
@@ -70,7 +54,7 @@ class TileTask(NamedTuple):
 
 @sgns_jit
 def train_tile(
-    tables: EmbeddingTables, walk: Int32Array, task: TileTask, params: SgnsParams, workspace: Workspace, arrays: TileArrays
+    tables: SgnsTables, walk: Int32Array, task: TileTask, params: SgnsParams, workspace: Workspace, arrays: TileArrays
 ) -> tuple[float, float]:
     """Train on one tile of `walk` (length,); return (sum of the loss, its weight), both 0 unless the loss is measured.
 
@@ -117,7 +101,7 @@ def train_tile(
 
 @sgns_jit
 def train_walks(
-    tables: EmbeddingTables,
+    tables: SgnsTables,
     walks: RaggedWalks,
     params: SgnsParams,
     workspace: Workspace,
@@ -148,7 +132,7 @@ def train_walks(
         learning_rate = np.float32(learning_rates[0] + (learning_rates[1] - learning_rates[0]) * w / len(walk_ids))
         stream = rng.derive_stream(seeds[0], walk_ids[w])
         keep_stream = rng.derive_stream(seeds[1], walk_ids[w])
-        length = subsample(walks.tokens, starts[w], lengths[w], params.keep_probability, keep_stream, kept_tokens, 0)
+        length = subsample(walks.values, starts[w], lengths[w], params.keep_probability, keep_stream, kept_tokens, 0)
         num_tokens += lengths[w]
         if length < 2:
             continue

@@ -13,7 +13,7 @@ from walkgram.kernels.jit import njit
 from walkgram.kernels.prefetch import prefetch_address
 from walkgram.kernels.sgns import simd
 from walkgram.kernels.sgns.compile import sgns_jit
-from walkgram.kernels.sgns.params import EmbeddingTables, Workspace
+from walkgram.kernels.sgns.params import SgnsTables, Workspace
 
 __all__ = [
     "TileArrays",
@@ -92,7 +92,7 @@ def locate_tile(first_centre: int, length: int, tile_size: int, window: int, sha
 
 
 @sgns_jit
-def prefetch_tile(tables: EmbeddingTables, walk: Int32Array, span: TileSpan, row_indices: Int64Array) -> None:
+def prefetch_tile(tables: SgnsTables, walk: Int32Array, span: TileSpan, row_indices: Int64Array) -> None:
     """Prefetch the rows of a tile's negatives, and those of the walk's next tile."""
     vector, context, tile_size = tables.vector, tables.context, span.context_row
     for r in range(span.negative_row, span.end_row):
@@ -118,7 +118,7 @@ def gather_row(table: Float32Matrix, row: np.int64, rows: Float32Matrix, at: int
 
 @sgns_jit
 def gather_tile(
-    tables: EmbeddingTables,
+    tables: SgnsTables,
     walk: Int32Array,
     span: TileSpan,
     rows: Float32Matrix,

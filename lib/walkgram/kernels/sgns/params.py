@@ -10,10 +10,10 @@ import numpy as np
 from walkgram.kernels.arrays import Float32Array, Float32Matrix, Int32Array, Int64Array, UInt32Matrix
 from walkgram.kernels.sgns import simd
 
-__all__ = ["EmbeddingTables", "RaggedWalks", "SgnsParams", "Workspace", "make_sgns_params", "make_workspace"]
+__all__ = ["RaggedWalks", "SgnsParams", "SgnsTables", "Workspace", "make_sgns_params", "make_workspace"]
 
 
-class EmbeddingTables(NamedTuple):
+class SgnsTables(NamedTuple):
     """The two tables that training moves in place: vector (centres) and context, each (n, dim) float32."""
 
     vector: Float32Matrix
@@ -21,12 +21,12 @@ class EmbeddingTables(NamedTuple):
 
 
 class RaggedWalks(NamedTuple):
-    """Walks of any lengths: walk w is tokens[starts[w] : starts[w] + lengths[w]].
+    """Walks of any lengths: walk w is values[starts[w] : starts[w] + lengths[w]].
 
-    tokens (t,) int32: rows of the tables; starts, lengths, walk_ids (m,) int64.
+    values (t,) int32: rows of the tables; starts, lengths, walk_ids (m,) int64.
     """
 
-    tokens: Int32Array
+    values: Int32Array
     starts: Int64Array
     lengths: Int64Array
     walk_ids: Int64Array

@@ -1,1 +1,1 @@
-"""Formats of source tables that Spark does not read by itself."""
+"""File formats of source tables: one module a format, and the registry that lists them."""

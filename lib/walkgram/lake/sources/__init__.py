@@ -1,1 +1,1 @@
-"""The user's own tables: found, opened, fingerprinted."""
+"""Source tables of the user: paths, downloads, the generated sample, fingerprints, and readers that give DataFrames."""

@@ -1,4 +1,4 @@
-"""A public archive, downloaded once into a cache and checked file by file."""
+"""Download a public archive once into a cache and check it file by file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,13 +12,13 @@ __all__ = ["fetch_archive"]
 
 
 def fetch_archive(url: str, sha256: Mapping[str, str], cache: str) -> str:
-    """The folder with the files of `sha256`, taken from the zip archive at `url`; later calls find it in the cache.
+    """Download the zip archive at `url` into the cache, once, and return the folder with the files named in `sha256`.
 
-    A progress bar shows the download. Raises `InputError` where the archive cannot be had, or where a file is missing
-    from it or differs from its checksum (what was downloaded is then removed).
+    A progress bar shows the download. Raises `InputError` if the archive cannot be downloaded or unpacked, or if a file is
+    missing from it or differs from its checksum (the downloaded files are then removed).
     """
     if not sha256:
-        raise InputError("input.sha256: name the archive's files and their SHA-256, so that what comes can be checked")
+        raise InputError("input.sha256: name the archive's files and their SHA-256, so that the download can be checked")
     root = Path(cache).expanduser() if cache else Path(pooch.os_cache("walkgram"))
     name = url.rpartition("/")[2] or "archive.zip"
     try:
@@ -35,7 +35,7 @@ def fetch_archive(url: str, sha256: Mapping[str, str], cache: str) -> str:
         raise InputError(
             f"{url} cannot be downloaded ({reason}): give the unpacked folder instead, INPUT=folder or --set input.path=folder"
         ) from None
-    except Exception as error:  # zipfile.BadZipFile and its kin
+    except Exception as error:  # zipfile.BadZipFile and others
         (root / name).unlink(missing_ok=True)
         raise InputError(f"{url}: not a zip archive ({error}): removed from {root}, try again or give INPUT=folder") from None
     folders = {find_verified(unzipped, file, digest, root / name) for file, digest in sha256.items()}
@@ -43,7 +43,7 @@ def fetch_archive(url: str, sha256: Mapping[str, str], cache: str) -> str:
 
 
 def find_verified(unzipped: list[str], file: str, digest: str, archive: Path) -> Path:
-    """The folder of a file whose SHA-256 is as expected; otherwise the cached archive is removed."""
+    """Return the folder of a file and check its SHA-256. Raises `InputError`; a wrong digest also removes the cached files."""
     for candidate in map(Path, unzipped):
         if candidate.name == file:
             if pooch.file_hash(str(candidate)) == digest:

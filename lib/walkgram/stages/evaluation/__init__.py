@@ -1,1 +1,1 @@
-"""What is reported of the results."""
+"""Summaries of the results."""

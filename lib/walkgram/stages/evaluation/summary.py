@@ -1,4 +1,4 @@
-"""What the pipeline prints: neighbours with titles, and how many share a planted group."""
+"""Tables of the pipeline's report: neighbours with titles, and the share of neighbours in the same group."""
 
 from collections.abc import Sequence
 
@@ -9,50 +9,55 @@ __all__ = ["compare_with_chance", "count_group_hits", "find_titles", "most_frequ
 
 
 def most_frequent_items(vocabulary: DataFrame, embeddings: DataFrame, count: int) -> DataFrame:
-    """item_id, position of the `count` most frequent items that have a vector."""
+    """Return item_id, position of the `count` most frequent items that have a vector."""
     with_vector = vocabulary.join(embeddings.select("item_id"), on="item_id", how="left_semi")
     return with_vector.select("item_id", F.col("index").alias("position")).orderBy("position").limit(count)
 
 
 def find_titles(items: DataFrame, titles: Sequence[str]) -> DataFrame:
-    """item_id, position of the items with these titles, in the titles' order."""
+    """Return item_id, position of the items with these titles, in the order of the titles."""
     position = F.array_position(F.array(*[F.lit(t) for t in titles]), F.col("title"))
     return items.where(F.col("title").isin(*titles)).select("item_id", position.alias("position"))
 
 
-def name_neighbours(chosen: DataFrame, neighbours: DataFrame, items: DataFrame | None, count: int) -> DataFrame:
-    """position, item, rank, neighbour, score of the chosen items' `count` nearest; names are titles, or ids without one."""
-    found = chosen.join(neighbours.where(F.col("rank") <= count), on="item_id", how="left")
+def name_neighbours(queries: DataFrame, neighbours: DataFrame, items: DataFrame | None, count: int) -> DataFrame:
+    """Return position, item, rank, neighbour, score of the `count` nearest items of each query.
+
+    Names are titles, or ids of items without a title. queries: item_id, position.
+    """
+    nearest = queries.join(neighbours.where(F.col("rank") <= count), on="item_id", how="left")
     if items is None:
-        item, other = F.col("item_id").cast("string"), F.col("neighbour_id").cast("string")
+        item, neighbour = F.col("item_id").cast("string"), F.col("neighbour_id").cast("string")
     else:
         titles = items.select("item_id", "title")
-        others = items.select(F.col("item_id").alias("neighbour_id"), F.col("title").alias("other"))
-        found = found.join(titles, on="item_id", how="left").join(others, on="neighbour_id", how="left")
+        neighbour_titles = items.select(F.col("item_id").alias("neighbour_id"), F.col("title").alias("neighbour_title"))
+        nearest = nearest.join(titles, on="item_id", how="left").join(neighbour_titles, on="neighbour_id", how="left")
         item = F.coalesce("title", F.col("item_id").cast("string"))
-        other = F.coalesce("other", F.col("neighbour_id").cast("string"))
-    return found.select("position", item.alias("item"), "rank", other.alias("neighbour"), "score").orderBy("position", "rank")
+        neighbour = F.coalesce("neighbour_title", F.col("neighbour_id").cast("string"))
+    named = nearest.select("position", item.alias("item"), "rank", neighbour.alias("neighbour"), "score")
+    return named.orderBy("position", "rank")
 
 
 def mark_same_group(neighbours: DataFrame, items: DataFrame, group: str) -> DataFrame:
-    """item_id, own (the item's group), hit (1.0 where the neighbour is of the same, else 0.0), of items with a group."""
-    groups = items.where(F.col(group).isNotNull()).select("item_id", F.col(group).alias("own"))
-    theirs = groups.select(F.col("item_id").alias("neighbour_id"), F.col("own").alias("theirs"))
-    joined = neighbours.join(groups, on="item_id", how="inner").join(theirs, on="neighbour_id", how="left")
-    hit = F.when(F.col("own") == F.col("theirs"), 1.0).otherwise(0.0)
-    return joined.select("item_id", "own", hit.alias("hit"))
+    """Return item_id, item_group, hit of the items with a group: hit is 1.0 if the neighbour is in the same group, else 0.0."""
+    groups = items.where(F.col(group).isNotNull()).select("item_id", F.col(group).alias("item_group"))
+    neighbour_groups = groups.select(F.col("item_id").alias("neighbour_id"), F.col("item_group").alias("neighbour_group"))
+    joined = neighbours.join(groups, on="item_id", how="inner").join(neighbour_groups, on="neighbour_id", how="left")
+    hit = F.when(F.col("item_group") == F.col("neighbour_group"), 1.0).otherwise(0.0)
+    return joined.select("item_id", "item_group", hit.alias("hit"))
 
 
-def count_group_hits(chosen: DataFrame, neighbours: DataFrame, items: DataFrame, group: str) -> DataFrame:
-    """position, own, hits, of: how many of all neighbours of each chosen item are of its group."""
-    found = chosen.join(mark_same_group(neighbours, items, group), on="item_id", how="inner")
-    return found.groupBy("position", "own").agg(F.sum("hit").cast("long").alias("hits"), F.count(F.lit(1)).alias("of"))
+def count_group_hits(queries: DataFrame, neighbours: DataFrame, items: DataFrame, group: str) -> DataFrame:
+    """Return position, item_group, hits, neighbours: the neighbours of each query in its group, and all of its neighbours."""
+    marked = queries.join(mark_same_group(neighbours, items, group), on="item_id", how="inner")
+    hits = F.sum("hit").cast("long").alias("hits")
+    return marked.groupBy("position", "item_group").agg(hits, F.count(F.lit(1)).alias("neighbours"))
 
 
 def compare_with_chance(neighbours: DataFrame, items: DataFrame, embeddings: DataFrame, group: str) -> DataFrame:
-    """One row: share of the neighbours in the item's own group, and `chance`, that of a random other item.
+    """Return one row: `share` of the neighbours in the item's group, and `chance`, the share of random other items.
 
-    Means over all items with a vector and a group.
+    Both are means over all items with a vector and a group.
     """
     share = mark_same_group(neighbours, items, group).agg(F.avg("hit").alias("share"))
     nodes = embeddings.select("item_id").join(items.where(F.col(group).isNotNull()), on="item_id", how="inner")

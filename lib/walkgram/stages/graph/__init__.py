@@ -1,1 +1,1 @@
-"""Edges -> CSR partitions that walkers map."""
+"""edges -> CSR partitions that walkers map."""

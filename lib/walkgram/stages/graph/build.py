@@ -1,12 +1,12 @@
-"""edges -> the graph as blocks of CSR rows that tasks map.
+"""edges -> the graph as partitions of CSR rows that tasks map.
 
-Three passes of tasks: parts (each sorts its rows and makes their alias slots), nodes (one task: the nodes in order, the
-rows' totals), blocks (each copies its parts together and looks the ways back up). Only `parts` shuffles, and only where
-there are several.
+Three passes of tasks. `write_parts`: each part sorts its rows and builds their alias tables. `write_nodes`: one task lists the
+nodes in order and collects the rows' totals. `write_partitions`: each partition is assembled from its parts, with the
+probabilities of the reverse steps. Only `write_parts` shuffles, and only if there are several parts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,70 +15,88 @@ from pyspark.sql import functions as F
 
 from walkgram.errors import InputError
 from walkgram.kernels.graph import csr, edge_filter, edge_records, partition, reverse_edges
-from walkgram.stages.ports import BlockStore, to_batches
-from walkgram.stages.workers import cache_zip_directories
+from walkgram.stages.ports import BlockStore, NewArray, to_batches
+from walkgram.stages.workers import NO_SETUP, TaskSetup
 
-__all__ = ["PART", "estimate_mib", "write_nodes", "write_partitions", "write_parts"]
+__all__ = ["PART_EDGES", "GraphLayout", "estimate_mib", "write_nodes", "write_partitions", "write_parts"]
 
-PART = 1 << 24  # edges of a part, each in both directions: about 3 GiB while it is made
-PARTS = "part long, nodes long, edges long, largest_degree long, lightest double, heaviest double"
-
-
-def estimate_mib(n: int, steps: int, directed: bool) -> float:
-    """MiB of a graph of n nodes and `steps` directed edges in one block, if its weights differ."""
-    return (8 * n + steps * (16 + edge_filter.BITS / 8 / (1 if directed else 2)) * (2 if n > 2**31 else 1)) / 2**20
+PART_EDGES = 1 << 24  # edges of a part, in both directions; its task needs about 3 GiB
+PART_SCHEMA = "part long, nodes long, edges long, largest_degree long, lightest double, heaviest double"
 
 
-def write_parts(edges: DataFrame, count: int, n: int, directed: bool, store: BlockStore) -> DataFrame:
-    """Write the `count` parts of a graph of n nodes; returns one row for each that has an edge.
+class GraphLayout(NamedTuple):
+    """How a graph of n nodes is stored.
 
-    edges: src, dst, weight, each edge once. Raises `InputError` inside the task for an end that is no node, and for a weight
-    that is not above 0 and finite.
+    num_parts is a multiple of num_partitions: partition b is assembled from the parts b, b + num_partitions, ... If all
+    weights are equal there are no alias tables. has_reverse_probabilities: store the probability of each edge's reverse step,
+    for walks with 1/p above max(1, 1/q).
+    """
+
+    num_partitions: int
+    num_parts: int
+    n: int
+    directed: bool
+    has_equal_weights: bool
+    has_reverse_probabilities: bool
+
+
+def estimate_mib(n: int, num_edges: int, directed: bool) -> float:
+    """Return the MiB of a graph in one partition, with weights that differ. num_edges: directed edges, both ways counted."""
+    return (8 * n + num_edges * (16 + edge_filter.BITS / 8 / (1 if directed else 2)) * (2 if n > 2**31 else 1)) / 2**20
+
+
+def write_parts(
+    edges: DataFrame, num_parts: int, n: int, directed: bool, parts: BlockStore, setup: TaskSetup = NO_SETUP
+) -> DataFrame:
+    """Write the parts of a graph of n nodes; returns one row for each part that has an edge.
+
+    edges: src, dst, weight, one row an edge. Raises `InputError` inside the task for an index that is not in 0..n-1, and for a
+    weight that is not above 0 and finite.
     """
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        cache_zip_directories()
-        held = list(batches)
-        if not held:
+        setup.apply()
+        rows = list(batches)
+        if not rows:
             return
-        table = pa.Table.from_batches(held)
+        table = pa.Table.from_batches(rows)
         src, dst, weight, part = (table[name].to_numpy() for name in ("src", "dst", "weight", "part"))
         check_edges(src, dst, weight, n)
         for number in np.unique(part):
-            mine = slice(None) if count == 1 else part == number
-            arrays = partition.build_partition(src[mine], dst[mine], weight[mine], int(number), count, n, directed)
-            store.write(int(number), arrays)
+            mask = slice(None) if num_parts == 1 else part == number
+            arrays = partition.build_partition(src[mask], dst[mask], weight[mask], int(number), num_parts, n, directed)
+            parts.write(int(number), arrays)
             yield from to_batches(summarize_part(int(number), arrays))
 
     columns = [F.col(name).cast("long") for name in ("src", "dst")] + [F.col("weight").cast("double")]
-    if count == 1:
-        return edges.select(*columns, F.lit(0).cast("long").alias("part")).coalesce(1).mapInArrow(write, PARTS)
-    ends = F.array_distinct(F.array(*[F.pmod(F.col(name).cast("long"), F.lit(count).cast("long")) for name in ("src", "dst")]))
-    sent = edges.select(*columns, F.explode(ends).alias("part"))
-    by_id = getattr(sent, "repartitionById", None)  # Spark 4.1; elsewhere a task may get several parts
-    placed = by_id(count, F.col("part").cast("int")) if by_id else sent.repartition(count, "part")
-    return placed.mapInArrow(write, PARTS)
+    if num_parts == 1:
+        return edges.select(*columns, F.lit(0).cast("long").alias("part")).coalesce(1).mapInArrow(write, PART_SCHEMA)
+    numbers = [F.pmod(F.col(name).cast("long"), F.lit(num_parts).cast("long")) for name in ("src", "dst")]
+    rows = edges.select(*columns, F.explode(F.array_distinct(F.array(*numbers))).alias("part"))
+    by_id = getattr(rows, "repartitionById", None)  # Spark 4.1; before, a task may receive several parts
+    shuffled = by_id(num_parts, F.col("part").cast("int")) if by_id else rows.repartition(num_parts, "part")
+    return shuffled.mapInArrow(write, PART_SCHEMA)
 
 
 def check_edges(src: np.ndarray, dst: np.ndarray, weight: np.ndarray, n: int) -> None:
-    """Raise `InputError` for the first edge that cannot be walked."""
+    """Raise `InputError` for the first edge with an unknown node or an invalid weight."""
     for name, ends in (("src", src), ("dst", dst)):
-        wrong = (ends < 0) | (ends >= n)
-        if wrong.any():
+        is_unknown = (ends < 0) | (ends >= n)
+        if is_unknown.any():
             raise InputError(
-                f"table edges: {name} {ends[wrong][0]} is no index of the vocabulary (0..{n - 1}): "
-                "edges and vocabulary must be made together; run the job that makes them again with --force"
+                f"table edges: {name} {ends[is_unknown][0]} is no index of the vocabulary (0..{n - 1}): "
+                "the two tables are of different runs; run the job that writes edges again with --force"
             )
-    wrong = ~(np.isfinite(weight) & (weight > 0))
-    if wrong.any():
-        at = np.flatnonzero(wrong)[0]
+    is_invalid = ~(np.isfinite(weight) & (weight > 0))
+    if is_invalid.any():
+        row = np.flatnonzero(is_invalid)[0]
         raise InputError(
-            f"table edges: the edge {src[at]} -> {dst[at]} weighs {weight[at]}: weights must be above 0 and finite"
+            f"table edges: the edge {src[row]} -> {dst[row]} weighs {weight[row]}: weights must be above 0 and finite"
         )
 
 
 def summarize_part(number: int, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The row of a part."""
+    """Return the row of a part in PART_SCHEMA."""
     degrees, weights = np.diff(arrays["indptr"]), arrays["weights"]
     return {
         "part": np.array([number]),
@@ -90,91 +108,94 @@ def summarize_part(number: int, arrays: Mapping[str, np.ndarray]) -> dict[str, n
     }
 
 
-def write_nodes(task: DataFrame, made: Sequence[int], count: int, n: int, source: BlockStore, store: BlockStore) -> DataFrame:
-    """Put the rows' facts together in the graph's order, from the parts `made` of `count`; returns one row: nodes.
+def write_nodes(
+    task: DataFrame, part_numbers: Sequence[int], num_parts: int, n: int, parts: BlockStore, nodes: BlockStore,
+    setup: TaskSetup = NO_SETUP,
+) -> DataFrame:  # fmt: skip
+    """Collect the rows' statistics in the graph's order from the parts `part_numbers`; returns one row: nodes.
 
-    Block 0 of `store` gets `nodes`, those with an edge, rising; block `count` of `source`, behind the parts, gets `largest`
-    and `totals` of all rows. 17 bytes a node while it runs.
+    Block 0 of `nodes` has `nodes`, the nodes with an edge, rising. Block num_parts of `parts`, after the last part, has
+    `largest` and `totals` of all rows. Memory: 17 bytes a node.
     """
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        cache_zip_directories()
+        setup.apply()
         for _ in batches:
-            present, largest, totals = np.zeros(n, np.bool_), np.zeros(n), np.zeros(n)
-            for number in made:
-                block = source.open(number)
-                for whole, name in ((present, "present"), (largest, "largest"), (totals, "totals")):
-                    whole[number::count] = block[name]
-            found = np.flatnonzero(present)
-            store.write(0, {"nodes": found})
-            source.write(count, {"largest": largest, "totals": totals})
-            yield from to_batches({"nodes": np.array([len(found)])})
+            columns = {"present": np.zeros(n, np.bool_), "largest": np.zeros(n), "totals": np.zeros(n)}
+            for number in part_numbers:
+                block = parts.open(number)
+                for name, column in columns.items():
+                    column[number::num_parts] = block[name]
+            indices = np.flatnonzero(columns.pop("present"))
+            nodes.write(0, {"nodes": indices})
+            parts.write(num_parts, columns)
+            yield from to_batches({"nodes": np.array([len(indices)])})
 
     return task.mapInArrow(write, "nodes long")
 
 
 def write_partitions(
-    tasks: DataFrame, made: Sequence[int], shape: tuple[int, int, int], equal: bool, directed: bool, way_back: bool,
-    source: BlockStore, store: BlockStore,
+    tasks: DataFrame, part_numbers: Sequence[int], layout: GraphLayout, parts: BlockStore, graph: BlockStore,
+    setup: TaskSetup = NO_SETUP,
 ) -> DataFrame:  # fmt: skip
-    """Write block `id` for each row of `tasks`, the arrays of `walk.Graph`; returns block, edges.
+    """Write partition `id` for each row of `tasks`, the arrays of `walk.WalkGraph`; returns block, edges.
 
-    shape: (blocks, parts, nodes). `equal`: all weights of the graph are the same; if not, slots, indices and back are columns
-    of `records`. `way_back`: keep `back`, for walks with 1/p above max(1, 1/q). Only a block that is the whole graph has
-    an edge filter. Its arrays are written as they are made: a task's own memory is that of a part, and of the filter.
+    If the weights differ and indices are 32 bits, slots, indices and back are columns of one array `records`. Only a graph of
+    one partition has an edge filter. The arrays are filled in place: a task's memory is that of a part, and of the filter.
     """
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        cache_zip_directories()
+        setup.apply()
         for batch in batches:
             for number in batch["id"].to_pylist():
-                mine = [part for part in made if part % shape[0] == number]
-                with store.create(number) as new:
-                    edges = assemble_partition(new, mine, number, shape, equal, directed, way_back, source)
+                numbers = [part for part in part_numbers if part % layout.num_partitions == number]
+                with graph.create(number) as new_array:
+                    edges = assemble_partition(new_array, numbers, number, layout, parts)
                 yield from to_batches({"block": np.array([number]), "edges": np.array([edges])})
 
     return tasks.mapInArrow(write, "block long, edges long")
 
 
 def assemble_partition(
-    new: Any, mine: Sequence[int], number: int, shape: tuple[int, int, int], equal: bool, directed: bool, way_back: bool,
-    source: BlockStore,
-) -> int:  # fmt: skip
-    """Fill the arrays of a block from its parts; returns its edges."""
-    count, among, n = shape
-    stride = among // count
-    indptr = new("indptr", np.int64, partition.count_partition_rows(n, number, count) + 1)
-    opened = {(part - number) // count: source.open(part) for part in mine}
-    for first, block in opened.items():
+    new_array: NewArray, part_numbers: Sequence[int], number: int, layout: GraphLayout, parts: BlockStore
+) -> int:
+    """Fill the arrays of a partition from its parts; returns the number of its edges."""
+    count, stride = layout.num_partitions, layout.num_parts // layout.num_partitions
+    indptr = new_array("indptr", np.int64, partition.count_partition_rows(layout.n, number, count) + 1)
+    blocks = {(part - number) // count: parts.open(part) for part in part_numbers}  # by the first row in the partition
+    for first, block in blocks.items():
         indptr[1 + first :: stride] = np.diff(block["indptr"])
     np.cumsum(indptr, out=indptr)
-    edges = int(indptr[-1])
-    if equal or csr.index_dtype(n) is not np.int32:
-        made: Mapping[str, np.ndarray] = {
-            "indices": new("indices", csr.index_dtype(n), edges),
-            "slots": new("slots", np.uint32, (0 if equal else edges, 2)),
-            "back": new("back", np.float32, edges if way_back and not (equal and not directed) else 0),
-        }
-    else:
-        made = edge_records.view_columns(new("records", np.uint32, (edges, 4 if way_back else 3)))
-    indices, slots, back = (made[name] for name in ("indices", "slots", "back"))
-    totals = source.open(among)
-    for first, block in opened.items():
+    arrays = create_edge_arrays(new_array, int(indptr[-1]), layout)
+    indices, slots, back = (arrays[name] for name in ("indices", "slots", "back"))
+    totals = parts.open(layout.num_parts)
+    for first, block in blocks.items():
         columns = [(block["indices"], indices)]
         if len(slots):
-            own = block["slots"] if len(block["slots"]) else csr.identity_alias_table(block["indptr"])
-            columns += [(own[:, 0], slots[:, 0]), (own[:, 1], slots[:, 1])]
+            table = block["slots"] if len(block["slots"]) else csr.identity_alias_table(block["indptr"])
+            columns += [(table[:, 0], slots[:, 0]), (table[:, 1], slots[:, 1])]
         if len(back):
-            reverse = block["back"] if directed else block["weights"]
-            columns.append(
-                (
-                    reverse_edges.compute_reverse_probabilities(block["indices"], reverse, totals["largest"], totals["totals"]),
-                    back,
-                )
+            reverse = block["back"] if layout.directed else block["weights"]
+            probabilities = reverse_edges.compute_reverse_probabilities(
+                block["indices"], reverse, totals["largest"], totals["totals"]
             )
-        for source_column, column in columns:
-            partition.scatter_rows(block["indptr"], source_column, first, stride, indptr, column)
-    words = edge_filter.build_edge_filter(indptr, indices, not directed) if count == 1 else np.empty(0, np.uint64)
-    new("filter", np.uint64, len(words))[:] = words
-    new("symmetric", np.bool_, 1)[:] = not directed
-    return edges
+            columns.append((probabilities, back))
+        for source, target in columns:
+            partition.scatter_rows(block["indptr"], source, first, stride, indptr, target)
+    words = edge_filter.build_edge_filter(indptr, indices, not layout.directed) if count == 1 else np.empty(0, np.uint64)
+    new_array("filter", np.uint64, len(words))[:] = words
+    new_array("symmetric", np.bool_, 1)[:] = not layout.directed
+    return int(indptr[-1])
+
+
+def create_edge_arrays(new_array: NewArray, num_edges: int, layout: GraphLayout) -> Mapping[str, np.ndarray]:
+    """Create indices, slots and back of a partition: columns of `records`, or separate arrays."""
+    index_dtype, has_reverse = csr.index_dtype(layout.n), layout.has_reverse_probabilities
+    if not layout.has_equal_weights and index_dtype is np.int32:
+        return edge_records.view_columns(new_array("records", np.uint32, (num_edges, 4 if has_reverse else 3)))
+    is_trivial = layout.has_equal_weights and not layout.directed  # the reverse probability is then 1 / degree
+    return {
+        "indices": new_array("indices", index_dtype, num_edges),
+        "slots": new_array("slots", np.uint32, (0 if layout.has_equal_weights else num_edges, 2)),
+        "back": new_array("back", np.float32, num_edges if has_reverse and not is_trivial else 0),
+    }

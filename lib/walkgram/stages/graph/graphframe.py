@@ -1,4 +1,4 @@
-"""Our tables as a GraphFrame, for users' own queries."""
+"""The tables vocabulary and edges as a GraphFrame, for the user's queries."""
 
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -14,17 +14,17 @@ __all__ = ["to_graphframe"]
 
 
 def to_graphframe(vertices: DataFrame, edges: DataFrame) -> "GraphFrame":
-    """Our tables as a GraphFrame: `vocabulary` gives id (the dense index), item_id, frequency; `edges` as they are.
+    """Return a GraphFrame of `vocabulary` (id is the dense index; item_id, frequency) and `edges`, unchanged.
 
-    Raises `WalkgramError` where GraphFrames' JVM package is not on the classpath.
+    Raises `WalkgramError` if GraphFrames' JVM package is not on the classpath.
     """
     from graphframes import GraphFrame
 
-    named = vertices.withColumnRenamed("index", "id")
+    nodes = vertices.withColumnRenamed("index", "id")
     try:
-        return GraphFrame(named, edges)
+        return GraphFrame(nodes, edges)
     except Exception as error:
-        if any(sign in str(error) for sign in ("JavaPackage", "ClassNotFound", "NoClassDefFound")):
+        if any(name in str(error) for name in ("JavaPackage", "ClassNotFound", "NoClassDefFound")):
             coordinate = f"io.graphframes:graphframes-spark4_2.13:{version('graphframes-py')}"
             raise WalkgramError(
                 f"GraphFrames' JVM package is not on the classpath: start Spark with --packages {coordinate} "

@@ -1,1 +1,1 @@
-"""Interactions -> baskets, pair counts, PMI edges, and the merge of a day."""
+"""interactions -> baskets, pair counts and weighted edges, and the merge of a day's changes."""

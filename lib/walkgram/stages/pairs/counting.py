@@ -1,11 +1,11 @@
-"""Blocks of users' lists -> exact pair counts, without a shuffle of pairs: each task owns a range of items.
+"""Blocks of users' lists -> exact pair counts without a shuffle of pairs: each task counts a range of items.
 
-A task reads every block through the page cache, counts its items' rows, and writes what is made of them itself.
+A task reads every block through the page cache, counts the rows of its items, and writes its own shard.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -14,205 +14,206 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from walkgram.config.pairs import Pairs
-from walkgram.kernels.pairs import cooccurrence, inverted_lists
+from walkgram.kernels.pairs import cooccurrence
 from walkgram.kernels.pairs.cooccurrence import PairRows
 from walkgram.stages.pairs.baskets import item_bounds
 from walkgram.stages.ports import BlockStore, ShardStore, to_batches
-from walkgram.stages.workers import cache_zip_directories
+from walkgram.stages.workers import NO_SETUP, TaskSetup
 
 __all__ = [
-    "BYTES",
-    "SPREAD",
-    "SUMMARY",
+    "PAIR_BYTES",
+    "TASK_SECONDS",
     "CountPlan",
+    "ShardSummary",
+    "collect_summary",
+    "count_span",
     "estimate_pairs",
     "explain_no_pairs",
     "explain_no_users",
     "open_blocks",
     "shard_ranges",
     "write_counts",
+    "write_shards",
 ]
-__all__ += ["collect_summary", "count_span", "make_pair_rows", "orient", "read_pair_rows", "write_shards"]
 
-SUMMARY = "shard long, rows long, frequency long, weight double, most long, heaviest double, seconds double"
-SPREAD = "task seconds (least / median / most)"
-MOST, LEAST = 1 << 30, 1 << 27  # increments of a shard: the most, and the least where there are few shards
-FEW = 16
-VISIT = 8  # increments that a visit to a user's list costs
-SAMPLE, STRATA = 1 << 26, 64  # increments and ranges of items that the size of the pairs table is guessed from
-BYTES = 6  # of a row of the pairs table, about
+SUMMARY_SCHEMA = "shard long, rows long, frequency long, weight double, max_frequency long, max_weight double, seconds double"
+TASK_SECONDS = "task seconds (least / median / most)"
+MAX_INCREMENTS = 1 << 30  # of a shard
+MIN_INCREMENTS, FEW_SHARDS = 1 << 27, 16  # up to FEW_SHARDS shards have at least MIN_INCREMENTS increments each
+VISIT = 8  # cost of a visit to a user's list, in increments
+SAMPLE, STRATA = 1 << 26, 64  # increments, and ranges of items, of the sample that estimates the size of the pairs table
+PAIR_BYTES = 6  # of a row of the pairs table, about
 
-Made = Mapping[str, np.ndarray]  # columns of the rows to write
+Columns = Mapping[str, np.ndarray]  # columns of the rows to write
+Blocks = Sequence[Mapping[str, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class CountPlan:
-    """How counting is cut into shards, a function of the data and the configuration alone. work: as `baskets.totals` has it."""
+    """How counting is split into shards: a function of the data and the configuration alone.
+
+    n: items; work (2, ranges): increments and visits by range of items, as `baskets.sum_totals` writes them.
+    """
 
     config: Pairs
     n: int
     work: np.ndarray
+    setup: TaskSetup = NO_SETUP
 
     @property
     def increments(self) -> int:
-        """Increments in all."""
+        """Number of increments of all items."""
         return int(self.work[0].sum())
 
-    def spans(self) -> list[tuple[int, int]]:
-        """Consecutive ranges of the items, of about equal work."""
-        number = max(2, -(-self.increments // MOST), min(FEW, -(-self.increments // LEAST)))
-        cuts = cooccurrence.split_by_work(self.work[0] + VISIT * self.work[1], self.config.tasks or number)
+    def split_items(self) -> list[tuple[int, int]]:
+        """Split the items into consecutive spans of about equal work."""
+        num_spans = max(2, -(-self.increments // MAX_INCREMENTS), min(FEW_SHARDS, -(-self.increments // MIN_INCREMENTS)))
+        cuts = cooccurrence.split_by_work(self.work[0] + VISIT * self.work[1], self.config.tasks or num_spans)
         return [(int(low), int(high)) for low, high in pairwise(item_bounds(self.n)[cuts])]
 
-    def sample(self) -> list[tuple[int, int, float]]:
-        """(low, high, factor): ranges of items to count for a guess at the whole, and how much of it each stands for."""
+    def sample_items(self) -> list[tuple[int, int, float]]:
+        """Sample ranges of items to estimate the number of pairs; returns (low, high, factor), the weight of each range."""
         if self.increments <= SAMPLE:
             return [(0, self.n, 1.0)]
-        upto, edges, share = np.concatenate([[0], np.cumsum(self.work[0])]), item_bounds(self.n), SAMPLE / STRATA
-        chosen = []
+        cumulated, bounds = np.concatenate([[0], np.cumsum(self.work[0])]), item_bounds(self.n)
+        size = SAMPLE / STRATA
+        sample = []
         for stratum in range(STRATA):
-            low = int(np.searchsorted(upto, self.increments * (stratum + 0.5) / STRATA, "right")) - 1
-            high = min(max(low + 1, int(np.searchsorted(upto, upto[low] + share))), len(edges) - 1)
-            taken = int(upto[high] - upto[low])
-            chosen.append((int(edges[low]), int(edges[high]), self.increments / STRATA / max(1, taken)))
-        return chosen
+            low = int(np.searchsorted(cumulated, self.increments * (stratum + 0.5) / STRATA, "right")) - 1
+            high = min(max(low + 1, int(np.searchsorted(cumulated, cumulated[low] + size))), len(bounds) - 1)
+            increments = int(cumulated[high] - cumulated[low])
+            sample.append((int(bounds[low]), int(bounds[high]), self.increments / STRATA / max(1, increments)))
+        return sample
 
 
-def open_blocks(made: Sequence[int], store: BlockStore) -> list[Mapping[str, np.ndarray]]:
-    """The blocks by number, mapped."""
-    return [store.open(number) for number in made]
+@dataclass
+class ShardSummary:
+    """Sums and maxima over the rows of a shard. Rows without a weight leave both of its fields at 0."""
+
+    rows: int = 0
+    frequency: int = 0
+    weight: float = 0.0
+    max_frequency: int = 0
+    max_weight: float = 0.0
+
+    def add(self, columns: Columns) -> None:
+        """Add a batch of rows."""
+        frequency, weight = columns["frequency"], columns.get("weight", np.empty(0))
+        self.rows += len(frequency)
+        self.frequency += int(frequency.sum())
+        self.weight += float(weight.sum())
+        self.max_frequency = max(self.max_frequency, int(frequency.max(initial=0)))
+        self.max_weight = max(self.max_weight, float(weight.max(initial=0.0)))
 
 
-def count_span(
-    blocks: Sequence[Mapping[str, np.ndarray]], span: tuple[int, int], n: int, config: Pairs, floor: int
-) -> Iterator[PairRows]:
-    """The counts of the items of a span, of pairs with frequency >= floor."""
+def open_blocks(numbers: Sequence[int], store: BlockStore) -> Blocks:
+    """Map the blocks of these numbers."""
+    return [store.open(number) for number in numbers]
+
+
+def count_span(blocks: Blocks, span: tuple[int, int], n: int, config: Pairs, floor: int) -> Iterator[PairRows]:
+    """Count the pairs of a span of the n items; pairs with frequency < floor are left out."""
     return cooccurrence.count_pairs(blocks, *span, n, config.mode == "basket", floor, config.counter_columns)
 
 
 def write_counts(
-    tasks: DataFrame, spans: Sequence[tuple[int, int]], made: Sequence[int], plan: CountPlan, floor: int,
-    store: BlockStore, then: Callable[[PairRows], Made], sink: ShardStore | None,
+    tasks: DataFrame, spans: Sequence[tuple[int, int]], block_numbers: Sequence[int], plan: CountPlan, floor: int,
+    lists: BlockStore, make_rows: Callable[[PairRows], Columns], shards: ShardStore | None,
 ) -> DataFrame:  # fmt: skip
-    """Count span `id` for each row of `tasks`, of pairs with frequency >= floor, and write what `then` makes of the counts
-    as shard `id`; returns a `SUMMARY` row for each. Shards that are there are left as they are.
+    """Count span `id` for each row of `tasks` and write make_rows(counts) as shard `id`; returns rows of SUMMARY_SCHEMA.
 
-    Memory of a task: 16 bytes for each of the columns counted at a time, 40 MiB for a batch; the blocks are mapped.
+    Pairs with frequency < floor are left out. Shards that exist are read for the summary, not written again. Memory of a
+    task: 16 bytes for each of `counter_columns`, and 40 MiB for a batch; the blocks are mapped.
     """
 
-    def batches_of(number: int) -> Iterator[Made]:
-        return map(then, count_span(open_blocks(made, store), spans[number], plan.n, plan.config, floor))
+    def shard_batches(number: int) -> Iterator[Columns]:
+        return map(make_rows, count_span(open_blocks(block_numbers, lists), spans[number], plan.n, plan.config, floor))
 
-    return write_shards(tasks, batches_of, sink)
+    return write_shards(tasks, shard_batches, shards, plan.setup)
 
 
-def write_shards(tasks: DataFrame, batches_of: Callable[[int], Iterable[Made]], sink: ShardStore | None) -> DataFrame:
-    """Write the shards `id` of `tasks`, those that are not there; returns a `SUMMARY` row for each. No sink: sum alone."""
+def write_shards(
+    tasks: DataFrame, shard_batches: Callable[[int], Iterable[Columns]], shards: ShardStore | None,
+    setup: TaskSetup = NO_SETUP,
+) -> DataFrame:  # fmt: skip
+    """Write shard_batches(id) as shard `id` for each row of `tasks`; returns rows of SUMMARY_SCHEMA.
+
+    Shards that exist are read for the summary, not written again. Without a store (None) the rows are only summed.
+    """
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        cache_zip_directories()
+        setup.apply()
         for batch in batches:
             for number in batch["id"].to_pylist():
                 started = time.monotonic()
-                sums = [0, 0, 0.0, 0, 0.0]
-                if sink is None:
-                    for columns in batches_of(number):
-                        add_to_summary(sums, columns)
-                elif sink.has(number):
-                    for held in sink.read(number):
-                        add_to_summary(sums, {name: held[name].to_numpy() for name in held.schema.names})
-                else:
-                    sink.write(number, (summarize_batch(sums, columns) for columns in batches_of(number)))
-                values = [number, *sums, time.monotonic() - started]
-                names = [field.split()[0] for field in SUMMARY.split(", ")]
-                yield from to_batches({name: np.array([value]) for name, value in zip(names, values, strict=True)})
+                summary = write_shard(number, shard_batches, shards)
+                row = {"shard": number, **asdict(summary), "seconds": time.monotonic() - started}
+                yield from to_batches({name: np.array([value]) for name, value in row.items()})
 
-    return tasks.mapInArrow(write, SUMMARY)
+    return tasks.mapInArrow(write, SUMMARY_SCHEMA)
 
 
-def add_to_summary(sums: list[float], columns: Made) -> None:
-    """Add a batch to the rows, the frequency and the weight so far, and to the largest of both."""
-    frequency, weight = columns["frequency"], columns.get("weight", np.empty(0))
-    sums[0] += len(frequency)
-    sums[1] += int(frequency.sum())
-    sums[2] += float(weight.sum())
-    sums[3], sums[4] = max(sums[3], int(frequency.max(initial=0))), max(sums[4], float(weight.max(initial=0.0)))
+def write_shard(number: int, shard_batches: Callable[[int], Iterable[Columns]], shards: ShardStore | None) -> ShardSummary:
+    """Write one shard unless it exists, and return the summary of its rows."""
+    summary = ShardSummary()
+    if shards is None:
+        for columns in shard_batches(number):
+            summary.add(columns)
+    elif shards.has(number):
+        for rows in shards.read(number):
+            summary.add({name: rows[name].to_numpy() for name in rows.schema.names})
+    else:
+        shards.write(number, (summarize_batch(summary, columns) for columns in shard_batches(number)))
+    return summary
 
 
-def summarize_batch(sums: list[float], columns: Made) -> pa.RecordBatch:
-    """A batch to be written, added to the sums."""
-    add_to_summary(sums, columns)
+def summarize_batch(summary: ShardSummary, columns: Columns) -> pa.RecordBatch:
+    """Add a batch to the summary and pack it as Arrow."""
+    summary.add(columns)
     return pa.RecordBatch.from_arrays([pa.array(values) for values in columns.values()], names=list(columns))
 
 
-def orient(item: np.ndarray, partner: np.ndarray, config: Pairs) -> tuple[np.ndarray, np.ndarray]:
-    """(src, dst) of items whose rows are counted, and their partners; or, of src and dst, (item, partner)."""
-    return (partner, item) if config.mode == "basket" else (item, partner)
+def estimate_pairs(task: DataFrame, block_numbers: Sequence[int], plan: CountPlan, lists: BlockStore) -> DataFrame:
+    """Estimate the number of pairs in one row `pairs`; exact if counting takes at most SAMPLE increments."""
 
-
-def make_pair_rows(config: Pairs) -> Callable[[PairRows], Made]:
-    """Counts -> rows of the table `pairs`; without weights of users the support is the frequency."""
-
-    def make(found: PairRows) -> Made:
-        item = np.repeat(found.row, np.diff(found.ptr))
-        src, dst = orient(item, found.partner.astype(np.int64), config)
-        frequency = found.frequency.astype(np.int64)
-        support = found.support / inverted_lists.SUPPORT_SCALE if len(found.support) else frequency.astype(np.float64)
-        return {"src": src, "dst": dst, "frequency": frequency, "support": support}
-
-    return make
-
-
-def read_pair_rows(batch: pa.RecordBatch, config: Pairs) -> tuple[PairRows, np.ndarray]:
-    """PairRows of the table `pairs` -> (counts, support), as they were when they were written; every row group by itself."""
-    src, dst, frequency, support = (batch[name].to_numpy() for name in ("src", "dst", "frequency", "support"))
-    item, partner = orient(src, dst, config)
-    first = np.flatnonzero(np.diff(item, prepend=-1))
-    none = np.empty(0, np.int64)
-    return PairRows(item[first], np.append(first, len(item)), partner.astype(np.uint32), frequency, none), support
-
-
-def estimate_pairs(task: DataFrame, made: Sequence[int], plan: CountPlan, store: BlockStore) -> DataFrame:
-    """How many pairs there are, about: one row, pairs. Exact where counting takes fewer than SAMPLE increments."""
-
-    def guess(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        cache_zip_directories()
+    def estimate(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        plan.setup.apply()
         for _ in batches:
-            blocks, total = open_blocks(made, store), 0.0
-            for low, high, factor in plan.sample():
+            blocks, total = open_blocks(block_numbers, lists), 0.0
+            for low, high, factor in plan.sample_items():
                 total += factor * sum(len(rows.partner) for rows in count_span(blocks, (low, high), plan.n, plan.config, 1))
             yield from to_batches({"pairs": np.array([round(total)])})
 
-    return task.mapInArrow(guess, "pairs long")
+    return task.mapInArrow(estimate, "pairs long")
 
 
 def collect_summary(summary: DataFrame) -> dict[str, Any]:
-    """The sums and maxima of a `SUMMARY`, how many shards there are, and their least, median and longest seconds."""
-    found = summary.orderBy("shard").collect()
-    seconds = sorted(row["seconds"] for row in found)
+    """Reduce rows of SUMMARY_SCHEMA to sums and maxima, the number of shards, and least / median / most seconds."""
+    rows = summary.orderBy("shard").collect()
+    seconds = sorted(row["seconds"] for row in rows)
     spread = f"{seconds[0]:.1f} / {seconds[len(seconds) // 2]:.1f} / {seconds[-1]:.1f}"
-    sums = {name: sum(row[name] for row in found) for name in ("rows", "frequency", "weight")}
-    sums |= {name: max(row[name] for row in found) for name in ("most", "heaviest")}
-    return sums | {"shards": len(found), "seconds": spread}
+    sums = {name: sum(row[name] for row in rows) for name in ("rows", "frequency", "weight")}
+    maxima = {name: max(row[name] for row in rows) for name in ("max_frequency", "max_weight")}
+    return sums | maxima | {"shards": len(rows), "seconds": spread}
 
 
-def shard_ranges(spans: Sequence[tuple[int, int]]) -> Made:
-    """Block 2 of the totals: the items of each shard of the pairs table, `spans` (shards, 2) int64."""
+def shard_ranges(spans: Sequence[tuple[int, int]]) -> Columns:
+    """Return block 2 of the totals: `spans` (shards, 2) int64, the items of each shard of the pairs table."""
     return {"spans": np.array(spans, np.int64)}
 
 
 def explain_no_users(config: Pairs) -> str:
-    """What to say where no list has an entry."""
+    """Explain why no user has an entry."""
     if config.mode == "sequence":
         return "no interaction has a time, which pairs.mode = sequence needs: name it in input.columns.timestamp"
     return "table interactions has no rows: run jobs/interactions.py"
 
 
 def explain_no_pairs(config: Pairs) -> str:
-    """What to say where there is nothing to count."""
-    within = {"basket": "share a user", "sequence": "follow one another in reach of pairs.window and pairs.max_gap"}
-    raised = "raise pairs.max_items_per_user, " if config.max_items_per_user else ""
+    """Explain why there are no pairs."""
+    relation = {"basket": "share a user", "sequence": "follow one another in reach of pairs.window and pairs.max_gap"}
+    remedy = "raise pairs.max_items_per_user, " if config.max_items_per_user else ""
     return (
-        f"no two kept items {within[config.mode]}, so there are no pairs: lower interactions.min_rating, {raised}"
+        f"no two kept items {relation[config.mode]}, so there are no pairs: lower interactions.min_rating, {remedy}"
         "or check the id columns"
     )

@@ -1,1 +1,1 @@
-"""Similarity joins over vectors."""
+"""Similarity joins of tables of vectors."""

@@ -1,66 +1,90 @@
-"""embeddings -> neighbours: exact cosine top-k, block of queries against every block of vectors."""
+"""The similarity join: for every left row the right rows that are most similar, or similar enough.
 
-from collections.abc import Iterable, Iterator
+Neighbours are the join of a table with itself (`neighbours.py`). A metric is a file in `walkgram/kernels/knn` and a line in
+its registry. The search is exact (`exact.py`); another one takes the same arguments and returns the same rows.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from walkgram.errors import InputError
-from walkgram.kernels.knn import topk
-from walkgram.stages.ports import BlockStore, select_schema, to_batches
+from walkgram.errors import ConfigError, InputError
+from walkgram.kernels.knn import registry
+from walkgram.kernels.knn.topk import Limits
+from walkgram.stages.ports import StageContext
+from walkgram.stages.similarity.exact import search_exact
+from walkgram.stages.similarity.exclusions import ExclusionBlocks, find_excluded_rows, write_exclusions
+from walkgram.stages.similarity.vectors import JoinSide, write_vectors
 
-__all__ = ["join_top_k", "number_rows", "write_vectors"]
+__all__ = ["SimilarityJoin", "join_similar"]
 
-
-def number_rows(embeddings: DataFrame) -> DataFrame:
-    """row (0..n-1 by falling frequency, ties by rising item_id), item_id, vector."""
-    order = Window.orderBy(F.col("frequency").desc(), F.col("item_id").asc())
-    return embeddings.select((F.row_number().over(order) - 1).cast("long").alias("row"), "item_id", "vector")
-
-
-def write_vectors(rows: DataFrame, blocks: int, block_rows: int, store: BlockStore) -> DataFrame:
-    """Write the unit vectors of `numbered` rows as blocks of block_rows rows; returns one row a block: block, rows, dim."""
-    placed = rows.select(F.floor(F.col("row") / block_rows).alias("block"), "row", "vector")
-    sorted_rows = placed.repartition(blocks, "block").sortWithinPartitions("row")
-
-    def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        held = list(batches)
-        if not held:
-            return
-        table = pa.Table.from_batches(held).combine_chunks()
-        block, lists = table["block"].to_numpy(), table["vector"].chunk(0)
-        dims = np.unique(lists.value_lengths().to_numpy(zero_copy_only=False))
-        if len(dims) != 1:
-            raise InputError(f"embeddings have vectors of several lengths, {dims.min()} to {dims.max()}: keep one run_id")
-        matrix = lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, dims[0])
-        for number in np.unique(block):
-            own = topk.normalize_rows(matrix[block == number])
-            store.write(int(number), {"vectors": own})
-            yield from to_batches(
-                {"block": np.array([number]), "rows": np.array([len(own)]), "dim": np.array([dims[0]], np.int64)}
-            )
-
-    return sorted_rows.mapInArrow(write, "block long, rows long, dim long")
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
-def join_top_k(tasks: DataFrame, rows: DataFrame, blocks: int, block_rows: int, k: int, store: BlockStore) -> DataFrame:
-    """The table `neighbours`. tasks: one row `id` = block of queries; rows: `numbered`. O(n^2 dim) in GEMM."""
+@dataclass(frozen=True)
+class SimilarityJoin:
+    """The definition of a similarity join.
 
-    def best(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for number in batch["id"].to_pylist():
-                every = ((b * block_rows, np.asarray(store.open(b)["vectors"])) for b in range(blocks))
-                queries = np.asarray(store.open(number)["vectors"])
-                found, scores = topk.find_top_k(queries, number * block_rows, every, k)
-                count = found.shape[1]
-                yield from to_batches({
-                    "row": np.repeat(number * block_rows + np.arange(len(found)), count), "other": found.reshape(-1),
-                    "rank": np.tile(np.arange(1, count + 1, dtype=np.int32), len(found)), "score": scores.reshape(-1),
-                })  # fmt: skip
+    metric: a name in the registry. k: the most matches of a left row; threshold: the worst score of a match, itself included;
+    at least one of them is set. drop_equal_ids: leave out pairs of equal ids, in a self-join each row with itself.
+    block_rows: rows of a block of vectors. Raises `ConfigError` for an unknown metric or limits that make no join.
+    """
 
-    found = tasks.mapInArrow(best, "row long, other long, rank int, score float")
-    own = rows.select("row", "item_id")
-    other = rows.select(F.col("row").alias("other"), F.col("item_id").alias("neighbour_id"))
-    return select_schema(found.join(own, on="row", how="inner").join(other, on="other", how="inner"), "neighbours")
+    metric: str = "cosine"
+    k: int | None = None
+    threshold: float | None = None
+    drop_equal_ids: bool = True
+    block_rows: int = 4096
+
+    def __post_init__(self) -> None:
+        registry.find_metric(self.metric)
+        if self.k is None and self.threshold is None:
+            raise ConfigError("a similarity join needs k, a threshold, or both")
+        if self.k is not None and self.k < 1:
+            raise ConfigError(f"a similarity join has k = {self.k}: use 1 or more")
+        if self.threshold is not None and not abs(self.threshold) <= FLOAT32_MAX:
+            raise ConfigError(f"a similarity join has the threshold {self.threshold}: use a finite number")
+        if self.block_rows < 1:
+            raise ConfigError(f"a similarity join has block_rows = {self.block_rows}: use 1 or more")
+
+
+def join_similar(
+    context: StageContext,
+    spec: SimilarityJoin,
+    left: JoinSide,
+    right: JoinSide | None = None,
+    excluded: DataFrame | None = None,
+) -> DataFrame:
+    """Join two tables of vectors by similarity, or the left one with itself where there is no right one.
+
+    excluded: left_id, right_id of pairs that never match, in this order of the ids; ids that a side does not have are ignored.
+    Returns left_id, right_id, rank int (1 is the best), score float, in no order. Ties are ranked by the lower right row. A
+    left row without a match has no row. Cost: see `search_exact`. Raises `InputError` for vectors that cannot be compared.
+    """
+    metric, is_self_join = registry.find_metric(spec.metric), right is None
+    right = right or left
+    left_blocks = right_blocks = write_vectors(
+        left, metric.prepare_left, spec.block_rows, context.scratch(f"vectors-{left.name}-left")
+    )
+    if not is_self_join or metric.prepare_left is not metric.prepare_right:
+        store = context.scratch(f"vectors-{right.name}-right")
+        right_blocks = write_vectors(right, metric.prepare_right, spec.block_rows, store)
+    if left_blocks.dim != right_blocks.dim and left_blocks.dim and right_blocks.dim:
+        raise InputError(
+            f"{left.name} has vectors of length {left_blocks.dim}, {right.name} of {right_blocks.dim}: "
+            "join vectors of one length"
+        )
+    same_row = is_self_join and spec.drop_equal_ids
+    exclusions = ExclusionBlocks(same_row)
+    excluded_rows = find_excluded_rows(left, right, spec.drop_equal_ids and not is_self_join, excluded)
+    if excluded_rows is not None:
+        store = context.scratch(f"excluded-{left.name}-{right.name}")
+        exclusions = write_exclusions(excluded_rows, left_blocks, same_row, store)
+    tasks = context.tasks(left_blocks.num_blocks)
+    matches = search_exact(tasks, left_blocks, right_blocks, metric, Limits(spec.k, spec.threshold), exclusions)
+    left_ids = left.rows.select(F.col("row").alias("left_row"), F.col("id").alias("left_id"))
+    right_ids = right.rows.select(F.col("row").alias("right_row"), F.col("id").alias("right_id"))
+    named = matches.join(left_ids, on="left_row", how="inner").join(right_ids, on="right_row", how="inner")
+    return named.select("left_id", "right_id", "rank", "score")

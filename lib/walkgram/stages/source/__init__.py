@@ -1,1 +1,1 @@
-"""Source rows -> interactions, items, vocabulary, edges of a loaded graph: parsed, checked, counted."""
+"""Source rows -> interactions, items, vocabulary, and the edges of a loaded graph: parse, validate, deduplicate."""

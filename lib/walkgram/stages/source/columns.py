@@ -1,6 +1,6 @@
-"""Columns of a source -> ids and numbers, read with checks that can name the bad value.
+"""Columns of a source -> ids and numbers, with the fault of each value that cannot be read.
 
-A reader gives two columns: the value, null where there is none, and what is wrong with it, null where nothing is.
+A reader returns two columns: the value, null where there is none, and the fault, null where the value is valid.
 """
 
 from collections.abc import Mapping
@@ -24,40 +24,42 @@ __all__ = [
     "unparsed_line_fault",
 ]
 
-NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"  # Spark would also take "5d"
-EXACT = 2**53  # a double above is no longer a certain whole number
-CORRUPT = "_corrupt_record"  # Spark's column for lines that are not JSON; lake/edge_list.py names its own so
+NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"  # Spark's cast also accepts "5d"
+MAX_EXACT_DOUBLE = 2**53  # above it, a double no longer determines one whole number
+CORRUPT = "_corrupt_record"  # Spark's column of lines that are not JSON; lake/formats/edge_list.py uses the same name
 
 
 def no_fault() -> Column:
-    """No fault."""
+    """Return the fault of valid values: null."""
     return F.lit(None).cast("string")
 
 
 def quote_name(name: str) -> Column:
-    """A column by its literal name, dots and all."""
+    """Return the column of this literal name, which may contain dots."""
     return F.col("`" + name.replace("`", "``") + "`")
 
 
 def describe_value(name: str, raw: Column, hint: str = "") -> Column:
-    """The fault of a value, for the error's line."""
+    """Describe an invalid value, for the error message."""
     return F.concat(F.lit(f"column {name!r} holds "), F.substring(raw.cast("string"), 1, 60), F.lit(hint))
 
 
-def unparsed_line_fault(frame: DataFrame, what: str) -> Column:
-    """The fault of lines that could not be cut into columns; `what` such a line is."""
-    return F.concat(F.lit(f"{what}: "), F.substring(quote_name(CORRUPT), 1, 100)) if CORRUPT in frame.columns else no_fault()
+def unparsed_line_fault(frame: DataFrame, message: str) -> Column:
+    """Return the fault of lines that could not be split into columns: `message` and the line."""
+    if CORRUPT not in frame.columns:
+        return no_fault()
+    return F.concat(F.lit(f"{message}: "), F.substring(quote_name(CORRUPT), 1, 100))
 
 
 def is_not_long_text(text: Column) -> Column:
-    """Whether text is no whole number as a long is written; false for null. "007" and "1.0" are odd: both would change."""
+    """Return whether text would change if it were read as a long, such as "007" and "1.0"; false for null."""
     return F.coalesce(text.try_cast("long").cast("string") != text, text.isNotNull())
 
 
 def read_id(frame: DataFrame, name: str, as_long: bool) -> tuple[Column, Column]:
-    """(id as long or string, its fault). Whole numbers stored as doubles (as pandas does) are longs.
+    """Read a column of ids; returns (long or string, fault). Whole numbers stored as doubles, as pandas does, become longs.
 
-    Raises `InputError` for a column whose type can be no id.
+    Raises `InputError` if the column has another type.
     """
     kind, raw = frame.schema[name].dataType, quote_name(name)
     if isinstance(kind, T.StringType):
@@ -66,16 +68,16 @@ def read_id(frame: DataFrame, name: str, as_long: bool) -> tuple[Column, Column]
     if isinstance(kind, T.ByteType | T.ShortType | T.IntegerType | T.LongType | T.NullType):
         return raw.cast("long"), no_fault()
     if isinstance(kind, T.FloatType | T.DoubleType | T.DecimalType):
-        exact = isinstance(kind, T.DecimalType)
-        known = raw.isNotNull() if exact else raw.isNotNull() & ~F.isnan(raw)
-        sure = F.lit(True) if exact else F.abs(raw) <= EXACT
-        whole = F.when(known & sure & (F.floor(raw) == raw), raw.try_cast("long"))
-        return whole, F.when(known & whole.isNull(), describe_value(name, raw, ": ids must be whole numbers or text"))
+        is_decimal = isinstance(kind, T.DecimalType)
+        is_present = raw.isNotNull() if is_decimal else raw.isNotNull() & ~F.isnan(raw)
+        is_exact = F.lit(True) if is_decimal else F.abs(raw) <= MAX_EXACT_DOUBLE
+        value = F.when(is_present & is_exact & (F.floor(raw) == raw), raw.try_cast("long"))
+        return value, F.when(is_present & value.isNull(), describe_value(name, raw, ": ids must be whole numbers or text"))
     raise InputError(f"column {name!r} is {kind.simpleString()}: ids must be whole numbers or text; cast it in the source")
 
 
 def read_id_as(frame: DataFrame, name: str, kind: T.DataType) -> tuple[Column, Column]:
-    """(id of a type that is set, its fault): text is read as a long where ids are longs, longs as text where they are text."""
+    """Read a column of ids as the type `kind`, long or string; returns (id, fault)."""
     raw = quote_name(name)
     if isinstance(kind, T.StringType):
         value, fault = read_id(frame, name, False)
@@ -88,9 +90,10 @@ def read_id_as(frame: DataFrame, name: str, kind: T.DataType) -> tuple[Column, C
 
 
 def read_number(frame: DataFrame, name: str, into: str, plural: str, key: str) -> tuple[Column, Column]:
-    """(number as `into`, its fault: text that is no number, NaN, infinite); a null is null and no fault.
+    """Read a column of numbers as the type `into`; returns (number, fault). A null has no fault.
 
-    Raises `InputError` for a column whose type can be no number: `plural` and `key` say what it was to hold.
+    Text that is no number, NaN and infinity are faults. Raises `InputError` if the column has another type; its message says
+    which values (`plural`) the column should have and which `key` names it.
     """
     kind = frame.schema[name].dataType
     if not isinstance(kind, T.NumericType | T.StringType | T.NullType):
@@ -106,15 +109,15 @@ def read_number(frame: DataFrame, name: str, into: str, plural: str, key: str) -
     return value, fault
 
 
-def check_rows(found: Mapping[str, Any], place: str, bad_rows: str) -> None:
-    """Raise `InputError` where a census found no rows, or bad ones that are not to be dropped.
+def check_rows(counts: Mapping[str, Any], path: str, bad_rows: str) -> None:
+    """Raise `InputError` if there are no rows, or if there are bad rows and `bad_rows` is "fail".
 
-    found: `rows`, `bad`, and the `example` of a bad one.
+    counts: `rows`, `bad` (their number), and the fault of one of them, `example`.
     """
-    if found["rows"] == 0:
-        raise InputError(f"{place}: the table has no rows")
-    if found["bad"] and bad_rows == "fail":
+    if counts["rows"] == 0:
+        raise InputError(f"{path}: the table has no rows")
+    if counts["bad"] and bad_rows == "fail":
         raise InputError(
-            f"{place}: {found['example']}, and {found['bad']:,} of {found['rows']:,} rows cannot be used: "
-            'mend the source, or set input.bad_rows = "drop" to leave such rows out'
+            f"{path}: {counts['example']}, and {counts['bad']:,} of {counts['rows']:,} rows cannot be used: "
+            'correct the source, or set input.bad_rows = "drop" to drop such rows'
         )

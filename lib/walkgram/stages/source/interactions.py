@@ -1,7 +1,7 @@
-"""Source rows -> interactions: types read with checks, one row a (user, item), the threshold on the rating.
+"""Source rows -> interactions: parse the types, keep one row a (user, item), apply the threshold on the rating.
 
-DESIGN, section 3: of several rows of a (user, item) the one with the latest timestamp stays, then the higher rating; then
-the threshold is applied, which a null rating fails.
+Of several rows of a (user, item) the one with the latest timestamp stays; of equal timestamps the one with the higher
+rating. The threshold is applied after that; a null rating fails it.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from walkgram.config.schema import Columns
+from walkgram.config.source import Columns
 from walkgram.errors import InputError
 from walkgram.stages.ports import select_schema
 from walkgram.stages.source.columns import (
@@ -39,57 +39,58 @@ __all__ = [
 ]
 
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000}
-DATE = r"^\s*[+-]?\d{4,6}-\d"  # Spark would also take "12:30", as of today
-YEAR_10000 = 253_402_300_800  # seconds; later times are another unit read as this one
+DATE = r"^\s*[+-]?\d{4,6}-\d"  # Spark's cast also accepts "12:30", as a time of today
+YEAR_10000 = 253_402_300_800  # seconds; a later time is in another unit than input.timestamp_unit says
 
 
 def required_columns(columns: Columns) -> dict[str, str]:
-    """Configuration key -> column that the source must have."""
+    """Map each configuration key to the column that the source must have."""
     return {f"input.columns.{key}": name for key, name in columns.model_dump().items() if name}
 
 
 def find_text_ids(frame: DataFrame, columns: Columns) -> list[str]:
-    """Those of the id columns that are text and hold a value which is no whole number as a long would be written.
+    """List the id columns of text with a value that would change if it were read as a long, such as "007" or "1.0".
 
-    Costs one pass over a text source; ids such as "007" or "1.0" stay text, so that none of them changes.
+    One pass over the source.
     """
-    text = [c for c in (columns.user_id, columns.item_id) if isinstance(frame.schema[c].dataType, T.StringType)]
-    if not text:
+    names = [name for name in (columns.user_id, columns.item_id) if isinstance(frame.schema[name].dataType, T.StringType)]
+    if not names:
         return []
-    found = frame.agg(*[F.max(is_not_long_text(quote_name(c))) for c in text]).first()
-    return [c for c, is_odd in zip(text, found or [], strict=True) if is_odd]
+    flags = frame.agg(*[F.max(is_not_long_text(quote_name(name))) for name in names]).first()
+    return [name for name, is_text in zip(names, flags or [], strict=True) if is_text]
 
 
 def parse(frame: DataFrame, columns: Columns, timestamp_unit: str, untyped: bool, ids: T.StructType | None = None) -> DataFrame:
-    """user_id, item_id, rating float, timestamp, and `bad`: null, or what cannot be read in this row.
+    """Parse user_id, item_id, rating float and timestamp; the column `bad` has the row's fault, or null.
 
-    An `untyped` source (CSV) has only text: an id column whose values are all whole numbers becomes long. Raises
-    `InputError` for a column whose type can be no id, rating or time. ids: a schema whose user_id and item_id set their
-    types; values that cannot be of these are bad.
+    All columns of an `untyped` source (CSV) are text: an id column becomes long if all its values are whole numbers. ids: a
+    schema that fixes the types of user_id and item_id; values that cannot be cast to them are bad. Raises `InputError` if the
+    type of a column fits no id, rating or time.
     """
-    names = (columns.user_id, columns.item_id)
+    names = {"user_id": columns.user_id, "item_id": columns.item_id}
     if ids is None:
-        text = find_text_ids(frame, columns) if untyped else []
-        read = [read_id(frame, name, untyped and name not in text) for name in names]
+        text_names = find_text_ids(frame, columns) if untyped else []
+        readers = [read_id(frame, name, untyped and name not in text_names) for name in names.values()]
     else:
-        read = [read_id_as(frame, name, ids[own].dataType) for name, own in zip(names, ("user_id", "item_id"), strict=True)]
-    (user, bad_user), (item, bad_item) = read
-    rating, bad_rating = read_rating(frame, columns.rating)
-    time, bad_time = read_time(frame, columns.timestamp, timestamp_unit)
-    bad = F.coalesce(unparsed_line_fault(frame, "a line is not JSON"), bad_user, bad_item, bad_rating, bad_time)
-    values = {"user_id": user, "item_id": item, "rating": rating, "timestamp": time, "bad": bad}
+        readers = [read_id_as(frame, name, ids[column].dataType) for column, name in names.items()]
+    (user, user_fault), (item, item_fault) = readers
+    rating, rating_fault = read_rating(frame, columns.rating)
+    time, time_fault = read_time(frame, columns.timestamp, timestamp_unit)
+    line_fault = unparsed_line_fault(frame, "a line is not JSON")
+    fault = F.coalesce(line_fault, user_fault, item_fault, rating_fault, time_fault)
+    values = {"user_id": user, "item_id": item, "rating": rating, "timestamp": time, "bad": fault}
     return frame.select(*[value.alias(name) for name, value in values.items()])
 
 
 def read_rating(frame: DataFrame, name: str) -> tuple[Column, Column]:
-    """(rating, what is wrong with it or null)."""
+    """Read the column of ratings; returns (rating, fault)."""
     if not name:
         return F.lit(None).cast("float"), no_fault()
     return read_number(frame, name, "float", "ratings", "input.columns.rating")
 
 
 def read_time(frame: DataFrame, name: str, unit: str) -> tuple[Column, Column]:
-    """(timestamp, what is wrong with it or null); numbers are in `unit` since 1970, text may be a number or a date."""
+    """Read the column of times; returns (timestamp, fault). Numbers count `unit`s since 1970; text is a number or a date."""
     if not name:
         return F.lit(None).cast("timestamp"), no_fault()
     kind = frame.schema[name].dataType
@@ -101,70 +102,74 @@ def read_time(frame: DataFrame, name: str, unit: str) -> tuple[Column, Column]:
             f"column {name!r} is {kind.simpleString()}: times must be timestamps, numbers or text; "
             'set input.columns.timestamp to another column, or to ""'
         )
-    whole = raw.try_cast("decimal(38,6)") / F.lit(UNITS[unit])
-    seconds = F.when(F.abs(whole) < YEAR_10000, whole.cast("decimal(20,6)"))
+    number = raw.try_cast("decimal(38,6)") / F.lit(UNITS[unit])
+    seconds = F.when(F.abs(number) < YEAR_10000, number.cast("decimal(20,6)"))
     value = seconds.cast("timestamp")
     if isinstance(kind, T.StringType):
-        value = F.when(whole.isNull() & raw.rlike(DATE), raw.try_cast("timestamp")).otherwise(value)
+        value = F.when(number.isNull() & raw.rlike(DATE), raw.try_cast("timestamp")).otherwise(value)
     hint = "" if unit == "us" else f" (numbers are read as {unit}: input.timestamp_unit)"
     return value, F.when(raw.isNotNull() & value.isNull(), describe_value(name, raw, hint))
 
 
 def profile(rows: DataFrame) -> dict[str, Any]:
-    """What `typed` rows hold: rows, null ids by column, bad rows and one example, the highest rating. One pass."""
-    present = F.col("user_id").isNotNull() & F.col("item_id").isNotNull()
-    bad = F.col("bad").isNotNull()
-    found = rows.agg(
+    """Count parsed rows in one pass: rows, null ids by column, bad rows with an `example`, and the highest rating."""
+    has_ids = F.col("user_id").isNotNull() & F.col("item_id").isNotNull()
+    is_bad = F.col("bad").isNotNull()
+    counts = rows.agg(
         F.count(F.lit(1)).alias("rows"),
         F.count_if(F.col("user_id").isNull()).alias("null_users"),
         F.count_if(F.col("item_id").isNull()).alias("null_items"),
-        F.count_if(~present & ~bad).alias("null_ids"),
-        F.count_if(bad).alias("bad"),
-        F.max(F.when(bad, F.col("bad"))).alias("example"),
-        F.max(F.when(present & ~bad, F.col("rating"))).alias("highest"),
+        F.count_if(~has_ids & ~is_bad).alias("null_ids"),
+        F.count_if(is_bad).alias("bad"),
+        F.max(F.when(is_bad, F.col("bad"))).alias("example"),
+        F.max(F.when(has_ids & ~is_bad, F.col("rating"))).alias("highest"),
     ).first()
-    return {} if found is None else found.asDict()
+    return {} if counts is None else counts.asDict()
 
 
-def validate(found: Mapping[str, Any], place: str, columns: Columns, bad_rows: str) -> None:
-    """Raise `InputError` for a table that cannot be used: empty, ids null throughout, bad rows where they are not dropped."""
-    check_rows(found, place, bad_rows)
-    for count, name in ((found["null_users"], columns.user_id), (found["null_items"], columns.item_id)):
-        if count == found["rows"]:
-            raise InputError(f"{place}: column {name!r} is null in every row: name the column of ids in input.columns")
-    if found["null_ids"] + found["bad"] == found["rows"]:
-        raise InputError(f"{place}: no row can be used: {found['null_ids']:,} have a null id, {found['bad']:,} cannot be read")
+def validate(counts: Mapping[str, Any], path: str, columns: Columns, bad_rows: str) -> None:
+    """Raise `InputError` if no row can be used, or if there are bad rows and `bad_rows` is "fail". counts: of `profile`."""
+    check_rows(counts, path, bad_rows)
+    for nulls, name in ((counts["null_users"], columns.user_id), (counts["null_items"], columns.item_id)):
+        if nulls == counts["rows"]:
+            raise InputError(f"{path}: column {name!r} is null in every row: name the column of ids in input.columns")
+    if counts["null_ids"] + counts["bad"] == counts["rows"]:
+        raise InputError(f"{path}: no row can be used: {counts['null_ids']:,} have a null id, {counts['bad']:,} cannot be read")
 
 
-def row_report(found: Mapping[str, Any], once: int, kept: int) -> dict[str, int]:
-    """What became of the rows of a census; `once`: rows after one a (user, item) was chosen."""
-    usable_rows = found["rows"] - found["null_ids"] - found["bad"]
-    left_out = {"null ids": found["null_ids"], "bad rows": found["bad"], "duplicates": usable_rows - once}
-    return {"rows read": found["rows"], **left_out, "below the threshold": once - kept, "kept": kept}
+def row_report(counts: Mapping[str, Any], num_distinct: int, num_interactions: int) -> dict[str, int]:
+    """Report the rows read, the rows dropped by reason, and the rows written.
+
+    counts: of `profile`; num_distinct: rows after `deduplicate`; num_interactions: rows after the threshold.
+    """
+    num_valid = counts["rows"] - counts["null_ids"] - counts["bad"]
+    dropped = {"null ids": counts["null_ids"], "bad rows": counts["bad"], "duplicates": num_valid - num_distinct}
+    rejected = num_distinct - num_interactions
+    return {"rows read": counts["rows"], **dropped, "below the threshold": rejected, "kept": num_interactions}
 
 
 def drop_invalid(rows: DataFrame) -> DataFrame:
-    """Typed rows without null ids and without bad values."""
-    whole = F.col("user_id").isNotNull() & F.col("item_id").isNotNull() & F.col("bad").isNull()
-    return rows.where(whole).drop("bad")
+    """Drop parsed rows with a null id or a fault."""
+    is_valid = F.col("user_id").isNotNull() & F.col("item_id").isNotNull() & F.col("bad").isNull()
+    return rows.where(is_valid).drop("bad")
 
 
 def deduplicate(rows: DataFrame) -> DataFrame:
-    """One row a (user, item): the latest timestamp, then the higher rating; null is the least of both."""
+    """Keep one row a (user, item): the latest timestamp, then the higher rating; null sorts below every value."""
     best = F.max(F.struct("timestamp", "rating")).alias("best")
     return rows.groupBy("user_id", "item_id").agg(best).select("user_id", "item_id", "best.rating", "best.timestamp")
 
 
 def below_threshold(rows: DataFrame, min_rating: float | None) -> DataFrame:
-    """The rows that `kept` leaves out, as the table `below`."""
+    """Select the rows that fail the threshold, as the table `interactions_rejected`."""
     if min_rating is None:
         return select_schema(rows.limit(0), "interactions_rejected")
-    reached = F.coalesce(F.col("rating") >= F.lit(min_rating).cast("float"), F.lit(False))
-    return select_schema(rows.where(~reached), "interactions_rejected")
+    passes = F.coalesce(F.col("rating") >= F.lit(min_rating).cast("float"), F.lit(False))
+    return select_schema(rows.where(~passes), "interactions_rejected")
 
 
 def above_threshold(rows: DataFrame, min_rating: float | None) -> DataFrame:
-    """Rows that reach the threshold, as the table `interactions`; a null rating fails it. None keeps every row."""
+    """Select the rows that pass the threshold, as the table `interactions`; a null rating fails it; None: all rows."""
     if min_rating is not None:
         rows = rows.where(F.col("rating") >= F.lit(min_rating).cast("float"))
     return select_schema(rows, "interactions")

@@ -1,1 +1,1 @@
-"""Graph -> biased random walks, by the replicated or the partitioned engine."""
+"""graph -> node2vec's biased random walks, by the replicated or the partitioned engine."""

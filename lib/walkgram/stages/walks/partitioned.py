@@ -1,14 +1,14 @@
-"""graph blocks -> walks, for graphs beyond one machine's memory: each task maps one block, and walkers move between blocks.
+"""graph partitions -> walks, for graphs larger than one machine's memory: each task maps one partition, and walkers move.
 
-All walkers of a wave of shards are under way at once. A round: every task reads the letters for its block, lets the walkers
-run until they leave it, writes the steps that they made and the letters that they became. At most two rounds a step. Rounds
-lie on the lake, so that a stopped run goes on with the last one that was whole; when no letters are left, the steps are put
-together into the shards. The walks are those of `stages.walks`, in the same shards.
+The computation is bulk synchronous (Malewicz et al. 2010, Pregel). All walkers of a wave of shards walk at once. In a
+superstep every task reads the messages to its partition, advances these walkers until they leave it, and writes their steps
+and their messages to other partitions. A step of a walk takes at most two supersteps. Supersteps are stored on the lake: an
+interrupted run continues after the last superstep that all tasks have finished. When no messages are left, the steps are
+assembled into shards. They equal the shards of `stages.walks.walks`, byte by byte.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,178 +21,155 @@ from walkgram.kernels.walks.messages import GraphPartition, WalkerMessages, Walk
 from walkgram.kernels.walks.partitioned_walk import advance_partition
 from walkgram.kernels.walks.walk import MAX_TRIES
 from walkgram.stages.ports import BlockStore, ExchangeStore, ShardStore, to_batches
+from walkgram.stages.walks.message_batches import (
+    batch_to_messages,
+    message_receivers,
+    messages_to_batch,
+    split_by_receiver,
+    steps_to_batch,
+)
 from walkgram.stages.walks.walks import VisitCounter, WalkPlan
-from walkgram.stages.workers import cache_zip_directories
 
 __all__ = ["PartitionedWalk", "walk_partitioned"]
 
-WALKERS = 1 << 23  # under way at once for each block: about 1 GB in its task, half of it on the lake
-SENT = "letters long, steps long"
-Table = list[pa.RecordBatch]
+WALKERS = 1 << 23  # walkers of a wave for each partition: about 1 GB in its task, half of it on the lake
+SUPERSTEP_SCHEMA = "messages long, steps long"
 
 
 @dataclass(frozen=True)
 class PartitionedWalk:
-    """What the tasks of a wave need. wave: its shards; count: blocks; letters, steps: what is sent."""
+    """One wave of shards. graph, starts: blocks; messages: sent to partitions; steps: sent to the shards of the wave."""
 
     plan: WalkPlan
     wave: range
-    count: int
+    num_partitions: int
     graph: BlockStore
     starts: BlockStore
-    letters: ExchangeStore
+    messages: ExchangeStore
     steps: ExchangeStore
 
-    def round(self, tasks: DataFrame, number: int) -> DataFrame:
-        """Round `number` of the blocks `id` of `tasks`; returns the letters and the steps of each."""
+    def run_superstep(self, tasks: DataFrame, superstep: int) -> DataFrame:
+        """Run a superstep of the partitions `id` of `tasks`; returns the number of messages and steps of each."""
 
         def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            cache_zip_directories()
+            self.plan.setup.apply()
             for batch in batches:
-                for block in batch["id"].to_pylist():
-                    if not self.letters.has(number, block):  # else an attempt before this one had written it
-                        self.run_block(number, block)
-                    made = [store.rows(number, block) for store in (self.letters, self.steps)]
-                    yield from to_batches(dict(zip(("letters", "steps"), np.array(made).reshape(2, 1), strict=True)))
+                for partition in batch["id"].to_pylist():
+                    if not self.messages.has(superstep, partition):  # an earlier attempt may have written them
+                        self.run_partition(superstep, partition)
+                    counts = {
+                        "messages": self.messages.rows(superstep, partition),
+                        "steps": self.steps.rows(superstep, partition),
+                    }
+                    yield from to_batches({name: np.array([count]) for name, count in counts.items()})
 
-        return tasks.mapInArrow(run, SENT)
+        return tasks.mapInArrow(run, SUPERSTEP_SCHEMA)
 
-    def run_block(self, number: int, block: int) -> None:
-        """Let the walkers of a block run; write their steps, then their letters, which mark the task as done."""
-        arrays, own, starts = edge_records.unpack_block(self.graph.open(block)), self.plan.config, self.starts.open(0)["nodes"]
-        mapped = GraphPartition(arrays["indptr"], arrays["indices"], arrays["slots"], arrays["back"], block, self.count)
-        how = make_walk_params(own.p, own.q, own.walk_length, own.restart_probability, own.stop_probability, own.seed)
-        no_letters, no_steps = initial_walkers(np.empty(0, np.int64), np.empty(0, csr.index_dtype(self.plan.n)))
-        letters, steps = (
-            [messages_to_batch(no_letters)],
-            [steps_to_batch(no_steps)],
-        )  # so that the columns are known where nobody goes
-        for waiting in self.departing(block, starts, steps) if number == 0 else self.arriving(number, block):
-            made, trail = advance_partition(mapped, how, starts, waiting)
-            letters += map(messages_to_batch, made)
-            steps += map(steps_to_batch, trail)
-        edges = np.array([self.plan.ids(shard).start for shard in self.wave])
-        self.steps.write(
-            number,
-            block,
-            split_by_receiver(steps, lambda t: np.searchsorted(edges, t["walk"].to_numpy(), "right") - 1, len(edges)),
+    def run_partition(self, superstep: int, partition: int) -> None:
+        """Advance the walkers of a partition; write their steps, then their messages, which mark the task as finished."""
+        config, starts = self.plan.config, self.starts.open(0)["nodes"]
+        arrays = edge_records.unpack_block(self.graph.open(partition))
+        rows = GraphPartition(
+            arrays["indptr"], arrays["indices"], arrays["slots"], arrays["back"], partition, self.num_partitions
         )
-        self.letters.write(number, block, split_by_receiver(letters, lambda t: message_receivers(t, self.count), self.count))
+        params = make_walk_params(
+            config.p, config.q, config.walk_length, config.restart_probability, config.stop_probability, config.seed
+        )
+        no_messages, no_steps = initial_walkers(np.empty(0, np.int64), np.empty(0, csr.index_dtype(self.plan.n)))
+        messages, steps = [messages_to_batch(no_messages)], [steps_to_batch(no_steps)]  # fix the columns if nothing is sent
+        if superstep == 0:
+            received = self.start_walkers(partition, starts, steps)
+        else:
+            received = self.receive_messages(superstep, partition)
+        for walkers in received:
+            new_messages, new_steps = advance_partition(rows, params, starts, walkers)
+            messages += map(messages_to_batch, new_messages)
+            steps += map(steps_to_batch, new_steps)
+        first_ids = np.array([self.plan.walk_ids(shard).start for shard in self.wave])
+        shard_of_step = np.searchsorted(first_ids, walk_of_steps(steps), "right") - 1
+        self.steps.write(superstep, partition, split_by_receiver(steps, shard_of_step, len(first_ids)))
+        receivers = message_receivers(messages, self.num_partitions)
+        self.messages.write(superstep, partition, split_by_receiver(messages, receivers, self.num_partitions))
 
-    def departing(self, block: int, starts: np.ndarray, steps: Table) -> Iterator[WalkerMessages]:
-        """The wave's walkers that start in a block, and their first steps into `steps`."""
+    def start_walkers(self, partition: int, starts: np.ndarray, steps: list[pa.RecordBatch]) -> Iterator[WalkerMessages]:
+        """Return the wave's walkers that start in a partition, and append their first steps to `steps`."""
         for shard in self.wave:
-            for ids in self.plan.groups(shard):
-                first = starts[ids % len(starts)].astype(csr.index_dtype(self.plan.n))
-                here = first % self.count == block
-                letters, first_steps = initial_walkers(ids[here], first[here])
+            for walk_ids in self.plan.row_groups(shard):
+                first = starts[walk_ids % len(starts)].astype(csr.index_dtype(self.plan.n))
+                is_local = first % self.num_partitions == partition
+                walkers, first_steps = initial_walkers(walk_ids[is_local], first[is_local])
                 steps.append(steps_to_batch(first_steps))
-                yield letters
+                yield walkers
 
-    def arriving(self, number: int, block: int) -> Iterator[WalkerMessages]:
-        """The letters for a block of the round before, sender by sender."""
-        for sender in range(self.count):
-            yield batch_to_messages(self.letters.read(number - 1, sender, block))
+    def receive_messages(self, superstep: int, partition: int) -> Iterator[WalkerMessages]:
+        """Read the messages of the previous superstep to a partition, sender by sender."""
+        for sender in range(self.num_partitions):
+            yield batch_to_messages(self.messages.read(superstep - 1, sender, partition))
 
-    def gathered(self, tasks: DataFrame, rounds: int, sink: ShardStore) -> DataFrame:
-        """Put the steps of `rounds` rounds together into the shards `id` of `tasks` (counted from the wave's first)."""
+    def assemble_shards(self, tasks: DataFrame, num_supersteps: int, shards: ShardStore) -> DataFrame:
+        """Assemble the steps of all supersteps into the shards `id` of `tasks`, counted from the wave's first shard."""
 
         def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
                 for shard in batch["id"].to_pylist():
-                    if not sink.has(self.wave[shard]):
-                        sink.write(self.wave[shard], self.row_groups(rounds, shard))
+                    if not shards.has(self.wave[shard]):
+                        shards.write(self.wave[shard], self.assemble_row_groups(num_supersteps, shard))
                     yield from to_batches({"shard": np.array([shard])})
 
         return tasks.mapInArrow(run, "shard long")
 
-    def row_groups(self, rounds: int, shard: int) -> Iterator[pa.RecordBatch]:
-        """The row groups of a shard, as `stages.walks` cuts them."""
-        ids = self.plan.ids(self.wave[shard])
-        nodes = np.zeros((len(ids), self.plan.config.walk_length), csr.index_dtype(self.plan.n))
-        lengths, last = np.zeros(len(ids), np.int64), np.full(len(ids), -1, np.int64)
-        for number in range(rounds):
-            for sender in range(self.count):
-                batch = self.steps.read(number, sender, shard)
+    def assemble_row_groups(self, num_supersteps: int, shard: int) -> Iterator[pa.RecordBatch]:
+        """Assemble the row groups of a shard as `stages.walks.walks` splits them."""
+        walk_ids = self.plan.walk_ids(self.wave[shard])
+        nodes = np.zeros((len(walk_ids), self.plan.config.walk_length), csr.index_dtype(self.plan.n))
+        lengths, last = np.zeros(len(walk_ids), np.int64), np.full(len(walk_ids), -1, np.int64)
+        for superstep in range(num_supersteps):
+            for sender in range(self.num_partitions):
+                batch = self.steps.read(superstep, sender, shard)
                 walk, step, node = (batch[name].to_numpy() for name in WalkSteps._fields)
-                visit_counts.place_steps(walk - ids.start, step, node, nodes, lengths, last)
+                visit_counts.place_steps(walk - walk_ids.start, step, node, nodes, lengths, last)
         if (last + 1 != lengths).any():
-            raise LakeError("the rounds of walks do not fit together: run jobs/walks.py with --force")
-        for group in self.plan.groups(self.wave[shard]):
-            part = slice(group[0] - ids.start, group[-1] + 1 - ids.start)
-            yield VisitCounter(self.plan.n).row_group(group, nodes[part], lengths[part])
+            raise LakeError("steps of walks are missing between supersteps: run jobs/walks.py with --force")
+        for group in self.plan.row_groups(self.wave[shard]):
+            rows = slice(group[0] - walk_ids.start, group[-1] + 1 - walk_ids.start)
+            yield VisitCounter(self.plan.n).pack_walks(group, nodes[rows], lengths[rows])
+
+
+def walk_of_steps(steps: Sequence[pa.RecordBatch]) -> np.ndarray:
+    """Return the walk_id of each step."""
+    return np.asarray(pa.Table.from_batches(steps)["walk"].to_numpy())
 
 
 def walk_partitioned(
-    tasks: Callable[[int], DataFrame], plan: WalkPlan, count: int, graph: BlockStore, starts: BlockStore,
-    mail: Callable[[str], ExchangeStore], sink: ShardStore, tell: Callable[[int], None],
+    tasks: Callable[[int], DataFrame], plan: WalkPlan, num_partitions: int, graph: BlockStore, starts: BlockStore,
+    exchange: Callable[[str], ExchangeStore], shards: ShardStore, report_steps: Callable[[int], None],
 ) -> int:  # fmt: skip
-    """Walk all shards that are not there yet, wave by wave; returns the rounds that this took.
+    """Write all shards of walks that do not exist yet, wave by wave; returns the number of supersteps.
 
-    tasks(k): a DataFrame of k tasks; mail(name): where rounds lie; tell(steps): called with the steps made so far.
+    tasks(k): a DataFrame of k tasks; exchange(name): a store of supersteps; report_steps(steps): called after each superstep
+    with the number of steps so far.
     """
-    questions = max(plan.config.q, 1 / plan.config.q)  # that a letter may have to ask
-    size = max(1, int(WALKERS * count * plan.shards / plan.total / max(1.0, min(questions, MAX_TRIES) / 8)))
-    rounds, steps = 0, 0
-    for first in range(0, plan.shards, size):
-        wave = range(first, min(first + size, plan.shards))
-        letters, trail = (mail(f"{what}-{first}-of-{count}") for what in ("letters", "steps"))
-        engine = PartitionedWalk(plan, wave, count, graph, starts, letters, trail)
-        if not all(sink.has(shard) for shard in wave):
-            number = engine.letters.latest(count)
-            steps += sum(engine.steps.rows(n, sender) for n in range(number + 1) for sender in range(count))
-            left = number < 0 or sum(engine.letters.rows(number, sender) for sender in range(count)) > 0
-            while left:
-                number += 1
-                made = engine.round(tasks(count), number).collect()
-                engine.letters.remove(number - 1)
-                left, steps = any(row["letters"] for row in made), steps + sum(row["steps"] for row in made)
-                tell(steps)
-            engine.gathered(tasks(len(wave)), number + 1, sink).collect()
-            rounds += number + 1
-        engine.letters.remove()
-        engine.steps.remove()
-    return rounds
-
-
-def split_by_receiver(tables: Table, receiver: Callable[[pa.Table], np.ndarray], receivers: int) -> Sequence[pa.RecordBatch]:
-    """The rows of tables for each receiver."""
-    whole = pa.Table.from_batches(tables)
-    to = receiver(whole).astype(np.int16 if receivers < 2**15 else np.int64)  # numpy sorts 16 bits by digits
-    ends = np.cumsum(np.bincount(to, minlength=receivers))
-    ordered = whole.take(pa.array(np.argsort(to, kind="stable"))).combine_chunks()
-    cut = (ordered.slice(end - size, size) for end, size in zip(ends, np.diff(ends, prepend=0), strict=True))
-    return [part.to_batches()[0] if part.num_rows else pa.RecordBatch.from_pylist([], schema=whole.schema) for part in cut]
-
-
-def message_receivers(letters: pa.Table, count: int) -> np.ndarray:
-    """The block that each letter goes to."""
-    asks = letters["candidates"].combine_chunks().value_lengths().to_numpy() > 0
-    return np.asarray(np.where(asks, letters["before"].to_numpy(), letters["at"].to_numpy()) % count)
-
-
-def steps_to_batch(steps: WalkSteps) -> pa.RecordBatch:
-    """Steps as rows."""
-    return pa.RecordBatch.from_arrays([pa.array(column) for column in steps], names=list(WalkSteps._fields))
-
-
-def messages_to_batch(letters: WalkerMessages) -> pa.RecordBatch:
-    """Letters as rows."""
-    heads = {name: pa.array(getattr(letters, name)) for name in WalkerMessages._fields[:7]}
-    lists = {
-        name: pa.LargeListArray.from_arrays(pa.array(ends), pa.array(getattr(letters, name)))
-        for name, ends in (("candidates", letters.ends), ("shares", letters.ends), ("parts", letters.part_ends))
-    }
-    return pa.RecordBatch.from_pydict(heads | lists)
-
-
-def batch_to_messages(rows: pa.RecordBatch) -> WalkerMessages:
-    """Letters from rows."""
-    heads: Any = [rows[name].to_numpy(zero_copy_only=False) for name in WalkerMessages._fields[:7]]
-    ends, part_ends = (
-        np.concatenate([[0], np.cumsum(rows[name].value_lengths().to_numpy(zero_copy_only=False))]).astype(np.int64)
-        for name in ("candidates", "parts")
-    )
-    candidates, shares, parts = (rows[name].flatten().to_numpy() for name in ("candidates", "shares", "parts"))
-    tails: Any = [ends, candidates, shares, part_ends, parts]
-    return WalkerMessages(*heads, *tails)
+    ratio = max(plan.config.q, 1 / plan.config.q)  # bounds the candidates of a message, and thereby its size
+    candidates = max(1.0, min(ratio, MAX_TRIES) / 8)
+    wave_size = max(1, int(WALKERS * num_partitions * plan.num_shards / plan.num_walks / candidates))
+    num_supersteps, num_steps = 0, 0
+    for first in range(0, plan.num_shards, wave_size):
+        wave = range(first, min(first + wave_size, plan.num_shards))
+        messages, steps = (exchange(f"{name}-{first}-of-{num_partitions}") for name in ("messages", "steps"))
+        engine = PartitionedWalk(plan, wave, num_partitions, graph, starts, messages, steps)
+        if not all(shards.has(shard) for shard in wave):
+            superstep = messages.latest(num_partitions)
+            num_steps += sum(steps.rows(k, sender) for k in range(superstep + 1) for sender in range(num_partitions))
+            is_active = superstep < 0 or sum(messages.rows(superstep, sender) for sender in range(num_partitions)) > 0
+            while is_active:
+                superstep += 1
+                rows = engine.run_superstep(tasks(num_partitions), superstep).collect()
+                messages.remove(superstep - 1)
+                is_active = any(row["messages"] for row in rows)
+                num_steps += sum(row["steps"] for row in rows)
+                report_steps(num_steps)
+            engine.assemble_shards(tasks(len(wave)), superstep + 1, shards).collect()
+            num_supersteps += superstep + 1
+        messages.remove()
+        steps.remove()
+    return num_supersteps

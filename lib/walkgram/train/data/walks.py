@@ -1,4 +1,4 @@
-"""Shards of walks -> chunks of walks as rows of the tables, in an order that is a function of (seed, epoch)."""
+"""Shards of walks -> batches of walks as rows of the tables, in an order that is a function of (seed, epoch)."""
 
 import queue
 import threading
@@ -15,7 +15,7 @@ from walkgram.train.data import arrow_numpy
 
 __all__ = ["PaddedBatch", "WalkBatch", "WalkDataset", "WalkShard", "prefetch"]
 
-PART = 1 << 16  # nodes looked up at a time: the steps between would hold several times the row group
+LOOKUP_BLOCK = 1 << 16  # nodes looked up at a time: temporary arrays of all nodes would hold several times the row group
 T = TypeVar("T")
 
 
@@ -24,18 +24,18 @@ class WalkShard(Protocol):
 
     @property
     def uri(self) -> str:
-        """Its place."""
+        """Its path."""
 
     @property
     def row_groups(self) -> tuple[int, ...]:
-        """Rows of each row group."""
+        """The number of rows of each row group."""
 
     def read(self, row_group: int, columns: Sequence[str] | None = None) -> pa.Table:
-        """One row group."""
+        """Return one row group."""
 
 
 class PaddedBatch(NamedTuple):
-    """walk_ids (m,) int64; rows (m, longest) int64 of the trainer's tables, 0 behind a walk's end; lengths (m,) int64."""
+    """walk_ids (m,) int64; rows (m, longest) int64 of the trainer's tables, 0 after a walk's end; lengths (m,) int64."""
 
     walk_ids: NDArray[np.int64]
     rows: NDArray[np.int64]
@@ -54,11 +54,11 @@ class WalkBatch(NamedTuple):
     values: NDArray[np.int32]
 
     def take(self, order: NDArray[np.int64] | NDArray[np.bool_]) -> "WalkBatch":
-        """Some of the walks, in this order."""
+        """Select some of the walks, in this order."""
         return WalkBatch(self.walk_ids[order], self.starts[order], self.lengths[order], self.values)
 
-    def padded(self) -> PaddedBatch:
-        """The walks as a matrix."""
+    def pad(self) -> PaddedBatch:
+        """Return the walks as a matrix."""
         places = np.arange(int(self.lengths.max(initial=1)))[None, :]
         inside = places < self.lengths[:, None]
         rows = np.zeros(inside.shape, np.int64)
@@ -66,140 +66,144 @@ class WalkBatch(NamedTuple):
         return PaddedBatch(self.walk_ids, rows, self.lengths)
 
 
-NONE = np.empty(0, np.int64)
-EMPTY = WalkBatch(NONE, NONE, NONE, np.empty(0, np.int32))
+NO_IDS = np.empty(0, np.int64)
+EMPTY_BATCH = WalkBatch(NO_IDS, NO_IDS, NO_IDS, np.empty(0, np.int32))
 
 
 class WalkDataset:
     """The walks of a table. `nodes` (n,) int64, rising: row i of the tables is node nodes[i].
 
-    `validation_walks`: about so many walks, chosen by a hash of (seed, walk_id), are kept back from the batches. `part` = (k, of): the
-    k-th of `of` processes, each of which has as many batches, in a row of the order that is theirs together.
+    validation_walks: about so many walks, chosen by a hash of (seed, walk_id), are left out of the batches.
+    `rank_slice` = (rank, world): the batches of an epoch are split into `world` slices, equally long, and this process has one.
     """
 
-    part = (0, 1)
+    rank_slice = (0, 1)
 
     def __init__(self, shards: Sequence[WalkShard], nodes: NDArray[np.int64], validation_walks: int = 0, seed: int = 0) -> None:
         self.shards = [shard for shard in shards if sum(shard.row_groups)]
         self.nodes = nodes
-        self.groups = [(shard, group) for shard in self.shards for group in range(len(shard.row_groups))]
-        self.lookup = np.full(int(nodes[-1]) + 2 if len(nodes) else 1, -1, np.int32)  # the last: of nodes beyond
+        self.row_groups = [(shard, group) for shard in self.shards for group in range(len(shard.row_groups))]
+        self.lookup = np.full(int(nodes[-1]) + 2 if len(nodes) else 1, -1, np.int32)  # the last entry: any node above
         self.lookup[nodes] = np.arange(len(nodes), dtype=np.int32)
-        self.total = sum(sum(shard.row_groups) for shard in self.shards)
-        if 2 * validation_walks > self.total > 0:
+        self.num_walks = sum(sum(shard.row_groups) for shard in self.shards)
+        if 2 * validation_walks > self.num_walks > 0:
             raise TrainError(
-                f"train.validation_walks = {validation_walks:,} of {self.total:,} walks leaves too few to train on: lower it"
+                f"train.validation_walks = {validation_walks:,} of {self.num_walks:,} walks leaves too few to train on: "
+                "lower it"
             )
-        self.share = validation_walks / max(1, self.total)
-        self.held_seed = rng.derive_seed(seed, "held out")
+        self.validation_share = validation_walks / max(1, self.num_walks)
+        self.validation_seed = rng.derive_seed(seed, "held out")
 
-    def count(self, size: int) -> int:
-        """Batches of `size` walks, at this process; a row group's last one may be smaller."""
-        return -(-self.count_all(size) // self.part[1])
+    def count_batches(self, size: int) -> int:
+        """Return the number of batches of `size` walks at this process; the last one of a row group may be smaller."""
+        return -(-self.count_all_batches(size) // self.rank_slice[1])
 
-    def count_all(self, size: int) -> int:
-        """At all of them."""
-        return sum(-(-shard.row_groups[group] // size) for shard, group in self.groups)
+    def count_all_batches(self, size: int) -> int:
+        """Return the number of batches of `size` walks at all processes."""
+        return sum(-(-shard.row_groups[group] // size) for shard, group in self.row_groups)
 
     def batches(self, size: int, seed: int, epoch: int, skip: int = 0) -> Iterator[WalkBatch]:
-        """Row groups in the order of (seed, epoch), the walks of each likewise, the first `skip` batches left out.
+        """Yield batches of row groups in the order of (seed, epoch), shuffled likewise inside, without the first `skip`.
 
-        The next two row groups are read while one is worked on; no others are in memory. Where the batches of all processes
-        are no multiple of them, the last one of some is empty.
+        The next two row groups are read while one is used; no others are in memory. Where the number of batches is no
+        multiple of the number of processes, the last batch of some is empty.
         """
-        first, last = (self.count_all(size) * k // self.part[1] for k in (self.part[0], self.part[0] + 1))
-        todo: list[tuple[int, range]] = []
+        rank, world = self.rank_slice
+        first, last = (self.count_all_batches(size) * k // world for k in (rank, rank + 1))
+        slices: list[tuple[int, range]] = []
         before = 0
-        for group in rng.draw_permutation(seed, epoch, len(self.groups)).tolist():
-            shard, number = self.groups[group]
-            parts = -(-shard.row_groups[number] // size)
-            own = range(max(0, first + skip - before), min(parts, last - before))
-            if own:
-                todo.append((group, own))
-            before += parts
-        for (group, own), whole in zip(todo, prefetch(self.group(group) for group, _ in todo), strict=True):
-            order = rng.draw_permutation(seed, (epoch << 32) + group + 1, len(whole.lengths))
-            for number in own:
-                part = order[number * size : (number + 1) * size]
-                yield whole.take(part[~self.held(whole.walk_ids[part])] if self.share else part)
-        for _ in range(max(last - first, skip), self.count(size)):
-            yield EMPTY
+        for group in rng.draw_permutation(seed, epoch, len(self.row_groups)).tolist():
+            shard, number = self.row_groups[group]
+            num_batches = -(-shard.row_groups[number] // size)
+            numbers = range(max(0, first + skip - before), min(num_batches, last - before))
+            if numbers:
+                slices.append((group, numbers))
+            before += num_batches
+        walks_of_groups = prefetch(self.read_row_group(group) for group, _ in slices)
+        for (group, numbers), walks in zip(slices, walks_of_groups, strict=True):
+            order = rng.draw_permutation(seed, (epoch << 32) + group + 1, len(walks.lengths))
+            for number in numbers:
+                rows = order[number * size : (number + 1) * size]
+                yield walks.take(rows[~self.is_validation(walks.walk_ids[rows])] if self.validation_share else rows)
+        for _ in range(max(last - first, skip), self.count_batches(size)):
+            yield EMPTY_BATCH
 
-    def held(self, walk_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """(m,) whether a walk is kept back."""
-        return np.asarray(rng.draw_units(self.held_seed, walk_ids) < self.share)
+    def is_validation(self, walk_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return (m,) whether a walk is one of the validation walks."""
+        return np.asarray(rng.draw_units(self.validation_seed, walk_ids) < self.validation_share)
 
-    def kept_back(self) -> Iterator[WalkBatch]:
-        """The walks that are kept back, row group by row group, some at each process: a pass over all walks."""
-        for whole in prefetch(self.group(group) for group in range(self.part[0], len(self.groups), self.part[1])):
-            held = self.held(whole.walk_ids)
-            if held.any():
-                yield whole.take(held)
+    def validation_batches(self) -> Iterator[WalkBatch]:
+        """Yield the validation walks row group by row group, every `world`-th at this process: a pass over all walks."""
+        rank, world = self.rank_slice
+        for walks in prefetch(self.read_row_group(group) for group in range(rank, len(self.row_groups), world)):
+            is_validation = self.is_validation(walks.walk_ids)
+            if is_validation.any():
+                yield walks.take(is_validation)
 
-    def in_order(self) -> Iterator[PaddedBatch]:
-        """Row groups as they lie, each one batch."""
-        for group in range(len(self.groups)):
-            yield self.group(group).padded()
+    def padded_batches(self) -> Iterator[PaddedBatch]:
+        """Yield every row group, in the order of the files, as one batch."""
+        for group in range(len(self.row_groups)):
+            yield self.read_row_group(group).pad()
 
-    def group(self, number: int) -> WalkBatch:
-        """A row group. Raises `TrainError` for a node that has no row in the tables."""
-        shard, row_group = self.groups[number]
+    def read_row_group(self, number: int) -> WalkBatch:
+        """Read a row group. Raises `TrainError` for a node that has no row in the tables."""
+        shard, row_group = self.row_groups[number]
         table = shard.read(row_group, ["walk_id", "walk"]).combine_chunks()
         lists = table["walk"].chunk(0)
         if lists.null_count or lists.flatten().null_count or table["walk_id"].null_count:
             raise TrainError(f"{shard.uri}: a walk, a node or a walk_id is null: run jobs/walks.py again with --force")
         values = arrow_numpy.to_numpy(lists.flatten())
         lengths = arrow_numpy.to_numpy(lists.value_lengths()).astype(np.int64)
-        rows = self.rows(values)
+        rows = self.lookup_rows(values)
         if len(rows) and rows.min() < 0:
             raise TrainError(
-                f"{shard.uri}: node {int(values[np.argmin(rows)])} is not among the tokens of these walks: "
+                f"{shard.uri}: node {int(values[np.argmin(rows)])} is not in the table node_visits of these walks: "
                 "run jobs/walks.py again with --force"
             )
         return WalkBatch(arrow_numpy.to_numpy(table["walk_id"]), np.cumsum(lengths) - lengths, lengths, rows)
 
-    def rows(self, values: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
-        """(t,) int32 rows of the tables of nodes (t,); -1 for a node that has none."""
+    def lookup_rows(self, values: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
+        """Return (t,) int32 rows of the tables for nodes (t,); -1 for a node without a row."""
         rows, last = np.empty(len(values), np.int32), len(self.lookup) - 1
-        for low in range(0, len(values), PART):
-            part = values[low : low + PART]
-            rows[low : low + PART] = self.lookup[np.where((part >= 0) & (part < last), part, last)]
+        for low in range(0, len(values), LOOKUP_BLOCK):
+            part = values[low : low + LOOKUP_BLOCK]
+            rows[low : low + LOOKUP_BLOCK] = self.lookup[np.where((part >= 0) & (part < last), part, last)]
         return rows
 
 
 def prefetch(items: Iterator[T]) -> Iterator[T]:
-    """The items, each made by a thread while the one before is worked on."""
-    made: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=1)
-    ended = threading.Event()
+    """Yield the items; a thread computes the next one while the caller uses one."""
+    results: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(maxsize=1)
+    is_closed = threading.Event()
 
-    def hand(item: T | None, error: BaseException | None) -> None:
-        while not ended.is_set():
+    def put(item: T | None, error: BaseException | None) -> None:
+        while not is_closed.is_set():
             try:
-                made.put((item, error), timeout=0.1)
+                results.put((item, error), timeout=0.1)
                 return
             except queue.Full:
                 continue
 
-    def make() -> None:
+    def produce() -> None:
         try:
             for item in items:
-                if ended.is_set():
+                if is_closed.is_set():
                     return
-                hand(item, None)
-            hand(None, StopIteration())
+                put(item, None)
+            put(None, StopIteration())
         except BaseException as error:
-            hand(None, error)
+            put(None, error)
 
-    reader = threading.Thread(target=make, name="walks", daemon=True)
+    reader = threading.Thread(target=produce, name="walks", daemon=True)
     reader.start()
     try:
         while True:
-            item, error = made.get()
+            item, error = results.get()
             if isinstance(error, StopIteration):
                 return
             if error is not None:
                 raise error
             yield item  # type: ignore[misc]
     finally:
-        ended.set()
+        is_closed.set()
         reader.join()

@@ -1,6 +1,7 @@
-"""A warm start: the vectors of an earlier run, and for new items the mean of their neighbours'."""
+"""A warm start: the vectors of an earlier run, and for new items the mean of their neighbours' vectors."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,72 +11,80 @@ from numpy.typing import NDArray
 from walkgram.errors import TrainError
 from walkgram.train.data import arrow_numpy, embedding_table
 
-__all__ = ["average_neighbours", "copy_known_rows"]
+__all__ = ["EMBEDDING_COLUMNS", "EmbeddingTables", "average_neighbours", "copy_known_rows"]
 
 EDGES = 1 << 16  # at a time
+EMBEDDING_COLUMNS = ("item_id", "vector", "context_vector")
 
 
-def copy_known_rows(
-    vector: NDArray[np.float32], context: NDArray[np.float32], ids: pa.Array, earlier: Iterable[pa.Table], place: str
-) -> NDArray[np.bool_]:
-    """Fill the rows whose item is in an earlier embeddings table; (n,) whether a row's was.
+class EmbeddingTables(NamedTuple):
+    """The tables of a model, (n, dim) float32 each; a warm start writes into them."""
 
-    vector, context (n, dim) float32; ids: the item of each row; earlier: parts of the table (item_id, vector, context_vector).
-    Rows without a context vector keep theirs. Raises `TrainError` for vectors of another length, or that are not finite.
+    vector: NDArray[np.float32]
+    context: NDArray[np.float32]
+
+
+def copy_known_rows(tables: EmbeddingTables, ids: pa.Array, previous: Iterable[pa.Table], path: str) -> NDArray[np.bool_]:
+    """Copy the rows of an earlier embeddings table by item; return (n,) whether a row has got a vector.
+
+    ids: the item of each row; previous: parts of that table, with EMBEDDING_COLUMNS; path: its name, for messages. A row
+    without a context vector keeps the present one. Raises `TrainError` for vectors of another length, or that are not finite.
     """
-    found = np.zeros(len(vector), bool)
-    known_ids = ids.cast(pa.string())  # a source whose ids have become longs, or text, is still the same
-    for part in earlier:
+    is_known = np.zeros(len(tables.vector), bool)
+    known_ids = ids.cast(pa.string())  # ids that have become longs, or text, are still the same
+    for part in previous:
         if not len(part):
             continue
         rows = pc.index_in(part["item_id"].cast(known_ids.type), value_set=known_ids)
-        for name, to in (("context_vector", context), ("vector", vector)):
-            known = pc.and_(rows.is_valid(), part[name].is_valid())
-            at = arrow_numpy.to_numpy(rows.filter(known)).astype(np.int64)
-            to[at] = check_vectors(part[name].filter(known), vector.shape[1], place)
-        found[at] = True
-    return found
+        for name, table in (("context_vector", tables.context), ("vector", tables.vector)):
+            is_there = pc.and_(rows.is_valid(), part[name].is_valid())
+            places = arrow_numpy.to_numpy(rows.filter(is_there)).astype(np.int64)
+            table[places] = check_vectors(part[name].filter(is_there), table.shape[1], path)
+        is_known[places] = True
+    return is_known
 
 
-def check_vectors(lists: pa.ChunkedArray, dim: int, place: str) -> NDArray[np.float32]:
-    """(m, dim) of a list column. Raises `TrainError` where it is something else."""
+def check_vectors(lists: pa.ChunkedArray, dim: int, path: str) -> NDArray[np.float32]:
+    """Return the (m, dim) of a list column. Raises `TrainError` for another length, or values that are not finite."""
     lengths = pc.unique(pc.list_value_length(lists)).to_pylist()
     if lengths not in ([], [dim]):
         raise TrainError(
-            f"{place}: vectors of {lengths[0]} numbers, train.dim is {dim}: set train.dim to that, or train.warm_start to ''"
+            f"{path}: vectors of {lengths[0]} numbers, train.dim is {dim}: set train.dim to that, or train.warm_start to ''"
         )
-    whole = pc.list_flatten(lists).null_count == 0
-    if not whole or not np.isfinite(values := embedding_table.lists_to_matrix(lists).reshape(-1, dim)).all():
-        raise TrainError(f"{place}: a vector that is not finite: start from other embeddings, or cold (train.warm_start = '')")
+    has_nulls = pc.list_flatten(lists).null_count > 0
+    if has_nulls or not np.isfinite(values := embedding_table.lists_to_matrix(lists).reshape(-1, dim)).all():
+        raise TrainError(
+            f"{path}: a vector that is not finite: start from other embeddings, or without any (train.warm_start = '')"
+        )
     return values
 
 
 def average_neighbours(
-    vector: NDArray[np.float32], context: NDArray[np.float32], found: NDArray[np.bool_], nodes: NDArray[np.int64],
-    edges: Iterable[pa.Table],
-) -> int:  # fmt: skip
-    """Give the rows that were not found the mean of their found neighbours', by the edges' weights; how many have one.
+    tables: EmbeddingTables, is_known: NDArray[np.bool_], nodes: NDArray[np.int64], edges: Iterable[pa.Table]
+) -> int:
+    """Set every unknown row to the mean of its known neighbours' rows, by edge weight; return how many have one.
 
-    nodes (n,) int64, rising: the vocabulary index of each row; edges: parts of the table (src, dst, weight), either way.
+    is_known (n,); nodes (n,) int64, rising: the vocabulary index of each row; edges: parts of the table (src, dst, weight),
+    read in both directions.
     """
-    new = np.flatnonzero(~found)
-    if not len(new) or not found.any():
+    unknown = np.flatnonzero(~is_known)
+    if not len(unknown) or not is_known.any():
         return 0
-    place = np.full(len(found), -1, np.int64)
-    place[new] = np.arange(len(new))
-    sums, weights = np.zeros((2, len(new), vector.shape[1]), np.float32), np.zeros(len(new))
-    for part in (whole.slice(low, EDGES) for whole in edges for low in range(0, len(whole), EDGES)):
+    places = np.full(len(is_known), -1, np.int64)
+    places[unknown] = np.arange(len(unknown))
+    sums, weights = np.zeros((2, len(unknown), tables.vector.shape[1]), np.float32), np.zeros(len(unknown))
+    for part in (group.slice(low, EDGES) for group in edges for low in range(0, len(group), EDGES)):
         ends = [arrow_numpy.to_numpy(part[name]) for name in ("src", "dst")]
         weight = arrow_numpy.to_numpy(part["weight"])
         rows = [np.minimum(np.searchsorted(nodes, end), len(nodes) - 1) for end in ends]
-        there = (nodes[rows[0]] == ends[0]) & (nodes[rows[1]] == ends[1])
+        are_nodes = (nodes[rows[0]] == ends[0]) & (nodes[rows[1]] == ends[1])
         for a, b in (rows, rows[::-1]):
-            chosen = there & ~found[a] & found[b]
-            to, by = place[a[chosen]], weight[chosen, None]
-            np.add.at(sums[0], to, by * vector[b[chosen]])
-            np.add.at(sums[1], to, by * context[b[chosen]])
-            np.add.at(weights, to, weight[chosen])
-    with_one = weights > 0
-    for total, to in zip(sums, (vector, context), strict=True):
-        to[new[with_one]] = total[with_one] / weights[with_one, None]
-    return int(with_one.sum())
+            chosen = are_nodes & ~is_known[a] & is_known[b]
+            targets, factors = places[a[chosen]], weight[chosen, None]
+            np.add.at(sums[0], targets, factors * tables.vector[b[chosen]])
+            np.add.at(sums[1], targets, factors * tables.context[b[chosen]])
+            np.add.at(weights, targets, weight[chosen])
+    has_neighbour = weights > 0
+    for total, table in zip(sums, tables, strict=True):
+        table[unknown[has_neighbour]] = total[has_neighbour] / weights[has_neighbour, None]
+    return int(has_neighbour.sum())

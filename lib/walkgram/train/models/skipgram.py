@@ -1,12 +1,11 @@
-"""Objective `skipgram`: word2vec's skip-gram with negative sampling, streamed over walks, tile by tile.
+"""Model `skipgram`: word2vec's skip-gram with negative sampling, streamed over walks, tile by tile.
 
-On a CPU the fused kernel (`walkgram.kernels.sgns.cpu`) moves the tables in place, any number of threads at once; on a GPU
-batches of walks go through `walkgram.train.models.skipgram_batched`.
+Its tables lie where `train.placement` says (`walkgram.train.placement`). On a CPU the fused kernel `walkgram.kernels.sgns.cpu`
+trains them in place, on a GPU `walkgram.train.models.skipgram_batched` trains batches of walks.
 """
 
 import os
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,216 +14,184 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from walkgram import rng
-from walkgram.config.train import Skipgram as Options
 from walkgram.config.train import Train
 from walkgram.errors import TrainError
-from walkgram.kernels.sgns import cpu, negatives, tiles
-from walkgram.train.data.walks import WalkBatch, WalkDataset
-from walkgram.train.distributed import SINGLE_PROCESS, ProcessGroup, read_int_variable, walks_per_sync
-from walkgram.train.models.skipgram_batched import BatchedSkipgram
-from walkgram.train.placement.replicated import ReplicaSync
+from walkgram.train.data import warm_start
+from walkgram.train.data.walks import WalkDataset
+from walkgram.train.distributed import ProcessGroup, read_int_variable, walks_per_sync
+from walkgram.train.models.base import LoopModel, ModelInputs, TableOutput
+from walkgram.train.models.embeddings import embedding_output, read_node_visits, read_vocabulary
+from walkgram.train.models.registry import FEATURES, ModelSpec
+from walkgram.train.models.skipgram_batched import ReplicatedOnDevice
+from walkgram.train.models.skipgram_params import epoch_seeds, init_vectors, make_params
+from walkgram.train.placement.base import NumberedBatch, Placement, Schedule, TableSetup
+from walkgram.train.placement.replicated import Replicated
+from walkgram.train.placement.row_sharded import RowSharded
 from walkgram.train.state import StepResult
 
-__all__ = [
-    "Skipgram",
-    "choose_device",
-    "epoch_seeds",
-    "init_vectors",
-    "keep_probabilities",
-    "learning_rate_at",
-    "loss_stride",
-    "make_params",
-]
+__all__ = ["MODEL", "Skipgram", "build_skipgram", "choose_device", "count_threads"]
 
-MEASURED_WALKS = 10_000  # up to so many walks the loss is measured on a tile of each, beyond on one walk in LOSS_EVERY
-LOSS_EVERY = 8
+MEASURED_WALKS = 10_000  # up to so many walks the loss is measured on a tile of each, beyond on one walk in LOSS_STRIDE
+LOSS_STRIDE = 8
+PLACEMENTS: dict[tuple[str, str], Callable[[TableSetup], Placement]] = {
+    ("replicated", "cpu"): Replicated,
+    ("replicated", "cuda"): ReplicatedOnDevice,
+    ("row_sharded", "cpu"): RowSharded,
+}
 
 
-class Skipgram:
+class Skipgram(LoopModel):
     """In and out tables (n, dim) float32; plain steps whose rate falls linearly from learning_rate to min_learning_rate.
 
-    counts (n,) int64: tokens of each row. Memory: the tables, 20 bytes a row, and 4 a row for each worker;
-    with other processes (`join`) 8 more, 8 more for each worker, and 1 / world of the tables.
+    counts (n,) int64: tokens of each row. Memory: that of the placement, 20 bytes a row, and what `WalkDataset` holds.
     """
 
-    def __init__(self, walks: WalkDataset, counts: NDArray[np.int64], config: Train) -> None:
-        self.walks, self.config, self.options = walks, config, config.skipgram
-        self.vector = torch.empty((len(counts), config.dim))
-        init_vectors(self.vector.numpy(), rng.derive_seed(config.seed, "tables"), self.options.init_norm)
-        self.context = torch.zeros_like(self.vector)
+    def __init__(self, walks: WalkDataset, counts: NDArray[np.int64], config: Train, inputs: ModelInputs | None = None) -> None:
+        self.walks, self.config, self.inputs = walks, config, inputs or ModelInputs()
+        self.options = config.skipgram
         self.order_seed = rng.derive_seed(config.seed, "order")
-        self.every = loss_stride(walks.total)
-        self.law = make_params(config, counts)
-        self.own, self.rooms = threading.local(), list[cpu.Workspace]()
-        self.size = self.options.batch_walks
-        self.tokens = round(int(counts.sum()) * (1 - walks.share))
-        self.device = choose_device(config)
-        self.accelerated = (
-            None if self.device == "cpu" else BatchedSkipgram(self.vector, self.context, self.law, config, self.device)
-        )
-        self.apart = ReplicaSync(SINGLE_PROCESS, self.tables())
+        self.num_rows, self.batch_walks = len(counts), self.options.batch_walks
+        self.tokens = round(int(counts.sum()) * (1 - walks.validation_share))
+        self.group = self.inputs.group
+        setup = TableSetup(
+            config, make_params(config, counts), self.num_rows, 1 if walks.num_walks <= MEASURED_WALKS else LOSS_STRIDE,
+            self.fill_rows, self.group, self.inputs.slots,
+        )  # fmt: skip
+        self.placement = PLACEMENTS[config.placement, choose_device(config)](setup)
+        self.warm_rows: dict[str, int] = {}
 
-    def join(self, peers: ProcessGroup) -> int:
-        """Share the walks with these processes, and the tables, equal now; batches between two exchanges, 0 where alone."""
-        if not peers.same(self.device):
-            raise TrainError("some processes have a GPU and some have none: set train.device to cpu or cuda")
-        self.walks.part = peers.rank, peers.world
-        self.apart = ReplicaSync(peers, self.tables())
-        if peers.world == 1:
+    def fill_rows(self, values: NDArray[np.float32], rows: NDArray[np.int64] | None) -> None:
+        """Write the first values of rows (k,) of the in table, the first k without `rows`, into (k, dim)."""
+        init_vectors(values, rng.derive_seed(self.config.seed, "tables"), self.options.init_norm, rows)
+
+    def bind(self, group: ProcessGroup) -> int:
+        """Share the walks and the tables with these processes; return the batches between two synchronisations."""
+        self.group = group
+        self.walks.rank_slice = group.rank, group.world
+        self.placement.bind(group)
+        if group.world == 1:
             return 0
-        length = self.tokens / max(1.0, self.walks.total * (1 - self.walks.share))
-        walks = walks_per_sync(len(self.vector), length, peers.world, self.config.sync_tokens)
-        self.size = min(self.size, walks)
-        return walks // self.size
+        length = self.tokens / max(1.0, self.walks.num_walks * (1 - self.walks.validation_share))
+        walks = walks_per_sync(self.num_rows, length, group.world, self.config.sync_tokens)
+        self.batch_walks = min(self.batch_walks, walks)
+        return self.placement.batches_per_sync(walks, self.batch_walks)
 
-    def tables(self) -> tuple[Tensor, Tensor]:
-        """The in and out table, where they are trained."""
-        return (self.vector, self.context) if self.accelerated is None else (self.accelerated.vector, self.accelerated.context)
-
-    def exchange(self) -> None:
+    def synchronize(self) -> None:
         """Make the tables of all processes equal."""
-        for room in self.rooms:
-            self.apart.pace += torch.from_numpy(room.step_curvature).to(self.apart.pace.device)
-            room.step_curvature[:] = 0
-        self.apart.combine(self.tables())
+        self.placement.synchronize()
 
-    def steps(self) -> int:
-        """Batches of an epoch."""
-        return self.walks.count(self.size)
+    def num_steps(self) -> int:
+        """Return the number of batches of an epoch."""
+        return self.walks.count_batches(self.batch_walks)
 
-    def batches(self, epoch: int, skip: int = 0) -> Iterator[tuple[int, WalkBatch]]:
-        """(epoch, walks) in the order of (seed, epoch)."""
-        for chunk in self.walks.batches(self.size, self.order_seed, epoch, skip):
-            yield epoch, chunk
+    def batches(self, epoch: int, skip: int = 0) -> Iterator[NumberedBatch]:
+        """Yield batches of walks in the order of (seed, epoch)."""
+        rank, world = self.walks.rank_slice
+        for number, walks in enumerate(self.walks.batches(self.batch_walks, self.order_seed, epoch, skip), skip):
+            yield NumberedBatch(epoch, number * world + rank, walks)
 
-    def rate(self, progress: float) -> float:
-        """The rate when `progress` (0 to 1) of all epochs is done."""
-        return learning_rate_at(self.options, progress)
+    def step(self, batch: NumberedBatch, progress: float, next_progress: float) -> StepResult:
+        """Train on a batch."""
+        rates = self.learning_rate(progress), self.learning_rate(next_progress)
+        return self.placement.train(batch, Schedule(epoch_seeds(self.config.seed, batch.epoch), rates))
 
-    def step(self, batch: tuple[int, WalkBatch], progress: float, following: float) -> StepResult:
-        """Train on some walks; safe to call from several threads, each with its own batch."""
-        epoch, chunk = batch
-        rates = self.rate(progress), self.rate(following)
-        if self.accelerated is not None:
-            return self.accelerated.step(chunk, epoch_seeds(self.config.seed, epoch), rates[0], self.apart.pace)
-        return self.run(chunk, epoch, rates, self.vector.numpy(), self.context.numpy(), self.every)
+    def learning_rate(self, progress: float) -> float:
+        """Return the rate when `progress` (0 to 1) of all epochs is done: a line that falls to the least rate."""
+        least = min(self.options.min_learning_rate, self.options.learning_rate)
+        return max(least, self.options.learning_rate * (1 - progress))
 
-    def run(
-        self, chunk: WalkBatch, epoch: int, rates: tuple[float, float], vector: NDArray[np.float32],
-        context: NDArray[np.float32], every: int,
-    ) -> StepResult:  # fmt: skip
-        """The fused kernel on these tables."""
-        if not hasattr(self.own, "room"):
-            self.own.room = cpu.make_workspace(self.law, len(vector), self.config.dim, self.apart.peers.world > 1)
-            self.rooms.append(self.own.room)
-        keys = epoch_seeds(self.config.seed, epoch)
-        loss, weight, tokens, wrong = cpu.train_walks(
-            cpu.EmbeddingTables(vector, context),
-            cpu.RaggedWalks(chunk.values, chunk.starts, chunk.lengths, chunk.walk_ids),
-            self.law,
-            self.own.room,
-            keys,
-            rates,
-            every,
-        )
-        if wrong < 0:
-            return StepResult(loss, weight, tokens)
-        reason = f"a vector of walk {chunk.walk_ids[wrong]} is not finite"
-        return StepResult(loss, weight, tokens, f"{reason}, rate {rates[0]:.3g}")
-
-    def measure(self) -> float | None:
-        """Mean loss of the walks that are kept back, always with the same negatives; None where there are none."""
-        self.fetch()
-        total = weight = 0.0
-        for chunk in self.walks.kept_back() if self.walks.share else ():
-            found = self.run(chunk, -1, (0.0, 0.0), self.vector.numpy(), self.context.numpy(), 1)
-            total, weight = total + found.loss, weight + found.weight
-        total, weight = self.apart.peers.sum([total, weight])
+    def validate(self) -> float | None:
+        """Return the mean loss of the validation walks, always with the same negatives; None without such walks."""
+        if not self.walks.validation_share:
+            return None
+        seeds = epoch_seeds(self.config.seed, -1)
+        total, weight = self.group.sum(self.placement.measure_loss(self.walks.validation_batches(), seeds))
         return total / weight if weight else None
 
-    def state(self) -> dict[str, Any]:
-        """Both tables."""
-        self.fetch()
-        return {"vector": self.vector, "context": self.context}
+    def state_dict(self) -> dict[str, Any]:
+        """Return both tables, or where the placement has written them."""
+        return self.placement.state_dict()
 
-    def load(self, state: Mapping[str, Any]) -> None:
-        """Take over a state."""
-        self.vector.copy_(state["vector"])
-        self.context.copy_(state["context"])
-        if self.accelerated is not None:
-            self.accelerated.load(self.vector, self.context)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Replace both tables."""
+        self.placement.load_state_dict(state)
 
-    def fetch(self) -> None:
-        """Bring the tables from the device, where they are there."""
-        if self.accelerated is not None:
-            self.accelerated.fetch(self.vector, self.context)
-
-    def counts(self) -> dict[str, int]:
-        """Nothing beyond the loop's."""
-        return {}
-
-    @property
-    def rows(self) -> range:
-        """All."""
-        return range(len(self.vector))
+    def summarize(self) -> dict[str, int]:
+        """Return the number of nodes, and how many rows a warm start has set."""
+        return {"nodes": self.num_rows, **self.warm_rows}
 
     def vectors(self) -> tuple[Tensor, Tensor | None]:
-        """The in table and the out table, or their mean alone."""
-        self.fetch()
+        """Return this process's rows of the in table and the out table, or their mean alone."""
+        vector, context = self.placement.tables()
         if self.options.output == "mean":
-            return self.vector.add(self.context).div_(2), None
-        return self.vector, self.context
+            return vector.add(context).div_(2), None
+        return vector, context
+
+    def outputs(self) -> Iterator[TableOutput]:
+        """Yield the embeddings of the rows that this process writes, in the vocabulary's order."""
+        rows = self.placement.rows
+        if len(rows):
+            nodes = self.walks.nodes[rows.start : rows.stop : rows.step]
+            vectors, contexts = self.vectors()
+            yield embedding_output(self.inputs, nodes, vectors, contexts)
+
+    def start_warm(self) -> None:
+        """Fill the tables from the embeddings of an earlier run, where the inputs have some."""
+        if self.inputs.previous is None:
+            return
+        path, read = self.inputs.previous
+        vector, context = self.placement.tables()
+        arrays = warm_start.EmbeddingTables(vector.numpy(), context.numpy())
+        ids = read_vocabulary(self.inputs, self.walks.nodes)["item_id"].combine_chunks()
+        is_known = warm_start.copy_known_rows(arrays, ids, read(warm_start.EMBEDDING_COLUMNS), path)
+        edges = self.inputs.tables.iter_row_groups("edges", ["src", "dst", "weight"])
+        means = warm_start.average_neighbours(arrays, is_known, self.walks.nodes, edges)
+        self.placement.write_back()
+        known = int(is_known.sum())
+        self.warm_rows = {"warm rows": known, "rows from neighbours": means, "cold rows": len(is_known) - known - means}
+        self.data_key = {name: str(count) for name, count in self.warm_rows.items()}
+
+
+def build_skipgram(inputs: ModelInputs, config: Train) -> Skipgram:
+    """Build the model from walks and their node visits; of a warm start, from earlier embeddings and the edges too."""
+    nodes, counts = read_node_visits(inputs)
+    walks = WalkDataset(inputs.tables.list_shards("walks"), nodes, config.validation_walks, config.seed)
+    model = Skipgram(walks, counts, config, inputs)
+    model.start_warm()
+    return model
 
 
 def choose_device(config: Train) -> str:
-    """Where the tables lie: "cpu" or "cuda". Raises `TrainError` where there is no such device."""
+    """Return where the tables lie: "cpu" or "cuda". Raises `TrainError` where there is no such device."""
+    if config.placement == "row_sharded":
+        return "cpu"
     processes = read_int_variable(os.environ, "LOCAL_WORLD_SIZE", 1)  # torchrun's, on this machine
-    there = torch.cuda.is_available() and torch.cuda.device_count() >= processes
-    if config.device == "cuda" and not there:
+    has_cuda = torch.cuda.is_available() and torch.cuda.device_count() >= processes
+    if config.device == "cuda" and not has_cuda:
         raise TrainError(
             "train.device = cuda: torch finds no CUDA device here, or too few for its processes; use train.device = cpu"
         )
-    return "cuda" if there and not config.deterministic and config.device != "cpu" else "cpu"
+    return "cuda" if has_cuda and not config.deterministic and config.device != "cpu" else "cpu"
 
 
-def make_params(config: Train, counts: NDArray[np.int64]) -> cpu.SgnsParams:
-    """What the kernel is told; counts (n,) int64. Memory: 12 bytes a row."""
-    options = config.skipgram
-    slots = negatives.build_unigram_table(counts, options.ns_exponent).alias_table
-    weights = tiles.compute_window_weights(config.window, options.dynamic_window)
-    keep = keep_probabilities(counts, options.subsample)
-    return cpu.make_sgns_params(weights, options.tile, options.shared_negatives, config.negatives, slots, keep)
+def count_threads(config: Train) -> int:
+    """Return the number of threads that train in this process."""
+    if config.deterministic or config.placement == "row_sharded" or choose_device(config) != "cpu":
+        return 1  # one thread drives a GPU, and processes that exchange rows at every step take turns
+    return config.workers or max(1, (os.cpu_count() or 1) // read_int_variable(os.environ, "LOCAL_WORLD_SIZE", 1))  # torchrun's
 
 
-def learning_rate_at(options: Options, progress: float) -> float:
-    """The rate when `progress` (0 to 1) of all epochs is done: a line that falls to its least."""
-    low = min(options.min_learning_rate, options.learning_rate)
-    return max(low, options.learning_rate * (1 - progress))
+def list_inputs(config: Train) -> tuple[str, ...]:
+    """Return the input tables; a warm start gives new items the mean of their neighbours, so it reads the edges."""
+    return ("vocabulary", "walks", "node_visits", *(["edges"] if config.warm_start else []))
 
 
-def epoch_seeds(seed: int, epoch: int) -> tuple[int, int]:
-    """Seeds of an epoch's negatives and of its subsampling."""
-    return rng.derive_seed(seed, f"negatives {epoch}"), rng.derive_seed(seed, f"subsampling {epoch}")
-
-
-def loss_stride(walks: int) -> int:
-    """Of how many walks the loss is measured on one, where there are so many."""
-    return 1 if walks <= MEASURED_WALKS else LOSS_EVERY
-
-
-def init_vectors(vector: NDArray[np.float32], seed: int, norm: float, rows: NDArray[np.int64] | None = None) -> None:
-    """Fill (n, dim) with uniform numbers whose rows have a root mean square length of `norm`, by the seed and row alone.
-
-    rows (n,) int64: which of the table's these are; without them, the first n.
-    word2vec's 0.3 / sqrt(dim) is an eighth of the default: one epoch over a large graph then goes by leaving the origin.
-    """
-    reach = norm * (3 / vector.shape[1]) ** 0.5
-    rng.fill_uniform(vector, seed, reach, rows)
-
-
-def keep_probabilities(counts: NDArray[np.int64], t: float) -> NDArray[np.float32]:
-    """(n,) float32: the probability that a token stays (word2vec.c: sqrt(t/f) + t/f, f the row's share of all tokens)."""
-    if not t:
-        return np.ones(len(counts), np.float32)
-    share = np.maximum(counts, 1) / max(1, int(counts.sum()))
-    return np.minimum(1.0, np.sqrt(t / share) + t / share).astype(np.float32)
+MODEL = ModelSpec(
+    name="skipgram",
+    section="skipgram",
+    reads=list_inputs,
+    writes=lambda _: ("embeddings",),
+    supports=frozenset(FEATURES),
+    count_threads=count_threads,
+    build=build_skipgram,
+)

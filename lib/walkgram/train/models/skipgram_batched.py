@@ -1,91 +1,118 @@
-"""Skip-gram in batches of walks whose gradients are taken together: on a GPU by fused Triton kernels, elsewhere in plain torch.
+"""Skip-gram in batches of walks whose gradients are summed: on a GPU by fused Triton kernels, elsewhere in plain torch.
 
-The draws are those of the fused kernel on the CPU; what differs is that a batch of walks moves the tables at once.
+The draws are those of the fused CPU kernel; the difference is that a batch of walks moves the tables in one step.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from walkgram.config.train import Train
 from walkgram.kernels.sgns import batches, tiles, torch_step
-from walkgram.kernels.sgns.cpu import RaggedWalks, SgnsParams
-from walkgram.kernels.sgns.torch_step import NO_CURVATURE
+from walkgram.kernels.sgns.params import RaggedWalks
 from walkgram.train.data.walks import WalkBatch
+from walkgram.train.distributed import SINGLE_PROCESS, ReplicaSync
+from walkgram.train.placement.base import NumberedBatch, Schedule, TableSetup
+from walkgram.train.placement.replicated import Replicated
 from walkgram.train.state import StepResult
 
-__all__ = ["BatchedSkipgram"]
+__all__ = ["ReplicatedOnDevice"]
 
 
-class BatchedSkipgram:
-    """The tables on a device. Memory there: the tables, 4 or 8 bytes a row, and what a batch needs (`triton_step`)."""
+class ReplicatedOnDevice(Replicated):
+    """Replicated tables on a device, and a copy of them on the CPU.
 
-    def __init__(self, vector: Tensor, context: Tensor, law: SgnsParams, config: Train, device: str) -> None:
-        self.law, self.config, self.device = law, config, torch.device(device)
-        if device == "cuda":  # by its number: a thread that steps has another current device than the one that made this
-            self.device = torch.device("cuda", torch.cuda.current_device())
-        kind = getattr(torch, config.dtype) if device == "cuda" else torch.float32
-        self.vector, self.context = (table.to(self.device, kind, copy=True) for table in (vector, context))
-        self.weights = law.window_weights[config.window :]  # by distance from 0
-        self.thinned = bool((law.keep_probability < 1).any())
-        self.on_device = torch.from_numpy(self.weights).to(self.device)
-        self.spare = torch.zeros(len(vector), dtype=torch.int32 if device == "cuda" else torch.float32, device=self.device)
-        self.taken = 0
+    Memory on the device: the tables, 4 or 8 bytes a row, and what a batch needs (`triton_step.step_batch`).
+    """
 
-    def step(self, chunk: WalkBatch, keys: tuple[int, int], rate: float, pace: Tensor = NO_CURVATURE) -> StepResult:
-        """One step of all walks of a chunk; keys: seeds of negatives and of subsampling; pace: `sgns.step`'s."""
-        tokens = int(chunk.lengths.sum())
-        if self.thinned:
-            walks = RaggedWalks(chunk.values, chunk.starts, chunk.lengths, chunk.walk_ids)
-            values, starts, lengths, _ = batches.subsample_walks(walks, self.law.keep_probability, keys[1])
-            chunk = WalkBatch(chunk.walk_ids, starts, lengths, values)
-        chunk = chunk.take(chunk.lengths > 1)
-        if not len(chunk.walk_ids):
+    def __init__(self, setup: TableSetup, device: str = "cuda") -> None:
+        super().__init__(setup)
+        params, config = setup.params, setup.config
+        self.device = device
+        is_cuda = device == "cuda"
+        # By its number: a thread that steps has another current device than the one that built this.
+        self.torch_device = torch.device("cuda", torch.cuda.current_device()) if is_cuda else torch.device(device)
+        dtype = getattr(torch, config.dtype) if is_cuda else torch.float32
+        self.device_vector = self.vector.to(self.torch_device, dtype, copy=True)
+        self.device_context = self.context.to(self.torch_device, dtype, copy=True)
+        self.weights = params.window_weights[config.window :]  # by distance from 0
+        self.device_weights = torch.from_numpy(self.weights).to(self.torch_device)
+        self.is_subsampled = bool((params.keep_probability < 1).any())
+        scratch_dtype = torch.int32 if is_cuda else torch.float32
+        self.scratch = torch.zeros(len(self.vector), dtype=scratch_dtype, device=self.torch_device)
+        self.num_steps = 0
+        self.sync = ReplicaSync(SINGLE_PROCESS, self.trained_tables())
+
+    def trained_tables(self) -> tuple[Tensor, Tensor]:
+        """Return both tables on the device."""
+        return self.device_vector, self.device_context
+
+    def train(self, batch: NumberedBatch, schedule: Schedule) -> StepResult:
+        """Take one step of all walks of a batch, at the rate of its first walk."""
+        params, walks = self.setup.params, batch.walks
+        tokens = int(walks.lengths.sum())
+        if self.is_subsampled:
+            ragged = RaggedWalks(walks.values, walks.starts, walks.lengths, walks.walk_ids)
+            ragged = batches.subsample_walks(ragged, params.keep_probability, schedule.seeds[1])
+            walks = WalkBatch(ragged.walk_ids, ragged.starts, ragged.lengths, ragged.values)
+        walks = walks.take(walks.lengths > 1)
+        if not len(walks.walk_ids):
             return StepResult(0.0, 0.0, tokens)
-        padded = chunk.padded()
-        most = -(-padded.rows.shape[1] // self.law.tile_size)
-        noise = batches.draw_negatives(chunk.walk_ids, most, self.law.shared_negatives, self.law.alias_table, keys[0])
-        self.taken += 1
-        loss, weight = (self.fused if self.device.type == "cuda" else self.plain)(
-            padded.rows, padded.lengths, noise, rate, pace
+        padded = walks.pad()
+        num_tiles = -(-padded.rows.shape[1] // params.tile_size)
+        negatives = batches.draw_negatives(
+            walks.walk_ids, num_tiles, params.shared_negatives, params.alias_table, schedule.seeds[0]
         )
+        self.num_steps += 1
+        step = self.step_triton if self.torch_device.type == "cuda" else self.step_torch
+        loss, weight = step(padded.rows, padded.lengths, negatives, schedule.rates[0])
         return StepResult(loss, weight, tokens)
 
-    def fused(self, rows: Any, lengths: Any, noise: Any, rate: float, pace: Tensor) -> tuple[float, float]:
-        """By the Triton kernels."""
+    def step_triton(self, rows: Any, lengths: Any, negatives: Any, rate: float) -> tuple[float, float]:
+        """Take a step by the Triton kernels."""
         from walkgram.kernels.sgns import triton_step
 
-        on = (torch.from_numpy(a).to(self.device) for a in (rows.astype(np.int32), lengths.astype(np.int32), noise))
-        both, batch = (self.vector, self.context), triton_step.TritonBatch(*on)
-        params = triton_step.TritonParams(self.on_device, self.law.tile_size, self.negatives)
-        asked = pace if pace.shape[1] else None
-        step = triton_step.step_batch(both, batch, params, rate, self.spare, seed=self.taken, step_curvature=asked)
-        found = step.tolist()
-        return float(found[0]), float(found[1])
-
-    def plain(self, rows: Any, lengths: Any, noise: Any, rate: float, pace: Tensor) -> tuple[float, float]:
-        """By products of torch."""
-        cut = tiles.cut_tiles(rows, lengths, self.law.tile_size, self.weights)
-        drawn = noise[cut.walk_index, cut.tile_index].astype(np.int64)
-        places = torch_step.TileIndices(
-            *(torch.from_numpy(a).to(self.device) for a in (cut.centre_rows, cut.context_rows, drawn, cut.pair_weights))
+        arrays = (rows.astype(np.int32), lengths.astype(np.int32), negatives)
+        batch = triton_step.TritonBatch(*(torch.from_numpy(array).to(self.torch_device) for array in arrays))
+        curvature = self.sync.step_curvature
+        params = triton_step.TritonParams(self.device_weights, self.setup.params.tile_size, float(self.setup.config.negatives))
+        step = triton_step.step_batch(
+            self.trained_tables(),
+            batch,
+            params,
+            rate,
+            self.scratch,
+            seed=self.num_steps,
+            step_curvature=curvature if curvature.shape[1] else None,
         )
-        loss, weight = torch_step.step_batch(self.vector, self.context, places, self.negatives, rate, self.spare, pace)
+        result = step.tolist()
+        return float(result[0]), float(result[1])
+
+    def step_torch(self, rows: Any, lengths: Any, negatives: Any, rate: float) -> tuple[float, float]:
+        """Take a step by products of torch."""
+        cut = tiles.cut_tiles(rows, lengths, self.setup.params.tile_size, self.weights)
+        drawn = negatives[cut.walk_index, cut.tile_index].astype(np.int64)
+        arrays = (cut.centre_rows, cut.context_rows, drawn, cut.pair_weights)
+        indices = torch_step.TileIndices(*(torch.from_numpy(array).to(self.torch_device) for array in arrays))
+        loss, weight = torch_step.step_batch(
+            *self.trained_tables(), indices, float(self.setup.config.negatives), rate, self.scratch, self.sync.step_curvature
+        )
         return float(loss), float(weight)
 
-    @property
-    def negatives(self) -> float:
-        """Their weight a context."""
-        return float(self.config.negatives)
+    def measure_loss(self, batches: Iterable[WalkBatch], seeds: tuple[int, int]) -> tuple[float, float]:
+        """Measure the loss on the CPU, on a copy of the tables."""
+        self.tables()
+        return super().measure_loss(batches, seeds)
 
-    def fetch(self, vector: Tensor, context: Tensor) -> None:
-        """Copy the tables into these, float32 on the CPU."""
-        vector.copy_(self.vector)
-        context.copy_(self.context)
+    def tables(self) -> tuple[Tensor, Tensor]:
+        """Copy both tables to the CPU, as float32."""
+        self.vector.copy_(self.device_vector)
+        self.context.copy_(self.device_context)
+        return self.vector, self.context
 
-    def load(self, vector: Tensor, context: Tensor) -> None:
-        """Take over the tables."""
-        self.vector.copy_(vector)
-        self.context.copy_(context)
+    def write_back(self) -> None:
+        """Copy the tables on the CPU to the device."""
+        self.device_vector.copy_(self.vector)
+        self.device_context.copy_(self.context)

@@ -1,136 +1,184 @@
 """Tables beyond one machine's memory: every process owns a share of the rows, and borrows those that its walks need.
 
-A chunk of walks is trained on compact tables of its own rows: its tokens, and a pool of negatives drawn once for the chunk.
-The rows are fetched from their owners, `cpu.train_walks` moves them, and the owners add the changes of all processes.
+A batch of walks is trained on compact tables of its rows: its tokens, and a pool of negatives drawn once for the batch. The
+rows are fetched from their owners, the CPU kernel trains them, and the owners add the changes of all processes.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
+from walkgram import rng
 from walkgram.errors import TrainError
 from walkgram.kernels.sgns import cpu
 from walkgram.kernels.sgns.negatives import UnigramTable
-from walkgram.train.distributed import ProcessGroup, delta_scale, saturation
+from walkgram.kernels.sgns.params import RaggedWalks, SgnsParams, SgnsTables, make_workspace
+from walkgram.train import checkpoint
+from walkgram.train.data.walks import WalkBatch
+from walkgram.train.distributed import ProcessGroup
+from walkgram.train.placement.base import NumberedBatch, Schedule, TableSetup, nonfinite_error
+from walkgram.train.placement.sharded_embedding import RowShardedEmbedding
+from walkgram.train.state import StepResult
 
-__all__ = ["RowShardedEmbedding", "ShardedBatch", "negative_pool", "train_sharded"]
+__all__ = ["RowSharded", "ShardedTables", "negative_pool", "select_values", "train_sharded"]
+
+SYNC_EVERY = 16  # batches between two agreements on the loss, on saving and on stopping
+# Negatives of a batch: for each of its walks, and at least for each of a tile. On a planted graph of 20,000 nodes, walks of 80,
+# 8 a walk cost 0.4 points of the neighbours that share a label, 32 cost none.
+PER_WALK, PER_NEGATIVE = 32, 32
 
 
-class ShardedBatch(NamedTuple):
-    """Some walks: values (t,) int32 rows of the tables; starts, lengths, ids (m,) int64; its number, no other chunk's."""
+class ShardedTables(NamedTuple):
+    """The in and the out table."""
 
-    values: NDArray[np.int32]
-    starts: NDArray[np.int64]
-    lengths: NDArray[np.int64]
-    ids: NDArray[np.int64]
-    number: int
+    vector: RowShardedEmbedding
+    context: RowShardedEmbedding
 
 
-class RowShardedEmbedding:
-    """A table (n, dim) float32 of which process i owns rows i, i + world, ...: 4 n dim / world bytes at each.
+class RowSharded:
+    """The in and out table, (n, dim) float32 each, of which process i owns rows i, i + world, ...
 
-    `made(rows)` gives the first values (k, dim) of rows (k,) int64; zeros without it. Every call is collective.
+    Every step is collective, by one thread. Memory: 8 n dim / world bytes; 12 bytes for every row of the full tables for the
+    negatives and subsampling, besides the lookup of `WalkDataset`; some 30 dim for every row that a batch borrows.
     """
 
-    def __init__(self, n: int, dim: int, peers: ProcessGroup, made: Callable[[Tensor], Tensor] | None = None) -> None:
-        self.n, self.dim, self.peers = n, dim, peers
-        rows = torch.arange(peers.rank, n, peers.world)
-        self.local = torch.zeros(len(rows), dim)
-        for low in range(0, len(rows) if made else 0, 1 << 16):
-            self.local[low : low + (1 << 16)] = made(rows[low : low + (1 << 16)]).to(self.local)  # type: ignore[misc]
+    def __init__(self, setup: TableSetup) -> None:
+        self.setup, self.group = setup, setup.group
+        rows, dim = setup.num_rows, setup.config.dim
+        self.shards = ShardedTables(
+            RowShardedEmbedding(rows, dim, self.group, self.init_rows), RowShardedEmbedding(rows, dim, self.group)
+        )
+        self.pool_seed = rng.derive_seed(setup.config.seed, "pool")
+        self.checkpoint_slot = 0
 
-    def fetch(self, rows: Tensor) -> Tensor:
-        """(k, dim): the rows (k,) int64, distinct, of whatever owners. Bytes received: 4 dim + 8 a row."""
-        order, wanted, sizes, asked = self.ask(rows)
-        out = torch.empty(len(rows), self.dim, device=self.local.device)
-        out[order] = self.exchange(self.local[wanted // self.peers.world], asked, sizes)
-        return out
+    def init_rows(self, rows: Tensor) -> Tensor:
+        """Return (k, dim): the first values of rows (k,) int64 of the in table, equal to those of replicated tables."""
+        values = np.empty((len(rows), self.setup.config.dim), np.float32)
+        self.setup.fill_rows(values, rows.numpy())
+        return torch.from_numpy(values)
 
-    def push(self, rows: Tensor, changes: Tensor, pace: Tensor) -> None:
-        """Add changes (k, dim) to rows (k,) int64, distinct here; pace (k,) float32 as in `Peers.combine`.
+    @property
+    def rows(self) -> range:
+        """The rows that this process owns."""
+        return range(self.group.rank, self.setup.num_rows, self.group.world)
 
-        Of a row that several processes change it is the sum, in their order, times its `share`.
+    def bind(self, group: ProcessGroup) -> None:
+        """Do nothing: the tables are built with their processes."""
+
+    def batches_per_sync(self, walks: int, batch_walks: int) -> int:
+        """Return SYNC_EVERY: every step exchanges rows."""
+        return SYNC_EVERY
+
+    def train(self, batch: NumberedBatch, schedule: Schedule) -> StepResult:
+        """Train on a batch, which may be empty, while the other processes train on theirs. Collective."""
+        params, walks, pool = self.setup.params, None, np.empty(0, np.int64)
+        if len(batch.walks.walk_ids):
+            walks = select_values(batch.walks)
+            size = max(PER_WALK * len(walks.walk_ids), PER_NEGATIVE * params.shared_negatives) if params.shared_negatives else 0
+            pool = negative_pool(UnigramTable(params.alias_table), self.pool_seed, batch.epoch, batch.number, size)
+        loss, weight, tokens, wrong = train_sharded(self.shards, walks, pool, params, schedule, self.setup.loss_stride)
+        error = "" if wrong < 0 else nonfinite_error(batch.walks.walk_ids[wrong], schedule.rates[0])
+        return StepResult(loss, weight, tokens, error)
+
+    def measure_loss(self, batches: Iterable[WalkBatch], seeds: tuple[int, int]) -> tuple[float, float]:
+        """Raise `NotImplementedError`: the configuration refuses validation walks for these tables."""
+        raise NotImplementedError("validation walks on row-sharded tables")
+
+    def synchronize(self) -> None:
+        """Do nothing: every step exchanges rows."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Write the rows of this process into the slot that the last checkpoint does not use; return its number. Collective.
+
+        The rows of the last checkpoint are not overwritten before that is replaced, and it is replaced when all processes have
+        written theirs: whenever a run is killed, the checkpoint has all its rows, of one time.
         """
-        order, wanted, sizes, asked = self.ask(rows)
-        came, pace = (self.exchange(x.to(self.local)[order], sizes, asked) for x in (changes, pace))
-        distinct, back = wanted.unique(return_inverse=True)
-        sums = torch.zeros(2, len(distinct)).index_add_(1, back, torch.stack([pace, saturation(pace)]))
-        came *= delta_scale(*sums)[back, None]
-        for to, change in zip((wanted // self.peers.world).split(asked), came.split(asked), strict=True):
-            self.local[to] += change  # distinct within a process: no two of these meet
+        name = self.group.broadcast(uuid.uuid4().hex)  # the first process sends it when the last checkpoint is in place
+        self.checkpoint_slot = 1 - self.checkpoint_slot
+        rows = {"checkpoint": name, "vector": self.shards.vector.local, "context": self.shards.context.local}
+        self.setup.slots[self.checkpoint_slot].save(lambda file: torch.save(rows, file))
+        self.group.any(False)  # all processes have written
+        return {"slot": self.checkpoint_slot, "checkpoint": name}
 
-    def ask(self, rows: Tensor) -> tuple[Tensor, Tensor, list[int], list[int]]:
-        """Tell each owner which rows are meant.
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Load the rows of this process. Raises `TrainError` where they are damaged or missing."""
+        self.checkpoint_slot = int(state["slot"])
+        slot = self.setup.slots[self.checkpoint_slot]
+        rows = checkpoint.load_checkpoint(slot, ("checkpoint", "vector", "context"))
+        if rows is None or rows["checkpoint"] != state["checkpoint"]:
+            reason = "missing" if rows is None else "rows of another checkpoint"
+            raise TrainError(f"{slot.place}: {reason}: {checkpoint.REMEDY}")
+        for table, name in zip(self.shards, ("vector", "context"), strict=True):
+            table.local.copy_(rows[name])
 
-        (the order of the rows by owner; those that the others want of this one; how many go to each owner; how many from each).
-        """
-        rows = rows.to(self.local.device)
-        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < self.n:
-            raise TrainError(f"rows {int(rows.min())} to {int(rows.max())} of a table of {self.n}")
-        owner = rows % self.peers.world
-        order = torch.argsort(owner, stable=True)
-        count = torch.bincount(owner, minlength=self.peers.world)
-        ones = [1] * self.peers.world
-        sizes, asked = count.tolist(), self.exchange(count, ones, ones).tolist()
-        return order, self.exchange(rows[order], sizes, asked), sizes, asked
+    def tables(self) -> tuple[Tensor, Tensor]:
+        """Return the rows that this process owns, in shared memory."""
+        return self.shards.vector.local, self.shards.context.local
 
-    def exchange(self, values: Tensor, sizes: list[int], asked: list[int]) -> Tensor:
-        """Send the first sizes[0] rows to process 0, the next to 1, ...; what came, asked[0] rows of process 0 first."""
-        if self.peers.world == 1:
-            return values
-        out = values.new_empty((sum(asked), *values.shape[1:]))
-        self.peers.call(dist.all_to_all_single, out, values.contiguous(), asked, sizes)
-        return out
+    def write_back(self) -> None:
+        """Do nothing: the tables are trained where the caller writes."""
 
 
-def negative_pool(uniform: UnigramTable, seed: int, epoch: int, number: int, size: int) -> NDArray[np.int64]:
-    """(size,) int64 rows, repeats among them: the negatives of a chunk, a function of (seed, epoch, number)."""
-    return uniform.draw(seed, (epoch << 32) + number, size)
+def select_values(walks: WalkBatch) -> WalkBatch:
+    """Return the walks with their values alone, without the rest of the row group."""
+    ends = np.cumsum(walks.lengths)
+    starts = ends - walks.lengths
+    places = np.repeat(walks.starts - starts, walks.lengths) + np.arange(ends[-1])
+    return WalkBatch(walks.walk_ids, starts, walks.lengths, walks.values[places])
+
+
+def negative_pool(unigram: UnigramTable, seed: int, epoch: int, number: int, size: int) -> NDArray[np.int64]:
+    """Return (size,) int64 rows, with repeats: the negatives of a batch, a function of (seed, epoch, number)."""
+    return unigram.draw(seed, (epoch << 32) + number, size)
 
 
 def train_sharded(
-    vector: RowShardedEmbedding, context: RowShardedEmbedding, chunk: ShardedBatch | None, drawn: NDArray[np.int64],
-    law: cpu.SgnsParams, keys: tuple[int, int], rates: tuple[float, float], every: int,
-) -> tuple[float, float, int, int]:  # fmt: skip
-    """Train on a chunk (None: nothing of one's own, while others have some); returns and arguments are `cpu.train_walks`'s.
+    tables: ShardedTables,
+    walks: WalkBatch | None,
+    pool: NDArray[np.int64],
+    params: SgnsParams,
+    schedule: Schedule,
+    loss_stride: int,
+) -> tuple[float, float, int, int]:
+    """Train on walks with no other values in their batch; None where this process has none, and others have some.
 
-    drawn (m,) int64: the chunk's `pool`, from which every tile takes its negatives with equal chances, not the alias_table.
-    Collective. The last number of the result tells of a row that is not finite, at the process alone whose walks met it.
+    Return as `cpu.train_walks`. Collective. pool (m,) int64: the batch's `negative_pool`, from which every tile takes its
+    negatives with equal chances; params.alias_table is not used. The last number of the result is that of this process alone.
     """
-    if chunk is not None and law.shared_negatives and not len(drawn):
-        raise ValueError("a chunk needs a pool of negatives")
-    values = np.empty(0, np.int32) if chunk is None else chunk.values
-    drawn = drawn[:0] if chunk is None else drawn
+    if walks is not None and params.shared_negatives and not len(pool):
+        raise ValueError("a batch needs a pool of negatives")
+    values = np.empty(0, np.int32) if walks is None else walks.values
+    pool = pool[:0] if walks is None else pool
     tokens = np.unique(values).astype(np.int64)
-    rows = np.union1d(tokens, drawn)
-    mine, all_of = torch.from_numpy(tokens), torch.from_numpy(rows)
+    rows = np.union1d(tokens, pool)
+    token_rows, all_rows = torch.from_numpy(tokens), torch.from_numpy(rows)
     places = torch.from_numpy(np.searchsorted(rows, tokens))
-    old_vector, old_context = vector.fetch(mine), context.fetch(all_of)
-    # A coin of 0, one in 2^32, takes the slot's own number for a row: with as many rows as slots it is one, if another.
-    height = max(len(rows), len(drawn))
-    tables = [torch.zeros(height, vector.dim), torch.zeros(height, context.dim)]
-    tables[0][places], tables[1][: len(rows)] = old_vector.cpu(), old_context.cpu()
-    compact, found = law._replace(keep_probability=law.keep_probability[rows]), (0.0, 0.0, 0, -1)
-    room = cpu.make_workspace(compact, height, vector.dim, with_step_curvature=True)
-    if chunk is not None:
-        slots = np.zeros((len(drawn), 2), np.uint32)
-        slots[:, 1] = np.searchsorted(rows, drawn)
-        compact = compact._replace(alias_table=slots)
-        found = cpu.train_walks(
-            cpu.EmbeddingTables(tables[0].numpy(), tables[1].numpy()),
-            cpu.RaggedWalks(np.searchsorted(rows, values).astype(np.int32), chunk.starts, chunk.lengths, chunk.ids),
-            compact,
-            room,
-            keys,
-            rates,
-            every,
+    old_vector, old_context = tables.vector.gather_rows(token_rows), tables.context.gather_rows(all_rows)
+    # A coin of 0, one in 2^32, takes the slot's number for a row: with as many rows as slots there is such a row.
+    height, dim = max(len(rows), len(pool)), tables.vector.dim
+    vector, context = torch.zeros(height, dim), torch.zeros(height, dim)
+    vector[places], context[: len(rows)] = old_vector.cpu(), old_context.cpu()
+    compact, result = params._replace(keep_probability=params.keep_probability[rows]), (0.0, 0.0, 0, -1)
+    workspace = make_workspace(compact, height, dim, with_step_curvature=True)
+    if walks is not None:
+        alias_table = np.zeros((len(pool), 2), np.uint32)
+        alias_table[:, 1] = np.searchsorted(rows, pool)
+        compact_rows = np.searchsorted(rows, values).astype(np.int32)
+        result = cpu.train_walks(
+            SgnsTables(vector.numpy(), context.numpy()),
+            RaggedWalks(compact_rows, walks.starts, walks.lengths, walks.walk_ids),
+            compact._replace(alias_table=alias_table),
+            workspace,
+            schedule.seeds,
+            schedule.rates,
+            loss_stride,
         )
-    pace = torch.from_numpy(room.step_curvature)
-    vector.push(mine, tables[0][places].to(old_vector) - old_vector, pace[0][places])
-    context.push(all_of, tables[1][: len(rows)].to(old_context) - old_context, pace[1][: len(rows)])
-    return found
+    curvature = torch.from_numpy(workspace.step_curvature)
+    tables.vector.scatter_add(token_rows, vector[places].to(old_vector) - old_vector, curvature[0][places])
+    tables.context.scatter_add(all_rows, context[: len(rows)].to(old_context) - old_context, curvature[1][: len(rows)])
+    return result

@@ -1,0 +1,24 @@
+"""The keys of what surrounds the jobs: the lake, and Spark's workers."""
+
+from walkgram.config.base import Section, key
+
+__all__ = ["Lake", "Spark"]
+
+
+class Lake(Section):
+    """Storage of the tables."""
+
+    path: str = key(
+        "out/lake", "folder of the tables: a local path, or a URI that both pyarrow.fs and Spark support", min_length=1
+    )
+
+
+class Spark(Section):
+    """Workarounds for PySpark, by issue."""
+
+    cache_zip_directories: bool = key(
+        False,
+        "SPARK-54744: PySpark calls importlib.invalidate_caches() before every task, and Python then reads the directory of "
+        "every zip archive on its path again (0.15 CPU seconds a task); true: patch zipimport in the Python workers so that "
+        "an archive is read again only after it has changed",
+    )

@@ -1,0 +1,77 @@
+"""The keys of the source: where it is, its columns, how it is read."""
+
+from typing import Literal
+
+from walkgram.config.base import Section, key
+
+__all__ = ["Columns", "EdgeColumns", "Input", "ItemColumns", "Sample"]
+
+
+class Columns(Section):
+    """Names of the interactions' columns in the source."""
+
+    user_id: str = key("user_id", "column of user ids", min_length=1)
+    item_id: str = key("item_id", "column of item ids", min_length=1)
+    rating: str = key("rating", 'column of ratings; "": no such column, every rating is null')
+    timestamp: str = key("timestamp", 'column of times; "": no such column, every time is null')
+
+
+class ItemColumns(Section):
+    """Names of the items table's columns in the source."""
+
+    item_id: str = key("item_id", "column of item ids", min_length=1)
+    title: str = key("title", 'column of titles; "": no such column')
+    lists: list[str] = key(list, "columns that hold lists (genres, tags): arrays, or text split at list_separator")
+    keep: list[str] = key(list, "further columns to copy unchanged")
+    list_separator: str = key("|", "separator of the entries of a list that is stored as text", min_length=1)
+
+
+class EdgeColumns(Section):
+    """Names of an edge table's columns (an edge list of text has no names: src, dst, weight in this order)."""
+
+    src: str = key("src", "column of the ids at which edges start", min_length=1)
+    dst: str = key("dst", "column of the ids at which edges end", min_length=1)
+    weight: str = key("weight", 'column of weights, all above 0; "", or not set and missing in the source: every row weighs 1')
+
+
+class Input(Section):
+    """Source of the interactions (and of the items), or of the edges."""
+
+    kind: Literal["interactions", "edges"] = key("interactions", "content of the source: interactions, or the edges of a graph")
+    path: str = key("", "folder or file of the source; if it is set, input.source has no effect")
+    source: Literal["files", "archive", "sample"] = key(
+        "files", "source if input.path is empty: files (an error that asks for a path), archive (download input.url), sample"
+    )
+    interactions: str = key("", 'file or folder of the interactions (or edges) in the folder input.path; "": all of it')
+    items: str = key("", 'items table in input.path (or an absolute path); "": none')
+    directed: bool = key(False, "kind edges: true if an edge leads from src to dst only")
+    nodes: str = key("", 'kind edges: table of all nodes (column item_columns.item_id) in input.path; "": none')
+    format: Literal["auto", "csv", "parquet", "json", "edgelist"] = key(
+        "auto",
+        "csv (with header), parquet, json (one object a line), edgelist (src dst [weight], split at blanks); auto: by suffix",
+    )
+    multiline: bool = key(True, "quoted CSV fields may contain line breaks; false: large files are read in parallel")
+    encoding: str = key("UTF-8", "character encoding of CSV and edge lists", min_length=1)
+    delimiter: str = key(",", "delimiter of CSV files", min_length=1, max_length=4)
+    bad_rows: Literal["fail", "drop"] = key(
+        "fail",
+        "rows with unreadable values, NaN or infinite ratings, invalid weights, or unknown nodes: fail ends the run, "
+        "drop removes and counts them",
+    )
+    timestamp_unit: Literal["s", "ms", "us"] = key("s", "unit of numeric timestamps, which count from 1970-01-01 UTC")
+    columns: Columns = key(Columns, "")
+    item_columns: ItemColumns = key(ItemColumns, "")
+    edge_columns: EdgeColumns = key(EdgeColumns, "")
+    url: str = key("", "address of the zip archive to download (input.source = archive)")
+    cache: str = key("", 'folder of downloads; "": the user\'s cache folder')
+    sha256: dict[str, str] = key(dict, "SHA-256 of each file taken from the archive")
+
+
+class Sample(Section):
+    """Size of the generated ratings (input.source = sample)."""
+
+    users: int = key(1000, "number of users", ge=1)
+    items: int = key(3000, "number of items", ge=1)
+    ratings: int = key(150_000, "number of ratings, without the dirty rows", ge=1)
+    groups: int = key(20, "number of planted groups of items", ge=1)
+    seed: int = key(7, "seed of the generator", ge=0, lt=2**63)

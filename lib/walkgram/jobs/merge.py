@@ -1,0 +1,73 @@
+"""A day's new, changed and removed interactions merged into interactions, vocabulary, baskets and pairs: exact, no recount."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import DataFrame
+
+from walkgram import tables
+from walkgram.jobs.base import Job, JobContext
+from walkgram.lake import manifest
+from walkgram.lake.sources.open import open_source
+from walkgram.lake.sources.paths import fingerprint_files
+from walkgram.stages.pairs import merge, merge_counts
+from walkgram.stages.source import interactions
+from walkgram.stages.workers import TaskSetup
+
+if TYPE_CHECKING:
+    from walkgram.config.schema import Config
+
+REJECTED = "interactions_rejected"
+
+
+def run(context: JobContext) -> Mapping[str, Any]:
+    """Replace the touched users' interactions, then add to the counts what their lists change."""
+    config, num_items = context.config, context.rows("vocabulary")
+    has_rejected = REJECTED in context.out.tables
+    merge.check_mergeable(
+        config, context.inputs["pairs"].config["pairs"], context.inputs["interactions"].config["interactions"], has_rejected
+    )
+    stored = merge.union_all(context.read(name, previous=True) for name in ("interactions", *[REJECTED] * has_rejected))
+    upserts, deletes = (read_changes(context, key, stored) for key in ("upserts", "deletes"))
+    state = merge.merge_interactions(stored, upserts, deletes, config.interactions.min_rating, context.materialize)
+    counts = {"users touched": state.users.count(), "interactions": context.write("interactions", state.interactions)}
+    if has_rejected:
+        context.write(REJECTED, state.rejected)
+    if "items" in context.out.tables:
+        context.write("items", context.read("items", previous=True))
+    vocabulary = merge.extend_vocabulary(context.read("vocabulary", previous=True), state.before, state.after, num_items)
+    num_merged, setup = context.write("vocabulary", vocabulary), TaskSetup.from_config(config.spark)
+    sides = merge_counts.count_sides(state, num_merged, config.pairs, context, setup)
+    previous, totals = (context.blocks("baskets", "totals", previous=previous) for previous in (True, False))
+    schema = tables.table_schema("pairs")
+    source, sink = (context.shards("pairs", schema, previous) for previous in (True, False))
+    stores = merge_counts.MergeStores(previous, totals, source, sink)
+    merged = merge_counts.merge_counts(context.tasks, sides, num_merged, config.pairs, stores, setup)
+    context.out.rows.update({"pairs": merged["pairs"], "baskets": 0})
+    return counts | {"new items": num_merged - num_items} | merged
+
+
+def read_changes(context: JobContext, key: str, stored: DataFrame) -> DataFrame:
+    """Return the valid rows of merge.upserts, or the ids of merge.deletes; no rows where the key is empty."""
+    config, path = context.config.input, getattr(context.config.merge, key)
+    if not path:
+        return stored.limit(0)
+    columns = config.columns.model_copy(update={} if key == "upserts" else {"rating": "", "timestamp": ""})
+    frame, untyped = open_source(context.spark, path, config, interactions.required_columns(columns))
+    rows = interactions.parse(frame, columns, config.timestamp_unit, untyped, stored.schema)
+    context.log(f"merge: {path}: {merge.check_upserts(rows, path, columns, config.bad_rows)}")
+    return interactions.drop_invalid(rows)
+
+
+def writes(config: "Config") -> list[str]:
+    """Return the tables of the merged state, and those beside them that the lake has."""
+    beside = [name for name in ("items", REJECTED) if manifest.read_manifest(config.lake.path, name) is not None]
+    return ["interactions", "vocabulary", "baskets", "pairs", *beside]
+
+
+def fingerprint(config: "Config") -> dict[str, str]:
+    """Return the fingerprints of the day's tables."""
+    return {path: fingerprint_files(path) for path in (config.merge.upserts, config.merge.deletes) if path}
+
+
+JOB = Job("merge", __doc__, run, ("merge", "input", "interactions", "pairs"), writes, writes, sources=fingerprint)

@@ -1,0 +1,92 @@
+"""Open the tables of a source as DataFrames with the user's own columns."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from pyspark.sql import DataFrame, SparkSession
+
+from walkgram.config.source import EdgeColumns, Input
+from walkgram.errors import InputError
+from walkgram.lake.formats.base import Format, SourceFiles
+from walkgram.lake.formats.registry import detect_format, list_formats
+from walkgram.lake.sources.paths import list_source_files
+
+__all__ = ["SourceFrame", "check_columns", "open_edges", "open_side_table", "open_source"]
+
+
+class SourceFrame(NamedTuple):
+    """A source table with its own columns; `is_text` if every column is text that is still to be parsed."""
+
+    frame: DataFrame
+    is_text: bool
+
+
+def open_source(spark: SparkSession, uri: str, config: Input, columns: Mapping[str, str]) -> SourceFrame:
+    """Open a table in the format of input.format.
+
+    `columns` maps a configuration key to the column that it requires. Raises `InputError` that names the key of the first
+    column that is missing or occurs twice.
+    """
+    source_format, files = select_format(uri, config)
+    return read_files(spark, source_format, files, config, columns)
+
+
+def open_edges(spark: SparkSession, uri: str, config: Input) -> tuple[SourceFrame, EdgeColumns]:
+    """Open an edge table; return it with the names of its columns.
+
+    The name of the weight is "" if the table has no such column and the configuration does not ask for it by name. Raises
+    `InputError` that names a missing column and its key.
+    """
+    columns = config.edge_columns
+    requires_weight = bool(columns.weight) and "weight" in columns.model_fields_set
+    source_format, files = select_format(uri, config, is_edges=True)
+    if source_format.is_edge_list:
+        frame = source_format.read(spark, files, config)
+        if requires_weight and "weight" not in frame.columns:
+            raise InputError(f'{uri}: the lines hold no weight {columns.weight!r}: set input.edge_columns.weight to ""')
+        source = SourceFrame(frame, source_format.is_text)
+        columns = EdgeColumns(weight="weight" if columns.weight else "")
+    else:
+        names = ["src", "dst", "weight"] if requires_weight else ["src", "dst"]
+        required = {f"input.edge_columns.{name}": getattr(columns, name) for name in names}
+        source = read_files(spark, source_format, files, config, required)
+    return source, columns.model_copy(update={} if columns.weight in source.frame.columns else {"weight": ""})
+
+
+def open_side_table(spark: SparkSession, uri: str, config: Input, columns: Mapping[str, str]) -> SourceFrame:
+    """Open a table that accompanies the edges (nodes, items, starts), by its suffix if input.format is an edge list's."""
+    if config.format not in ("auto", *list_formats(is_edges=False)):
+        config = config.model_copy(update={"format": "auto"})
+    return open_source(spark, uri, config, columns)
+
+
+def select_format(uri: str, config: Input, is_edges: bool = False) -> tuple[Format, SourceFiles]:
+    """Return the format that input.format names, or that the suffixes show, and the files.
+
+    Raises `InputError` if there are no files, the format is unclear, or it does not serve this kind of table.
+    """
+    formats = list_formats(is_edges)
+    if config.format not in ("auto", *formats):
+        raise InputError(f"{uri}: input.format = {config.format} is for the edges of a graph (input.kind = edges)")
+    files = list_source_files(uri)
+    return formats[config.format] if config.format != "auto" else detect_format(files, formats), files
+
+
+def read_files(
+    spark: SparkSession, source_format: Format, files: SourceFiles, config: Input, columns: Mapping[str, str]
+) -> SourceFrame:
+    """Read the files of a table and check its columns, as `open_source` does."""
+    frame = source_format.read(spark, files, config)
+    if not frame.columns or frame.columns == ["_corrupt_record"]:
+        raise InputError(f"{files.uri}: no columns could be read: is it empty, or is input.format wrong?")
+    check_columns(files.uri, frame.columns, columns)
+    return SourceFrame(frame, source_format.is_text)
+
+
+def check_columns(source: str, names: Sequence[str], columns: Mapping[str, str]) -> None:
+    """Raise `InputError` for the first of `columns` (key -> column) that is missing from `names` or occurs there twice."""
+    for key, column in columns.items():
+        count = list(names).count(column)
+        if count != 1:
+            fault = "has more than one column" if count else "has no column"
+            raise InputError(f"{source} {fault} {column!r}: set {key} to one of {', '.join(names)}")
