@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from support import models
-from walkgram.kernels.sgns import cpu, negatives
+from walkgram.kernels.sgns import negatives
+from walkgram.kernels.sgns.params import SgnsParams, make_sgns_params
 from walkgram.train import distributed, loop
 from walkgram.train.data.walks import WalkBatch
 from walkgram.train.distributed import ProcessGroup, ReplicaSync, init_process_group
@@ -122,9 +123,9 @@ def exchange_rows(group: ProcessGroup) -> tuple[list[np.ndarray], np.ndarray]:
     return gathered, table.local.numpy()
 
 
-def make_params(slots: Any) -> cpu.SgnsParams:
+def make_params(slots: Any) -> SgnsParams:
     keep = np.where(np.arange(N) % 3, 1, 0.7).astype(np.float32)
-    return cpu.make_sgns_params(np.array([0, 1, 0.5], np.float32), 4, 6, 3.0, slots, keep)
+    return make_sgns_params(np.array([0, 1, 0.5], np.float32), 4, 6, 3.0, slots, keep)
 
 
 def batch_number(rank: int, world: int, turn: int) -> int:

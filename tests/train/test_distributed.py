@@ -13,6 +13,7 @@ from support.processes import DIM, POOL, ROUNDS, SCHEDULE, N
 from walkgram.config.train import Train
 from walkgram.errors import TrainError
 from walkgram.kernels.sgns import cpu
+from walkgram.kernels.sgns.params import RaggedWalks, SgnsTables, make_workspace
 from walkgram.train import distributed
 from walkgram.train.data.walks import WalkDataset
 from walkgram.train.distributed import ProcessGroup, init_process_group, walks_per_sync
@@ -95,13 +96,10 @@ def train_full(tables: list[np.ndarray], number: int) -> tuple[list[np.ndarray],
     slots, walks = np.zeros((POOL, 2), np.uint32), processes.make_batch(number)
     slots[:, 1] = processes.draw_pool(number)
     params, after = processes.make_params(slots), [table.copy() for table in tables]
-    workspace = cpu.make_workspace(params, N, DIM, paced=True)
-    vector, context = after
-    result = cpu.train_walks(
-        vector, context, walks.values, walks.starts, walks.lengths, walks.walk_ids, params, SCHEDULE.seeds, SCHEDULE.rates, 1,
-        workspace,
-    )  # fmt: skip
-    return after, workspace.pace, result
+    workspace = make_workspace(params, N, DIM, with_step_curvature=True)
+    ragged = RaggedWalks(walks.values, walks.starts, walks.lengths, walks.walk_ids)
+    result = cpu.train_walks(SgnsTables(*after), ragged, params, workspace, *SCHEDULE, 1)
+    return after, workspace.step_curvature, result
 
 
 def simulate(world: int, num_batches: list[int]) -> tuple[list[np.ndarray], list[list[Any]]]:

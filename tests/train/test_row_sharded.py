@@ -123,7 +123,7 @@ def test_without_negatives_and_with_the_mean_alone() -> None:
     model = make_model(config=make_config(output="mean"))
     placement = placement_of(model)
     setup = placement.setup
-    object.__setattr__(setup, "params", setup.params._replace(shared=0))
+    object.__setattr__(setup, "params", setup.params._replace(shared_negatives=0))
     assert not model.step(next(model.batches(0)), 0, 0).error
     vector, context = model.vectors()
     assert context is None

@@ -1,162 +1,151 @@
-"""Skip-gram with negative sampling on a CPU: walks in, two tables moved, tile by tile, with nothing written in between.
+"""Train skip-gram with negative sampling on a CPU: both tables are updated in place, one tile of a walk at a time.
 
-The mathematics is that of `torch_step` (its oracle), one tile of a walk a step: TILE centres, the contexts within the window,
-K negatives that the tile shares. All of a tile fits the second cache; what is left is products of rows (`simd`).
+`torch_step` computes the same step and is the oracle of the tests. A tile has up to `tile_size` centres, the contexts
+within their windows, and K negatives that the centres share, as in pWord2Vec (Ji et al. 2016, "Parallelizing word2vec in
+shared and distributed memory", section 3). Its rows fit the second-level cache, so that the time goes into products of
+rows (`simd`).
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from walkgram import rng
+from walkgram.kernels.arrays import Int32Array
 from walkgram.kernels.sgns import simd
+from walkgram.kernels.sgns.compile import sgns_jit
 from walkgram.kernels.sgns.cpu_tile import (
     QUARTER,
+    TileArrays,
     accumulate_centre,
     apply_bounded_update,
-    draw_tile_negatives,
     gather_tile,
-    prefetch_row,
-    sgns_jit,
-    subsample,
+    locate_tile,
+    prefetch_tile,
     tile_loss,
 )
+from walkgram.kernels.sgns.params import RaggedWalks, SgnsParams, SgnsTables, Workspace
+from walkgram.kernels.sgns.sampling import draw_tile_negatives, subsample
 
-__all__ = ["SgnsParams", "Workspace", "make_sgns_params", "make_workspace", "train_walks"]
+__all__ = ["TrainTotals", "train_walks"]
 
 
-class SgnsParams(NamedTuple):
-    """What is trained: window weights by distance -window..window (0 at 0), centres of a tile, negatives, their alias slots.
+class TrainTotals(NamedTuple):
+    """The sum of the measured loss, its weight (of contexts), the tokens read, and the position of the walk that failed.
 
-    weights (2 window + 1,) float32; sums (2 window + 2,) of those before each; slots (n, 2) uint32; keep (n,) float32: the
-    probability that a token of the row stays.
+    bad_walk: the first walk that meets a row which is not finite; -1 if none does.
     """
 
-    weights: NDArray[np.float32]
-    sums: NDArray[np.float32]
-    tile: int
-    shared: int
-    each: np.float32
-    slots: NDArray[np.uint32]
-    keep: NDArray[np.float32]
+    loss: float
+    weight: float
+    tokens: int
+    bad_walk: int
 
 
-class Workspace(NamedTuple):
-    """One worker's scratch: the tile's rows and directions, its coefficients, and curvatures by table row (zeros between).
+class TileTask(NamedTuple):
+    """One tile of a walk, by its first centre, and how to train on it: stream of the walk, rate, whether to measure loss."""
 
-    pace (2, n) float32, or (2, 0) where nobody asks: of both tables' rows, the sum of their steps times their curvatures.
-    """
-
-    rows: NDArray[np.float32]
-    by: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    squares: NDArray[np.float32]
-    curves: NDArray[np.float32]
-    curved: NDArray[np.float32]
-    places: NDArray[np.int64]
-    pace: NDArray[np.float32]
-
-
-def make_sgns_params(
-    weights: NDArray[np.float32], tile: int, shared: int, negatives: float, slots: Any, keep: Any
-) -> SgnsParams:
-    """A `Law`; weights (window + 1,) float32 by distance, 0 at 0; `negatives` is their weight a context."""
-    both = np.concatenate([weights[:0:-1], weights])
-    sums = np.append(0, np.cumsum(both, dtype=np.float64)).astype(np.float32)
-    return SgnsParams(both, sums, tile, shared if negatives else 0, np.float32(negatives / max(1, shared)), slots, keep)
-
-
-def make_workspace(law: SgnsParams, n: int, dim: int, paced: bool = False) -> Workspace:
-    """Scratch for tables (n, dim): 4 n bytes (12 n where it is `paced`), and the tile's."""
-    sizes, width = 2 * law.tile + len(law.weights) - 1 + law.shared, len(law.weights) + law.shared
-    rows = simd.allocate_aligned(2 * sizes, simd.pad_dim(dim))
-    by, scores = np.zeros(law.tile * width, np.float32), np.zeros(width, np.float32)
-    squares, curves = np.zeros(sizes, np.float32), np.zeros(sizes, np.float32)
-    pace = np.zeros((2, n if paced else 0), np.float32)
-    return Workspace(rows, by, scores, squares, curves, np.zeros(n, np.float32), np.zeros(sizes, np.int64), pace)
+    first_centre: int
+    stream: np.uint64
+    learning_rate: np.float32
+    measure_loss: bool
 
 
 @sgns_jit
 def train_tile(
-    vector: Any, context: Any, walk: Any, length: Any, a: Any, law: Any, of: Any, rate: Any, room: Any, told: Any
-) -> Any:
-    """One tile: centres from a; (sum of the loss, its weight) where it is told. NaN: a row of the tile is not finite."""
-    weights, sums, tile, shared, share, slots, _ = law
-    rows, by, scores, squares, curves, curved, places, pace = room
-    window, half, width = len(weights) // 2, rows.shape[0] // 2, len(scores)
-    contexts, negatives = tile, 2 * tile + 2 * window
-    b, first, last = min(length, a + tile), max(0, a - window), min(length, a + tile + window)
-    draw_tile_negatives(places, negatives, shared, slots, of, a // tile)
-    for r in range(negatives, negatives + shared):
-        prefetch_row(context, places[r])
-    for i in range(b, min(length, b + tile)):
-        prefetch_row(vector, walk[i])
-    for j in range(last, min(length, last + tile)):
-        prefetch_row(context, walk[j])
-    found = gather_tile(vector, context, walk, a, b, first, last, tile, negatives, shared, rows, squares, places)
-    if not math.isfinite(found[0]):
+    tables: SgnsTables, walk: Int32Array, task: TileTask, params: SgnsParams, workspace: Workspace, arrays: TileArrays
+) -> tuple[float, float]:
+    """Train on one tile of `walk` (length,); return (sum of the loss, its weight), both 0 unless the loss is measured.
+
+    arrays: those of `params` and `workspace`. Where a row of the tile is not finite, the loss is NaN and no table is updated.
+    """
+    window_weights, _, rows, coefficients, scores, squared_norms, curvatures = arrays
+    first_centre, tile_size = task.first_centre, params.tile_size
+    negative_scale, row_indices = params.negative_scale, workspace.row_indices
+    window, half = len(window_weights) // 2, rows.shape[0] // 2
+    width = len(scores)
+    span = locate_tile(first_centre, len(walk), tile_size, window, params.shared_negatives)
+    contexts, negatives = span.context_row, span.negative_row
+    num_centres, tile_index = span.end_centre - first_centre, first_centre // tile_size
+    draw_tile_negatives(row_indices, negatives, params.shared_negatives, params.alias_table, task.stream, tile_index)
+    prefetch_tile(tables, walk, span, row_indices)
+    norm_sums = gather_tile(tables, walk, span, rows, squared_norms, row_indices)
+    if not math.isfinite(norm_sums[0]):
         return math.nan, 0.0
-    curves[:] = 0
-    loss, weight, pushed = 0.0, 0.0, np.float32(0)
-    limits = (weights, sums, tile, shared, share)
-    for i in range(a, b):
-        weighed = accumulate_centre(i, i - a, first, length, rows, by, scores, squares, curves, found[1], limits)
-        pushed += QUARTER * weighed * share * squares[i - a]
-        if told:
-            weight += weighed
-            loss += tile_loss(i, length, scores, weights, weighed * share)
-    for j in range(first, last):
-        low, high = max(a, j - window), min(b, j + window + 1)
-        start = (low - a) * width + j - low + window
-        simd.add_rows(rows, half + contexts + j - first, rows, low - a, high - a, by, start, width - 1)
-    for k in range(shared):
-        simd.add_rows(rows, half + negatives + k, rows, 0, b - a, by, len(weights) + k, width)
-        curves[negatives + k] = pushed
-    apply_bounded_update(vector, 0, b - a, rate, rows, places, curves, curved, pace[0])
-    for r in range(contexts + last - first, negatives):
-        places[r] = places[contexts]  # a tile at a walk's end has fewer contexts: the rest moves nothing
+    curvatures[:] = 0
+    loss, weight = 0.0, 0.0
+    negative_curvature = np.float32(0)
+    for i in range(first_centre, span.end_centre):
+        centre_weight = accumulate_centre(i, span, arrays, negative_scale, norm_sums[1])
+        negative_curvature += QUARTER * centre_weight * negative_scale * squared_norms[i - first_centre]
+        if task.measure_loss:
+            weight += float(centre_weight)
+            loss += tile_loss(i, span.length, scores, window_weights, centre_weight * negative_scale)
+    for j in range(span.first_context, span.end_context):
+        low, high = max(first_centre, j - window), min(span.end_centre, j + window + 1)
+        start = (low - first_centre) * width + j - low + window
+        direction = half + contexts + j - span.first_context
+        simd.add_rows(rows, direction, rows, low - first_centre, high - first_centre, coefficients, start, width - 1)
+    for r in range(negatives, span.end_row):
+        start = len(window_weights) + r - negatives
+        simd.add_rows(rows, half + r, rows, 0, num_centres, coefficients, start, width)
+        curvatures[r] = negative_curvature
+    apply_bounded_update(tables.vector, 0, 0, num_centres, task.learning_rate, workspace)
+    for r in range(contexts + span.end_context - span.first_context, negatives):
+        row_indices[r] = row_indices[contexts]  # a tile at a walk's end has fewer contexts: the unused places move nothing
         rows[half + r] = 0
-    apply_bounded_update(context, contexts, negatives + shared, rate, rows, places, curves, curved, pace[1])
+    apply_bounded_update(tables.context, 1, contexts, span.end_row, task.learning_rate, workspace)
     return loss, weight
 
 
 @sgns_jit
 def train_walks(
-    vector: Any,
-    context: Any,
-    values: Any,
-    starts: Any,
-    lengths: Any,
-    ids: Any,
-    law: Any,
-    keys: Any,
-    rates: Any,
-    every: Any,
-    room: Any,
-) -> Any:
-    """Walks in turn, tile by tile; (sum of the loss, its weight, tokens trained, the first walk with a row not finite or -1).
+    tables: SgnsTables,
+    walks: RaggedWalks,
+    params: SgnsParams,
+    workspace: Workspace,
+    seeds: tuple[int, int],
+    learning_rates: tuple[float, float],
+    loss_stride: int,
+) -> TrainTotals:
+    """Train on walks one after the other, tile by tile, until a row is not finite.
 
-    vector, context (n, dim) float32, moved in place; values (t,) int32 rows of the tables; starts, lengths, ids (m,) int64;
-    keys: seeds of the negatives and of subsampling; rates: of the first walk and behind the last; the loss is measured on
-    one tile of one walk in `every`.
-    """  # fmt: skip
-    loss, weight, tokens = 0.0, 0.0, 0
-    kept = np.empty(lengths.max() if len(lengths) else 0, np.int32)
-    for w in range(len(ids)):
-        rate = np.float32(rates[0] + (rates[1] - rates[0]) * w / len(ids))
-        of, coins = rng.derive_stream(keys[0], ids[w]), rng.derive_stream(keys[1], ids[w])
-        length = subsample(values, starts[w], lengths[w], law.keep, coins, kept, 0)
-        tokens += lengths[w]
+    seeds: of the negatives, and of subsampling. learning_rates: at the first walk, and behind the last; linear between.
+    The loss is measured on one tile of about one walk in `loss_stride`. The kernel releases the interpreter lock: threads may
+    share the tables, each with its own workspace (Hogwild, Niu et al. 2011).
+    """
+    loss, weight = 0.0, 0.0
+    num_tokens, tile_size = 0, params.tile_size
+    starts, lengths, walk_ids = walks.starts, walks.lengths, walks.walk_ids
+    arrays = TileArrays(
+        params.window_weights,
+        params.weight_sums,
+        workspace.rows,
+        workspace.coefficients,
+        workspace.scores,
+        workspace.squared_norms,
+        workspace.curvatures,
+    )
+    kept_tokens = np.empty(lengths.max() if len(lengths) else 0, np.int32)
+    for w in range(len(walk_ids)):
+        learning_rate = np.float32(learning_rates[0] + (learning_rates[1] - learning_rates[0]) * w / len(walk_ids))
+        stream = rng.derive_stream(seeds[0], walk_ids[w])
+        keep_stream = rng.derive_stream(seeds[1], walk_ids[w])
+        length = subsample(walks.values, starts[w], lengths[w], params.keep_probability, keep_stream, kept_tokens, 0)
+        num_tokens += lengths[w]
         if length < 2:
             continue
-        lot = rng.draw_bits(of, 0, 0, 1)
-        chosen = np.int64(lot >> np.uint64(32)) % (-(-length // law.tile)) if lot % np.uint64(every) == 0 else -1
-        for a in range(0, length, law.tile):
-            found = train_tile(vector, context, kept, length, a, law, of, rate, room, chosen == a // law.tile)
-            if math.isnan(found[0]):
-                return loss, weight, tokens, w
-            loss += found[0]
-            weight += found[1]
-    return loss, weight, tokens, -1
+        walk = kept_tokens[:length]
+        bits, measured_tile = rng.draw_bits(stream, 0, 0, 1), np.int64(-1)
+        if bits % np.uint64(loss_stride) == 0:
+            measured_tile = np.int64(bits >> np.uint64(32)) % (-(-length // tile_size))
+        for first_centre in range(0, length, tile_size):
+            measure_loss = measured_tile == first_centre // tile_size
+            task = TileTask(first_centre, stream, learning_rate, measure_loss)
+            tile_totals = train_tile(tables, walk, task, params, workspace, arrays)
+            if math.isnan(tile_totals[0]):
+                return TrainTotals(loss, weight, num_tokens, w)
+            loss += tile_totals[0]
+            weight += tile_totals[1]
+    return TrainTotals(loss, weight, num_tokens, -1)

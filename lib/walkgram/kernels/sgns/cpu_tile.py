@@ -1,38 +1,67 @@
-"""One tile of the fused skip-gram kernel: its rows copied to a worker's room, scores, directions, and the bounded step.
+"""The parts of one tile's step: gather its rows, accumulate its directions, apply the bounded update.
 
-A tile's rows lie in the room as centres, contexts, negatives; their directions in the same order behind them.
+A tile's rows lie in the workspace as centres, contexts, negatives; their ascent directions follow in the same order.
 """
 
 import math
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from walkgram import rng
+from walkgram.kernels.arrays import Float32Array, Float32Matrix, Int32Array, Int64Array
 from walkgram.kernels.jit import njit
 from walkgram.kernels.prefetch import prefetch_address
 from walkgram.kernels.sgns import simd
+from walkgram.kernels.sgns.compile import sgns_jit
+from walkgram.kernels.sgns.params import SgnsTables, Workspace
 
 __all__ = [
+    "TileArrays",
+    "TileSpan",
     "accumulate_centre",
     "apply_bounded_update",
-    "draw_tile_negatives",
     "gather_tile",
-    "prefetch_row",
+    "locate_tile",
+    "prefetch_tile",
     "sigmoid",
-    "subsample",
     "tile_loss",
 ]
 
-# Products may fuse into sums, but no sum may be reordered: what LLVM makes of a function differs between a process that
-# compiles it and one that loads it from numba's cache, and the vectors of a seed must not.
-sgns_jit = njit(fastmath={"contract"}, nogil=True, error_model="numpy")
 ONE, HALF, QUARTER = np.float32(1), np.float32(0.5), np.float32(0.25)
 
 
+class TileSpan(NamedTuple):
+    """The place of a tile: centres [first_centre, end_centre), contexts [first_context, end_context), in a walk of `length`.
+
+    In the workspace its centres begin at row 0, its contexts at `context_row`, its negatives at `negative_row`; they end at
+    `end_row`.
+    """
+
+    first_centre: int
+    end_centre: int
+    first_context: int
+    end_context: int
+    length: int
+    context_row: int
+    negative_row: int
+    end_row: int
+
+
+class TileArrays(NamedTuple):
+    """The arrays of `SgnsParams` and `Workspace` that a centre needs: numba passes and counts every array of a record."""
+
+    window_weights: Float32Array
+    weight_sums: Float32Array
+    rows: Float32Matrix
+    coefficients: Float32Array
+    scores: Float32Array
+    squared_norms: Float32Array
+    curvatures: Float32Array
+
+
 @njit(inline="always")
-def sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)) to a relative 1e-4 (1e-5 within 10): exp is the 64th power of a Taylor series, all vector code."""
+def sigmoid(x: np.float32) -> np.float32:
+    """Return 1 / (1 + exp(-x)) to a relative 1e-4 (1e-5 within 10): exp is the 64th power of a Taylor series, vectorisable."""
     t = min(max(x, np.float32(-30)), np.float32(30)) * np.float32(-1 / 64)
     e = np.float32(1 / 120) + t * np.float32(1 / 720)
     e = ONE + t * (ONE + t * (HALF + t * (np.float32(1 / 6) + t * (np.float32(1 / 24) + t * e))))
@@ -46,133 +75,150 @@ def sigmoid(x: Any) -> Any:
 
 
 @sgns_jit
-def gather_row(table: Any, row: Any, rows: Any, at: Any, squares: Any) -> Any:
-    """rows[at] = table[row], and zeros for its direction; its square, also in squares[at]."""
-    for k in range(table.shape[1]):
-        rows[at, k] = table[row, k]
-    direction = at + rows.shape[0] // 2
-    for k in range(rows.shape[1]):
-        rows[direction, k] = 0
-    simd.dot_row(rows, at, rows, at, squares, at)
-    return squares[at]
-
-
-@sgns_jit
-def prefetch_row(table: Any, row: Any) -> None:
-    """Ask for a row that is read soon."""
+def prefetch_row(table: Float32Matrix, row: int) -> None:
+    """Prefetch a row of a table into the cache."""
     line = table[row]
     for k in range(0, len(line), simd.SIMD_WIDTH):
         prefetch_address(line, np.uint64(k))
 
 
 @sgns_jit
-def draw_tile_negatives(places: Any, at: Any, count: Any, slots: Any, of: Any, tile: Any) -> None:
-    """The negatives of a tile: a function of (seed, epoch, walk, tile)."""
-    n = np.uint64(len(slots))
-    for k in range(count):
-        word = rng.draw_bits(of, tile, k, 0)
-        slot = np.int64(rng.scale_below(word, n))
-        kept = np.uint32((word * n) >> np.uint64(32)) <= slots[slot, 0]
-        places[at + k] = slot if kept else np.int64(slots[slot, 1])
+def locate_tile(first_centre: int, length: int, tile_size: int, window: int, shared_negatives: int) -> TileSpan:
+    """Return the span of the tile that begins at a centre of a walk of `length` tokens."""
+    end_centre, first_context = min(length, first_centre + tile_size), max(0, first_centre - window)
+    end_context, negative_row = min(length, first_centre + tile_size + window), 2 * tile_size + 2 * window
+    end_row = negative_row + shared_negatives
+    return TileSpan(first_centre, end_centre, first_context, end_context, length, tile_size, negative_row, end_row)
 
 
 @sgns_jit
-def subsample(values: Any, start: Any, length: Any, keep: Any, coins: Any, out: Any, at: Any) -> Any:
-    """Copy a walk's tokens, values[start : start + length], to out[at:] but those that subsampling takes; how many stay."""
-    left = at
-    for i in range(length):
-        row = values[start + i]
-        if keep[row] >= ONE or rng.to_unit(rng.draw_bits(coins, i, 0, 0)) < keep[row]:
-            out[left] = row
-            left += 1
-    return left - at
+def prefetch_tile(tables: SgnsTables, walk: Int32Array, span: TileSpan, row_indices: Int64Array) -> None:
+    """Prefetch the rows of a tile's negatives, and those of the walk's next tile."""
+    vector, context, tile_size = tables.vector, tables.context, span.context_row
+    for r in range(span.negative_row, span.end_row):
+        prefetch_row(context, row_indices[r])
+    for i in range(span.end_centre, min(span.length, span.end_centre + tile_size)):
+        prefetch_row(vector, walk[i])
+    for j in range(span.end_context, min(span.length, span.end_context + tile_size)):
+        prefetch_row(context, walk[j])
+
+
+@sgns_jit
+def gather_row(table: Float32Matrix, row: np.int64, rows: Float32Matrix, at: int, squared_norms: Float32Array) -> np.float32:
+    """Copy table[row] to rows[at], clear its direction, and return its squared norm, also in squared_norms[at]."""
+    for k in range(table.shape[1]):
+        rows[at, k] = table[row, k]
+    direction = at + rows.shape[0] // 2
+    for k in range(rows.shape[1]):
+        rows[direction, k] = 0
+    simd.dot_row(rows, at, rows, at, squared_norms, at)
+    squared_norm: np.float32 = squared_norms[at]
+    return squared_norm
 
 
 @sgns_jit
 def gather_tile(
-    vector: Any, context: Any, walk: Any, a: Any, b: Any, first: Any, last: Any, contexts: Any, negatives: Any, shared: Any,
-    rows: Any, squares: Any, places: Any,
-) -> Any:  # fmt: skip
-    """Copy a tile's rows: centres [a, b), contexts [first, last), negatives; sums of squares of all, and of the negatives."""
-    everything, beyond = np.float32(0), np.float32(0)
-    for i in range(a, b):
+    tables: SgnsTables,
+    walk: Int32Array,
+    span: TileSpan,
+    rows: Float32Matrix,
+    squared_norms: Float32Array,
+    row_indices: Int64Array,
+) -> tuple[np.float32, np.float32]:
+    """Copy a tile's rows to the workspace, whose row_indices hold the negatives already, and write the other row_indices.
+
+    Return the sums of the squared norms of all rows, and of the negatives alone.
+    """
+    vector, context = tables.vector, tables.context
+    pair_norms, negative_norms = np.float32(0), np.float32(0)
+    for i in range(span.first_centre, span.end_centre):
         row = np.int64(walk[i])
-        places[i - a] = row
-        everything += gather_row(vector, row, rows, i - a, squares)
-    for j in range(first, last):
-        at = contexts + j - first
-        places[at] = np.int64(walk[j])
-        everything += gather_row(context, places[at], rows, at, squares)
-    for at in range(negatives, negatives + shared):
-        beyond += gather_row(context, places[at], rows, at, squares)
-    return everything + beyond, beyond
+        row_indices[i - span.first_centre] = row
+        pair_norms += gather_row(vector, row, rows, i - span.first_centre, squared_norms)
+    for j in range(span.first_context, span.end_context):
+        at = span.context_row + j - span.first_context
+        row_indices[at] = np.int64(walk[j])
+        pair_norms += gather_row(context, row_indices[at], rows, at, squared_norms)
+    for at in range(span.negative_row, span.end_row):
+        negative_norms += gather_row(context, row_indices[at], rows, at, squared_norms)
+    return pair_norms + negative_norms, negative_norms
 
 
 @sgns_jit
 def accumulate_centre(
-    i: Any, at: Any, first: Any, length: Any, rows: Any, by: Any, scores: Any, squares: Any, curves: Any, beyond: Any, law: Any
-) -> Any:
-    """Coefficients and direction of centre `at` (position i); the weight of its contexts.
+    position: int, span: TileSpan, arrays: TileArrays, negative_scale: np.float32, negative_norms: np.float32
+) -> np.float32:
+    """Compute the coefficients, direction and curvature of the centre at a position; return the weight of its contexts.
 
-    squares (m,): |row|^2 of the tile's rows; `beyond`: their sum over the negatives; curves (m,) gains what the centre adds
-    to the curvature of its contexts.
+    negative_norms: the sum of the negatives' squared norms. The contexts' curvatures gain what the centre adds to them.
     """
-    weights, sums, tile, shared, share = law
-    width, half = len(weights), rows.shape[0] // 2
-    window, negatives = width // 2, 2 * tile + width - 1
-    low, high = max(0, i - window), min(length, i + window + 1)
-    shift, from_row, base = low - i + window, tile + low - first, at * len(scores)
-    simd.dot_rows(rows, at, rows, from_row, from_row + high - low, scores, shift)
-    simd.dot_rows(rows, at, rows, negatives, negatives + shared, scores, width)
-    for s in range(shift, shift + high - low):
-        by[base + s] = weights[s] * sigmoid(-scores[s])
-    weight = sums[shift + high - low] - sums[shift]
-    each, own, curvature = weight * share, QUARTER * squares[at], np.float32(0)
+    window_weights, weight_sums, rows, coefficients, scores, squared_norms, curvatures = arrays
+    width, half = len(window_weights), rows.shape[0] // 2
+    centre, negatives = position - span.first_centre, span.negative_row
+    window = width // 2
+    low, high = max(0, position - window), min(span.length, position + window + 1)
+    first_offset, context = low - position + window, span.context_row + low - span.first_context
+    base = centre * len(scores)
+    simd.dot_rows(rows, centre, rows, context, context + high - low, scores, first_offset)
+    simd.dot_rows(rows, centre, rows, negatives, span.end_row, scores, width)
+    for s in range(first_offset, first_offset + high - low):
+        coefficients[base + s] = window_weights[s] * sigmoid(-scores[s])
+    weight: np.float32 = weight_sums[first_offset + high - low] - weight_sums[first_offset]
+    negative_weight, centre_curvature = weight * negative_scale, QUARTER * squared_norms[centre]
+    curvature = np.float32(0)
     for k in range(width, len(scores)):
-        by[base + k] = -each * sigmoid(scores[k])
+        coefficients[base + k] = -negative_weight * sigmoid(scores[k])
     for s in range(high - low):
-        curves[from_row + s] += weights[shift + s] * own
-    for s in range(high - low):  # apart: a sum keeps a loop from becoming vector code
-        curvature += weights[shift + s] * squares[from_row + s]
-    simd.add_rows(rows, half + at, rows, from_row, from_row + high - low, by, base + shift, 1)
-    simd.add_rows(rows, half + at, rows, negatives, negatives + shared, by, base + width, 1)
-    curves[at] = QUARTER * (curvature + each * beyond)
+        curvatures[context + s] += window_weights[first_offset + s] * centre_curvature
+    for s in range(high - low):  # a loop of its own: a sum in it keeps LLVM from vectorising
+        curvature += window_weights[first_offset + s] * squared_norms[context + s]
+    simd.add_rows(rows, half + centre, rows, context, context + high - low, coefficients, base + first_offset, 1)
+    simd.add_rows(rows, half + centre, rows, negatives, span.end_row, coefficients, base + width, 1)
+    curvatures[centre] = QUARTER * (curvature + negative_weight * negative_norms)
     return weight
 
 
 @sgns_jit
-def tile_loss(i: Any, length: Any, scores: Any, weights: Any, each: Any) -> Any:
-    """The loss of the centre at position i, from its scores."""
-    window, loss = len(weights) // 2, 0.0
-    for s in range(max(0, window - i), min(len(weights), length - i + window)):
-        loss += weights[s] * softplus(-scores[s])
-    for k in range(len(weights), len(scores)):
-        loss += each * softplus(scores[k])
+def tile_loss(
+    position: int, length: int, scores: Float32Array, window_weights: Float32Array, negative_weight: np.float32
+) -> float:
+    """Return the loss of the centre at a position of a walk of `length` tokens, from its scores."""
+    window, loss = len(window_weights) // 2, 0.0
+    for s in range(max(0, window - position), min(len(window_weights), length - position + window)):
+        loss += window_weights[s] * softplus(-scores[s])
+    for k in range(len(window_weights), len(scores)):
+        loss += float(negative_weight) * softplus(scores[k])
     return loss
 
 
 @sgns_jit
-def softplus(x: Any) -> Any:
-    """log(1 + exp(x)), finite at any x."""
+def softplus(x: np.float32) -> float:
+    """Return log(1 + exp(x)), finite for every finite x."""
     return max(float(x), 0.0) + math.log1p(math.exp(-abs(float(x))))
 
 
 @sgns_jit
 def apply_bounded_update(
-    table: Any, low: Any, high: Any, rate: Any, rows: Any, places: Any, curves: Any, curved: Any, pace: Any
+    table: Float32Matrix, table_index: int, low: int, high: int, learning_rate: np.float32, workspace: Workspace
 ) -> None:
-    """table += rate * directions of the tile's rows [low, high), no row further than is stable (`sgns.climb`).
+    """Add learning_rate * direction of the tile's rows [low, high) to the table, each row no further than is stable.
 
-    pace (n,), or (0,): gains each row's step times its curvature.
+    `torch_step.apply_bounded_update` has the bound. Where the workspace has a step curvature, its row `table_index` gains
+    each row's step times its curvature.
     """
+    rows, row_indices, step_curvature = workspace.rows, workspace.row_indices, workspace.step_curvature
+    curvatures, curvature_by_row = workspace.curvatures, workspace.curvature_by_row
     half = rows.shape[0] // 2
     for r in range(low, high):
-        curved[places[r]] += curves[r]
+        curvature_by_row[row_indices[r]] += curvatures[r]
     for r in range(low, high):
-        to, by = places[r], rate / max(ONE, curved[places[r]] * rate * HALF)
+        row = row_indices[r]
+        step_size = learning_rate / max(ONE, curvature_by_row[row] * learning_rate * HALF)
         for k in range(table.shape[1]):
-            table[to, k] += by * rows[half + r, k]
+            table[row, k] += step_size * rows[half + r, k]
     for r in range(low, high):
-        if len(pace):
-            pace[places[r]] += rate * curved[places[r]] / max(ONE, curved[places[r]] * rate * HALF)
-        curved[places[r]] = 0
+        row = row_indices[r]
+        if step_curvature.shape[1]:
+            curvature = curvature_by_row[row]
+            step_curvature[table_index, row] += learning_rate * curvature / max(ONE, curvature * learning_rate * HALF)
+        curvature_by_row[row] = 0

@@ -1,8 +1,8 @@
-"""Rows times rows, sixteen numbers at a time: vector code for LLVM where its own vectoriser keeps no row in registers.
+"""Products of rows in vectors of sixteen float32, for LLVM: its own vectoriser keeps no row in registers.
 
-`dots` and `add_rows` are the two products that skip-gram consists of. Written as plain loops they are bound by loads and
-stores of the sum (8 ns a pair of 128 numbers); with the sums in registers they take 3 to 4. LLVM splits the vectors where the
-machine's are shorter. Arrays are float32, their rows a multiple of LANES long, and best `aligned`.
+Skip-gram consists of two products, `dot_rows` and `add_rows`. Written as plain loops they are bound by loads and stores of
+the sum (8 ns a pair of 128 numbers); with the sums in registers they take 3 to 4 ns. LLVM splits the vectors where the
+machine's are shorter. Arrays are float32; their rows are a multiple of SIMD_WIDTH long, best from `allocate_aligned`.
 """
 
 from typing import Any
@@ -12,85 +12,86 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
+from walkgram.kernels.arrays import Float32Array, Float32Matrix
 from walkgram.kernels.jit import njit
 
 __all__ = ["SIMD_WIDTH", "add_rows", "allocate_aligned", "dot_row", "dot_rows", "pad_dim"]
 
 SIMD_WIDTH = 16
-FAST = ("contract",)  # fused where there is such an instruction; no sum in another order than it is written in
+FAST = ("contract",)  # a product may fuse into a sum where the machine can; no sum is reordered
 FLOAT, INT32, INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, SIMD_WIDTH)
+INT_PAIR = types.UniTuple(types.int64, 2)
 
 
 def pad_dim(dim: int) -> int:
-    """The least multiple of LANES that holds `dim`."""
+    """Return the least multiple of SIMD_WIDTH that holds `dim`."""
     return -(-dim // SIMD_WIDTH) * SIMD_WIDTH
 
 
-def allocate_aligned(rows: int, columns: int) -> NDArray[np.float32]:
-    """(rows, columns) float32 zeros that begin at a cache line: a vector across two lines costs two loads."""
-    room = np.zeros(rows * columns + SIMD_WIDTH, np.float32)
-    first = (-room.ctypes.data % 64) // 4
-    return room[first : first + rows * columns].reshape(rows, columns)
+def allocate_aligned(rows: int, columns: int) -> Float32Matrix:
+    """Return (rows, columns) float32 zeros that begin at a cache line: a vector across two lines costs two loads."""
+    buffer = np.zeros(rows * columns + SIMD_WIDTH, np.float32)
+    first = (-buffer.ctypes.data % 64) // 4
+    return buffer[first : first + rows * columns].reshape(rows, columns)
 
 
-def number(value: int) -> Any:
-    """A 64-bit constant."""
+def constant(value: int) -> Any:
+    """Return a 64-bit constant."""
     return ir.Constant(INT64, value)
 
 
-def row(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
-    """The address of array[index], its first number where the array is a matrix."""
-    view = context.make_array(kind)(context, builder, array)
+def row_address(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    """Return the address of array[index]; of its first number where the array is a matrix."""
+    view = context.make_array(array_type)(context, builder, array)
     offset = builder.mul(index, cgutils.unpack_tuple(builder, view.strides)[0])
     return cgutils.pointer_add(builder, view.data, offset, FLOAT.as_pointer())
 
 
-def load(builder: Any, place: Any, offset: Any) -> Any:
-    """LANES numbers behind an address."""
-    return builder.load(builder.bitcast(builder.gep(place, [offset]), VECTOR.as_pointer()), align=4)
+def load_vector(builder: Any, address: Any, offset: Any) -> Any:
+    """Load SIMD_WIDTH numbers from `offset` numbers behind an address."""
+    return builder.load(builder.bitcast(builder.gep(address, [offset]), VECTOR.as_pointer()), align=4)
 
 
-def shuffled(builder: Any, vector: Any, lanes: list[int]) -> Any:
-    """Some lanes of a vector."""
-    nothing = ir.Constant(vector.type, ir.Undefined)
-    return builder.shuffle_vector(vector, nothing, ir.Constant(ir.VectorType(INT32, len(lanes)), lanes))
+def shuffle_lanes(builder: Any, vector: Any, lanes: list[int]) -> Any:
+    """Return the named lanes of a vector."""
+    undefined = ir.Constant(vector.type, ir.Undefined)
+    return builder.shuffle_vector(vector, undefined, ir.Constant(ir.VectorType(INT32, len(lanes)), lanes))
 
 
-def total(builder: Any, vector: Any) -> Any:
-    """The sum of the lanes, halves upon halves."""
+def sum_lanes(builder: Any, vector: Any) -> Any:
+    """Return the sum of the lanes, by adding the upper half to the lower until one is left."""
     count = SIMD_WIDTH
     while count > 1:
         count //= 2
-        low, high = (shuffled(builder, vector, list(range(i * count, (i + 1) * count))) for i in (0, 1))
+        low, high = (shuffle_lanes(builder, vector, list(range(i * count, (i + 1) * count))) for i in (0, 1))
         vector = builder.fadd(low, high, flags=FAST)
     return builder.extract_element(vector, ir.Constant(INT32, 0))
 
 
-def plus_product(builder: Any, place: Any, a: Any, b: Any) -> None:
-    """place += a * b, lane by lane."""
-    builder.store(builder.fadd(builder.load(place), builder.fmul(a, b, flags=FAST), flags=FAST), place)
+def accumulate_product(builder: Any, total: Any, a: Any, b: Any) -> None:
+    """Add a * b, lane by lane, to the vector at the address `total`."""
+    builder.store(builder.fadd(builder.load(total), builder.fmul(a, b, flags=FAST), flags=FAST), total)
 
 
-def dots_of(rows: int) -> Any:
-    """`f(a, i, b, j, out, at)`: out[at + s] = a[i] . b[j + s] for s below `rows`, the sums in registers."""
+def make_dot_intrinsic(count: int) -> Any:
+    """Return `f(a, i, b, j, out, at)`: out[at + s] = a[i] . b[j + s] for s below `count`, the sums in registers."""
 
-    def dot(typing: Any, a: Any, i: Any, b: Any, j: Any, out: Any, at: Any) -> Any:
+    def dot(typing_context: Any, a: Any, i: Any, b: Any, j: Any, out: Any, at: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            one = row(context, builder, a, args[0], args[1])
-            others = [row(context, builder, b, args[2], builder.add(args[3], number(s))) for s in range(rows)]
-            sums = [cgutils.alloca_once_value(builder, ir.Constant(VECTOR, [0.0] * SIMD_WIDTH)) for _ in range(rows)]
+            left = row_address(context, builder, a, args[0], args[1])
+            rights = [row_address(context, builder, b, args[2], builder.add(args[3], constant(s))) for s in range(count)]
+            totals = [cgutils.alloca_once_value(builder, ir.Constant(VECTOR, [0.0] * SIMD_WIDTH)) for _ in range(count)]
             shape = cgutils.unpack_tuple(builder, context.make_array(a)(context, builder, args[0]).shape)
-            with cgutils.for_range(builder, builder.udiv(shape[1], number(SIMD_WIDTH))) as loop:
-                offset = builder.mul(loop.index, number(SIMD_WIDTH))
-                x = load(builder, one, offset)
-                for place, other in zip(sums, others, strict=True):
-                    plus_product(builder, place, x, load(builder, other, offset))
-            to = row(context, builder, out, args[4], args[5])
-            for s, place in enumerate(sums):
-                builder.store(total(builder, builder.load(place)), builder.gep(to, [number(s)]))
+            with cgutils.for_range(builder, builder.udiv(shape[1], constant(SIMD_WIDTH))) as loop:
+                offset = builder.mul(loop.index, constant(SIMD_WIDTH))
+                factor = load_vector(builder, left, offset)
+                for total, right in zip(totals, rights, strict=True):
+                    accumulate_product(builder, total, factor, load_vector(builder, right, offset))
+            target = row_address(context, builder, out, args[4], args[5])
+            for s, total in enumerate(totals):
+                builder.store(sum_lanes(builder, builder.load(total)), builder.gep(target, [constant(s)]))
             return context.get_dummy_value()
 
         return types.void(a, types.int64, b, types.int64, out, types.int64), generate
@@ -98,38 +99,45 @@ def dots_of(rows: int) -> Any:
     return intrinsic(dot)
 
 
-def add_of(width: int) -> Any:
-    """`f(y, i, c, b, j, count, by, at, step)`: y[i, c:] += sum of by[at + s * step] * b[j + s, c:], `width` vectors wide."""
+def make_add_intrinsic(width: int) -> Any:
+    """Return `f(y, (i, c), b, (j, count), factors, (at, step))`, which adds `count` rows to columns of y[i].
 
-    def add(typing: Any, y: Any, i: Any, c: Any, b: Any, j: Any, count: Any, by: Any, at: Any, step: Any) -> Any:
+    y[i, c:] += the sum of factors[at + s * step] * b[j + s, c:], in `width` vectors of columns whose sums are in registers.
+    """
+
+    def add(typing_context: Any, y: Any, target: Any, b: Any, source: Any, factors: Any, stride: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            to = builder.gep(row(context, builder, y, args[0], args[1]), [args[2]])
-            parts = [number(SIMD_WIDTH * k) for k in range(width)]
-            sums = [cgutils.alloca_once_value(builder, load(builder, to, part)) for part in parts]
-            with cgutils.for_range(builder, args[5]) as loop:
-                source = builder.gep(row(context, builder, b, args[3], builder.add(args[4], loop.index)), [args[2]])
-                place = row(context, builder, by, args[6], builder.add(args[7], builder.mul(loop.index, args[8])))
-                first = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), builder.load(place), ir.Constant(INT32, 0))
-                factor = shuffled(builder, first, [0] * SIMD_WIDTH)
-                for total_of, part in zip(sums, parts, strict=True):
-                    plus_product(builder, total_of, factor, load(builder, source, part))
-            for total_of, part in zip(sums, parts, strict=True):
-                builder.store(builder.load(total_of), builder.bitcast(builder.gep(to, [part]), VECTOR.as_pointer()), align=4)
+            i, c = cgutils.unpack_tuple(builder, args[1])
+            j, count = cgutils.unpack_tuple(builder, args[3])
+            at, step = cgutils.unpack_tuple(builder, args[5])
+            y_row = builder.gep(row_address(context, builder, y, args[0], i), [c])
+            offsets = [constant(SIMD_WIDTH * k) for k in range(width)]
+            totals = [cgutils.alloca_once_value(builder, load_vector(builder, y_row, offset)) for offset in offsets]
+            with cgutils.for_range(builder, count) as loop:
+                b_row = builder.gep(row_address(context, builder, b, args[2], builder.add(j, loop.index)), [c])
+                place = builder.add(at, builder.mul(loop.index, step))
+                number = builder.load(row_address(context, builder, factors, args[4], place))
+                first = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), number, ir.Constant(INT32, 0))
+                factor = shuffle_lanes(builder, first, [0] * SIMD_WIDTH)
+                for total, offset in zip(totals, offsets, strict=True):
+                    accumulate_product(builder, total, factor, load_vector(builder, b_row, offset))
+            for total, offset in zip(totals, offsets, strict=True):
+                address = builder.bitcast(builder.gep(y_row, [offset]), VECTOR.as_pointer())
+                builder.store(builder.load(total), address, align=4)
             return context.get_dummy_value()
 
-        whole = types.int64
-        return types.void(y, whole, whole, b, whole, whole, by, whole, whole), generate
+        return types.void(y, INT_PAIR, b, INT_PAIR, factors, INT_PAIR), generate
 
     return intrinsic(add)
 
 
-dot8, dot4, dot_row = dots_of(8), dots_of(4), dots_of(1)
-add8, add4, add1 = add_of(8), add_of(4), add_of(1)
+dot8, dot4, dot_row = make_dot_intrinsic(8), make_dot_intrinsic(4), make_dot_intrinsic(1)
+add8, add4, add1 = make_add_intrinsic(8), make_add_intrinsic(4), make_add_intrinsic(1)
 
 
 @njit
-def dot_rows(a: Any, i: Any, b: Any, low: Any, high: Any, out: Any, at: Any) -> None:
-    """out[at + s] = a[i] . b[low + s] for s below high - low; out (m,) float32."""
+def dot_rows(a: Float32Matrix, i: int, b: Float32Matrix, low: int, high: int, out: Float32Array, at: int) -> None:
+    """Set out[at + s] = a[i] . b[low + s] for s below high - low; out (m,) float32."""
     j = low
     while j + 8 <= high:
         dot8(a, i, b, j, out, at + j - low)
@@ -143,15 +151,17 @@ def dot_rows(a: Any, i: Any, b: Any, low: Any, high: Any, out: Any, at: Any) -> 
 
 
 @njit
-def add_rows(y: Any, i: Any, b: Any, low: Any, high: Any, by: Any, at: Any, step: Any) -> None:
-    """y[i] += sum of by[at + s * step] * b[low + s] for s below high - low; by (m,) float32."""
+def add_rows(
+    y: Float32Matrix, i: int, b: Float32Matrix, low: int, high: int, factors: Float32Array, at: int, step: int
+) -> None:
+    """Add to y[i] the sum of factors[at + s * step] * b[low + s] for s below high - low; factors (m,) float32."""
     c = 0
     while c + 8 * SIMD_WIDTH <= y.shape[1]:
-        add8(y, i, c, b, low, high - low, by, at, step)
+        add8(y, (i, c), b, (low, high - low), factors, (at, step))
         c += 8 * SIMD_WIDTH
     while c + 4 * SIMD_WIDTH <= y.shape[1]:
-        add4(y, i, c, b, low, high - low, by, at, step)
+        add4(y, (i, c), b, (low, high - low), factors, (at, step))
         c += 4 * SIMD_WIDTH
     while c < y.shape[1]:
-        add1(y, i, c, b, low, high - low, by, at, step)
+        add1(y, (i, c), b, (low, high - low), factors, (at, step))
         c += SIMD_WIDTH

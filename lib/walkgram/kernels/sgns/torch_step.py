@@ -1,9 +1,10 @@
 """Skip-gram with negative sampling over tiles of walks (`tiles`), as dense products with closed-form gradients.
 
-Mikolov et al. 2013b, equation 4, summed over the batch: for a centre x and context c weight * log sigmoid(x.c), for a
-negative n weight * log sigmoid(-x.n). A tile's centres share its contexts, masked to their windows, and its negatives, each
-weighted so that a centre's negatives weigh `negatives` times its contexts. No autograd and no list of pairs: the gradients
-are four more products. This is the plain path, for any device, and what `sgns_triton` is tested against.
+The objective is Mikolov et al. 2013b, equation 4, summed over the batch: weight * log sigmoid(x.c) for a centre x and a
+context c, weight * log sigmoid(-x.n) for a negative n. The centres of a tile share its contexts, masked to their windows,
+and its negatives, which are weighted so that a centre's negatives weigh `negatives` times its contexts. The gradients are four
+more products, without autograd and without a list of pairs. This is the plain path for any device, and the oracle of the
+tests of `cpu` and `triton_step`.
 """
 
 from typing import NamedTuple
@@ -16,7 +17,7 @@ __all__ = ["NO_CURVATURE", "Gradients", "TileIndices", "apply_bounded_update", "
 
 
 class Gradients(NamedTuple):
-    """Ascent directions of the objective by place (not yet summed by row), and the loss: a sum, and its weight.
+    """Ascent directions of the objective at each place of the tiles, not yet summed by row; the loss and its weight, as sums.
 
     centre: (tiles, G, dim); context: (tiles, T, dim); negative: (tiles, K, dim). The curvatures, without the last axis,
     bound the objective's second derivative along that row: sigmoid' is at most 1/4.
@@ -33,38 +34,43 @@ class Gradients(NamedTuple):
 
 
 class TileIndices(NamedTuple):
-    """A batch of tiles on the tables' device: rows centre (tiles, G), context (tiles, T), negative (tiles, K), all int64;
-    weights (tiles, G, T) of each (centre, context), 0 where either is none: its row is read but not moved.
+    """A batch of tiles on the tables' device, as rows of the tables and weights of the pairs.
+
+    centre_rows (tiles, G), context_rows (tiles, T), negative_rows (tiles, K), all int64; pair_weights (tiles, G, T) of each
+    (centre, context), 0 where either is outside the walk: its row is read but not moved.
     """
 
-    centre: Tensor
-    context: Tensor
-    negative: Tensor
-    weights: Tensor
+    centre_rows: Tensor
+    context_rows: Tensor
+    negative_rows: Tensor
+    pair_weights: Tensor
 
 
-def compute_gradients(centre: Tensor, context: Tensor, negative: Tensor, weights: Tensor, negatives: float) -> Gradients:
-    """The gradients of a batch of tiles; O(tiles * G * (T + K) * dim).
+def compute_gradients(centre: Tensor, context: Tensor, negative: Tensor, pair_weights: Tensor, negatives: float) -> Gradients:
+    """Return the gradients of a batch of tiles; O(tiles * G * (T + K) * dim).
 
-    centre: (tiles, G, dim) rows of the in table; context: (tiles, T, dim) and negative: (tiles, K, dim) rows of the out
-    table; weights: (tiles, G, T); negatives: their weight a context. All of one floating type.
+    centre: (tiles, G, dim) rows of the vector table; context: (tiles, T, dim) and negative: (tiles, K, dim) rows of the
+    context table; pair_weights: (tiles, G, T); negatives: the weight of a centre's negatives, where its contexts weigh 1.
+    All are of one floating type.
     """
-    scores = torch.bmm(centre, context.transpose(1, 2))  # (tiles, G, T)
-    against = torch.bmm(centre, negative.transpose(1, 2))  # (tiles, G, K)
-    each = weights.sum(2, keepdim=True) * (negatives / max(1, negative.shape[1]))  # (tiles, G, 1)
-    pull = weights * torch.sigmoid(-scores)
-    push = each * torch.sigmoid(against)
-    own, theirs, shared = (x.square().sum(-1, keepdim=True) / 4 for x in (centre, context, negative))
-    loss = -(weights * logsigmoid(scores)).sum() - (each * logsigmoid(-against)).sum()
+    context_scores = torch.bmm(centre, context.transpose(1, 2))  # (tiles, G, T)
+    negative_scores = torch.bmm(centre, negative.transpose(1, 2))  # (tiles, G, K)
+    negative_weights = pair_weights.sum(2, keepdim=True) * (negatives / max(1, negative.shape[1]))  # (tiles, G, 1)
+    attraction = pair_weights * torch.sigmoid(-context_scores)
+    repulsion = negative_weights * torch.sigmoid(negative_scores)
+    centre_norms, context_norms, negative_norms = (x.square().sum(-1, keepdim=True) / 4 for x in (centre, context, negative))
+    loss = -(pair_weights * logsigmoid(context_scores)).sum() - (negative_weights * logsigmoid(-negative_scores)).sum()
     return Gradients(
-        centre=torch.bmm(pull, context) - torch.bmm(push, negative),
-        context=torch.bmm(pull.transpose(1, 2), centre),
-        negative=-torch.bmm(push.transpose(1, 2), centre),
-        centre_curvature=(torch.bmm(weights, theirs) + each * shared.sum(1, keepdim=True)).squeeze(2),
-        context_curvature=torch.bmm(weights.transpose(1, 2), own).squeeze(2),
-        negative_curvature=(each * own).sum(1).expand(-1, negative.shape[1]),
+        centre=torch.bmm(attraction, context) - torch.bmm(repulsion, negative),
+        context=torch.bmm(attraction.transpose(1, 2), centre),
+        negative=-torch.bmm(repulsion.transpose(1, 2), centre),
+        centre_curvature=(
+            torch.bmm(pair_weights, context_norms) + negative_weights * negative_norms.sum(1, keepdim=True)
+        ).squeeze(2),
+        context_curvature=torch.bmm(pair_weights.transpose(1, 2), centre_norms).squeeze(2),
+        negative_curvature=(negative_weights * centre_norms).sum(1).expand(-1, negative.shape[1]),
         loss=loss,
-        weight=weights.sum(),
+        weight=pair_weights.sum(),
     )
 
 
@@ -72,45 +78,59 @@ NO_CURVATURE = torch.empty(2, 0)
 
 
 def apply_bounded_update(
-    table: Tensor, rows: Tensor, directions: Tensor, curvatures: Tensor, rate: float, scratch: Tensor, pace: Tensor
+    table: Tensor,
+    rows: Tensor,
+    directions: Tensor,
+    curvatures: Tensor,
+    learning_rate: float,
+    scratch: Tensor,
+    step_curvature: Tensor,
 ) -> None:
-    """table[rows] += rate * directions, summed by row, no row further than is stable.
+    """Add learning_rate * directions, summed by row, to table[rows], each row no further than is stable.
 
-    A row that stands in a batch many times (a hub, a small graph) receives the sum of its gradients, all taken at the
-    same point; where rate times its curvature exceeds 2, gradient steps overshoot and grow without end. Such a row's
-    rate is lowered to that limit. rows (m,) int64, directions (m, dim), curvatures (m,); scratch (n,) of zeros, before
-    and after; pace (n,), or (0,): gains each row's step times its curvature.
+    A row that occurs many times in a batch (a hub, a small graph) receives the sum of its gradients, all taken at the same
+    point. Where the rate times its curvature exceeds 2, gradient steps overshoot and grow without end: the row's rate is
+    lowered to that limit. rows (m,) int64, directions (m, dim), curvatures (m,); scratch (n,) of zeros, before and after;
+    step_curvature (n,), or (0,): gains each row's step times its curvature.
     """
     scratch.index_add_(0, rows, curvatures)
-    rates = rate / torch.clamp(scratch[rows] * (rate / 2), min=1.0)
-    if len(pace):
-        pace[rows] += (scratch[rows] * rates).to(pace.dtype)  # not accumulated: of a row's places each writes the same
+    step_sizes = learning_rate / torch.clamp(scratch[rows] * (learning_rate / 2), min=1.0)
+    if len(step_curvature):  # indexing does not accumulate: all places of a row write the same sum
+        step_curvature[rows] += (scratch[rows] * step_sizes).to(step_curvature.dtype)
     scratch[rows] = 0.0
-    table.index_add_(0, rows, directions * rates[:, None])
+    table.index_add_(0, rows, directions * step_sizes[:, None])
 
 
 @torch.no_grad()
 def step_batch(
     vector: Tensor,
     context: Tensor,
-    places: TileIndices,
+    tiles: TileIndices,
     negatives: float,
-    rate: float,
+    learning_rate: float,
     scratch: Tensor,
-    pace: Tensor = NO_CURVATURE,
+    step_curvature: Tensor = NO_CURVATURE,
 ) -> tuple[Tensor, Tensor]:
-    """One bounded step of both tables (n, dim), float32 or float64, all gradients at one point: (loss, weight), each a sum.
+    """Make one bounded step of both tables (n, dim), float32 or float64, all gradients at one point; return (loss, weight).
 
-    scratch (n,) of zeros, of the tables' type, before and after; pace (2, n) float32, or (2, 0), of both tables'
-    rows. O(tiles * (G + T + K) * dim) memory.
+    Both are sums over the batch. scratch (n,) of zeros, of the tables' type, before and after; step_curvature (2, n)
+    float32, or (2, 0), of both tables' rows. O(tiles * (G + T + K) * dim) memory.
     """
-    weights = places.weights.to(vector.dtype)
-    found = compute_gradients(vector[places.centre], context[places.context], context[places.negative], weights, negatives)
-    apply_bounded_update(
-        vector, places.centre.flatten(), found.centre.flatten(0, 1), found.centre_curvature.flatten(), rate, scratch, pace[0]
-    )  # the in table moves first: its gradients, like the out table's, are already taken
-    rows = torch.cat([places.context.flatten(), places.negative.flatten()])
-    directions = torch.cat([found.context.flatten(0, 1), found.negative.flatten(0, 1)])
-    curvatures = torch.cat([found.context_curvature.flatten(), found.negative_curvature.flatten()])
-    apply_bounded_update(context, rows, directions, curvatures, rate, scratch, pace[1])
-    return found.loss, found.weight
+    pair_weights = tiles.pair_weights.to(vector.dtype)
+    gradients = compute_gradients(
+        vector[tiles.centre_rows], context[tiles.context_rows], context[tiles.negative_rows], pair_weights, negatives
+    )
+    apply_bounded_update(  # the vector table may move first: the gradients of both tables are already taken
+        vector,
+        tiles.centre_rows.flatten(),
+        gradients.centre.flatten(0, 1),
+        gradients.centre_curvature.flatten(),
+        learning_rate,
+        scratch,
+        step_curvature[0],
+    )
+    rows = torch.cat([tiles.context_rows.flatten(), tiles.negative_rows.flatten()])
+    directions = torch.cat([gradients.context.flatten(0, 1), gradients.negative.flatten(0, 1)])
+    curvatures = torch.cat([gradients.context_curvature.flatten(), gradients.negative_curvature.flatten()])
+    apply_bounded_update(context, rows, directions, curvatures, learning_rate, scratch, step_curvature[1])
+    return gradients.loss, gradients.weight

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from walkgram.kernels.sgns import batches, tiles, torch_step
+from walkgram.kernels.sgns.params import RaggedWalks
 from walkgram.train.data.walks import WalkBatch
 from walkgram.train.distributed import SINGLE_PROCESS, ReplicaSync
 from walkgram.train.placement.base import NumberedBatch, Schedule, TableSetup
@@ -36,9 +37,9 @@ class ReplicatedOnDevice(Replicated):
         dtype = getattr(torch, config.dtype) if is_cuda else torch.float32
         self.device_vector = self.vector.to(self.torch_device, dtype, copy=True)
         self.device_context = self.context.to(self.torch_device, dtype, copy=True)
-        self.weights = params.weights[config.window :]  # by distance from 0
+        self.weights = params.window_weights[config.window :]  # by distance from 0
         self.device_weights = torch.from_numpy(self.weights).to(self.torch_device)
-        self.is_subsampled = bool((params.keep < 1).any())
+        self.is_subsampled = bool((params.keep_probability < 1).any())
         scratch_dtype = torch.int32 if is_cuda else torch.float32
         self.scratch = torch.zeros(len(self.vector), dtype=scratch_dtype, device=self.torch_device)
         self.num_steps = 0
@@ -53,16 +54,17 @@ class ReplicatedOnDevice(Replicated):
         params, walks = self.setup.params, batch.walks
         tokens = int(walks.lengths.sum())
         if self.is_subsampled:
-            values, starts, lengths = batches.subsample_walks(
-                walks.values, walks.starts, walks.lengths, walks.walk_ids, params.keep, schedule.seeds[1]
-            )
-            walks = WalkBatch(walks.walk_ids, starts, lengths, values)
+            ragged = RaggedWalks(walks.values, walks.starts, walks.lengths, walks.walk_ids)
+            ragged = batches.subsample_walks(ragged, params.keep_probability, schedule.seeds[1])
+            walks = WalkBatch(ragged.walk_ids, ragged.starts, ragged.lengths, ragged.values)
         walks = walks.take(walks.lengths > 1)
         if not len(walks.walk_ids):
             return StepResult(0.0, 0.0, tokens)
         padded = walks.pad()
-        num_tiles = -(-padded.rows.shape[1] // params.tile)
-        negatives = batches.draw_negatives(walks.walk_ids, num_tiles, params.shared, params.slots, schedule.seeds[0])
+        num_tiles = -(-padded.rows.shape[1] // params.tile_size)
+        negatives = batches.draw_negatives(
+            walks.walk_ids, num_tiles, params.shared_negatives, params.alias_table, schedule.seeds[0]
+        )
         self.num_steps += 1
         step = self.step_triton if self.torch_device.type == "cuda" else self.step_torch
         loss, weight = step(padded.rows, padded.lengths, negatives, schedule.rates[0])
@@ -75,18 +77,24 @@ class ReplicatedOnDevice(Replicated):
         arrays = (rows.astype(np.int32), lengths.astype(np.int32), negatives)
         batch = triton_step.TritonBatch(*(torch.from_numpy(array).to(self.torch_device) for array in arrays))
         curvature = self.sync.step_curvature
+        params = triton_step.TritonParams(self.device_weights, self.setup.params.tile_size, float(self.setup.config.negatives))
         step = triton_step.step_batch(
-            self.trained_tables(), batch, self.device_weights, self.setup.params.tile, float(self.setup.config.negatives),
-            rate, self.scratch, seed=self.num_steps, pace=curvature if curvature.shape[1] else None,
-        )  # fmt: skip
+            self.trained_tables(),
+            batch,
+            params,
+            rate,
+            self.scratch,
+            seed=self.num_steps,
+            step_curvature=curvature if curvature.shape[1] else None,
+        )
         result = step.tolist()
         return float(result[0]), float(result[1])
 
     def step_torch(self, rows: Any, lengths: Any, negatives: Any, rate: float) -> tuple[float, float]:
         """Take a step by products of torch."""
-        cut = tiles.cut_tiles(rows, lengths, self.setup.params.tile, self.weights)
-        drawn = negatives[cut.walk, cut.number].astype(np.int64)
-        arrays = (cut.centre, cut.context, drawn, cut.weights)
+        cut = tiles.cut_tiles(rows, lengths, self.setup.params.tile_size, self.weights)
+        drawn = negatives[cut.walk_index, cut.tile_index].astype(np.int64)
+        arrays = (cut.centre_rows, cut.context_rows, drawn, cut.pair_weights)
         indices = torch_step.TileIndices(*(torch.from_numpy(array).to(self.torch_device) for array in arrays))
         loss, weight = torch_step.step_batch(
             *self.trained_tables(), indices, float(self.setup.config.negatives), rate, self.scratch, self.sync.step_curvature

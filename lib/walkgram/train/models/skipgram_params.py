@@ -5,18 +5,19 @@ from numpy.typing import NDArray
 
 from walkgram import rng
 from walkgram.config.train import Train
-from walkgram.kernels.sgns import cpu, negatives, tiles
+from walkgram.kernels.sgns import negatives, tiles
+from walkgram.kernels.sgns.params import SgnsParams, make_sgns_params
 
 __all__ = ["epoch_seeds", "init_vectors", "keep_probabilities", "make_params"]
 
 
-def make_params(config: Train, counts: NDArray[np.int64]) -> cpu.SgnsParams:
+def make_params(config: Train, counts: NDArray[np.int64]) -> SgnsParams:
     """Return the parameters of the kernel; counts (n,) int64. Memory: 12 bytes a row."""
     options = config.skipgram
-    slots = negatives.build_unigram_table(counts, options.ns_exponent).slots
+    alias_table = negatives.build_unigram_table(counts, options.ns_exponent).alias_table
     weights = tiles.compute_window_weights(config.window, options.dynamic_window)
     keep = keep_probabilities(counts, options.subsample)
-    return cpu.make_sgns_params(weights, options.tile, options.shared_negatives, config.negatives, slots, keep)
+    return make_sgns_params(weights, options.tile, options.shared_negatives, config.negatives, alias_table, keep)
 
 
 def epoch_seeds(seed: int, epoch: int) -> tuple[int, int]:

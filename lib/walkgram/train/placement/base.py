@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from walkgram.config.train import Train
-from walkgram.kernels.sgns.cpu import SgnsParams
+from walkgram.kernels.sgns.params import SgnsParams
 from walkgram.train.checkpoint import CheckpointSlot
 from walkgram.train.data.walks import WalkBatch
 from walkgram.train.distributed import SINGLE_PROCESS, ProcessGroup

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from walkgram.errors import TrainError
 from walkgram.kernels.sgns import cpu
+from walkgram.kernels.sgns.params import RaggedWalks, SgnsTables, Workspace, make_workspace
 from walkgram.train.data.walks import WalkBatch
 from walkgram.train.distributed import SINGLE_PROCESS, ProcessGroup, ReplicaSync
 from walkgram.train.placement.base import NumberedBatch, Schedule, TableSetup, nonfinite_error
@@ -32,7 +33,7 @@ class Replicated:
         setup.fill_rows(self.vector.numpy(), None)
         self.context = torch.zeros_like(self.vector)
         self.local = threading.local()
-        self.workspaces: list[cpu.Workspace] = []
+        self.workspaces: list[Workspace] = []
         self.sync = ReplicaSync(SINGLE_PROCESS, (self.vector, self.context))
 
     @property
@@ -62,12 +63,17 @@ class Replicated:
         """Run the CPU kernel on these walks, in the workspace of this thread."""
         if not hasattr(self.local, "workspace"):
             rows, dim = self.vector.shape
-            self.local.workspace = cpu.make_workspace(self.setup.params, rows, dim, self.sync.group.world > 1)
+            self.local.workspace = make_workspace(self.setup.params, rows, dim, self.sync.group.world > 1)
             self.workspaces.append(self.local.workspace)
         loss, weight, tokens, wrong = cpu.train_walks(
-            self.vector.numpy(), self.context.numpy(), walks.values, walks.starts, walks.lengths, walks.walk_ids,
-            self.setup.params, schedule.seeds, schedule.rates, loss_stride, self.local.workspace,
-        )  # fmt: skip
+            SgnsTables(self.vector.numpy(), self.context.numpy()),
+            RaggedWalks(walks.values, walks.starts, walks.lengths, walks.walk_ids),
+            self.setup.params,
+            self.local.workspace,
+            schedule.seeds,
+            schedule.rates,
+            loss_stride,
+        )
         if wrong < 0:
             return StepResult(loss, weight, tokens)
         return StepResult(loss, weight, tokens, nonfinite_error(walks.walk_ids[wrong], schedule.rates[0]))
@@ -83,8 +89,8 @@ class Replicated:
     def synchronize(self) -> None:
         """Make the tables of all processes equal. Collective."""
         for workspace in self.workspaces:
-            self.sync.step_curvature += torch.from_numpy(workspace.pace).to(self.sync.step_curvature.device)
-            workspace.pace[:] = 0
+            self.sync.step_curvature += torch.from_numpy(workspace.step_curvature).to(self.sync.step_curvature.device)
+            workspace.step_curvature[:] = 0
         self.sync.synchronize(self.trained_tables())
 
     def state_dict(self) -> dict[str, Any]:

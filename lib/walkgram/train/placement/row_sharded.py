@@ -17,6 +17,7 @@ from walkgram import rng
 from walkgram.errors import TrainError
 from walkgram.kernels.sgns import cpu
 from walkgram.kernels.sgns.negatives import UnigramTable
+from walkgram.kernels.sgns.params import RaggedWalks, SgnsParams, SgnsTables, make_workspace
 from walkgram.train import checkpoint
 from walkgram.train.data.walks import WalkBatch
 from walkgram.train.distributed import ProcessGroup
@@ -78,8 +79,8 @@ class RowSharded:
         params, walks, pool = self.setup.params, None, np.empty(0, np.int64)
         if len(batch.walks.walk_ids):
             walks = select_values(batch.walks)
-            size = max(PER_WALK * len(walks.walk_ids), PER_NEGATIVE * params.shared) if params.shared else 0
-            pool = negative_pool(UnigramTable(params.slots), self.pool_seed, batch.epoch, batch.number, size)
+            size = max(PER_WALK * len(walks.walk_ids), PER_NEGATIVE * params.shared_negatives) if params.shared_negatives else 0
+            pool = negative_pool(UnigramTable(params.alias_table), self.pool_seed, batch.epoch, batch.number, size)
         loss, weight, tokens, wrong = train_sharded(self.shards, walks, pool, params, schedule, self.setup.loss_stride)
         error = "" if wrong < 0 else nonfinite_error(batch.walks.walk_ids[wrong], schedule.rates[0])
         return StepResult(loss, weight, tokens, error)
@@ -140,16 +141,16 @@ def train_sharded(
     tables: ShardedTables,
     walks: WalkBatch | None,
     pool: NDArray[np.int64],
-    params: cpu.SgnsParams,
+    params: SgnsParams,
     schedule: Schedule,
     loss_stride: int,
 ) -> tuple[float, float, int, int]:
     """Train on walks with no other values in their batch; None where this process has none, and others have some.
 
     Return as `cpu.train_walks`. Collective. pool (m,) int64: the batch's `negative_pool`, from which every tile takes its
-    negatives with equal chances; params.slots is not used. The last number of the result is that of this process alone.
+    negatives with equal chances; params.alias_table is not used. The last number of the result is that of this process alone.
     """
-    if walks is not None and params.shared and not len(pool):
+    if walks is not None and params.shared_negatives and not len(pool):
         raise ValueError("a batch needs a pool of negatives")
     values = np.empty(0, np.int32) if walks is None else walks.values
     pool = pool[:0] if walks is None else pool
@@ -162,17 +163,22 @@ def train_sharded(
     height, dim = max(len(rows), len(pool)), tables.vector.dim
     vector, context = torch.zeros(height, dim), torch.zeros(height, dim)
     vector[places], context[: len(rows)] = old_vector.cpu(), old_context.cpu()
-    compact, result = params._replace(keep=params.keep[rows]), (0.0, 0.0, 0, -1)
-    workspace = cpu.make_workspace(compact, height, dim, paced=True)
+    compact, result = params._replace(keep_probability=params.keep_probability[rows]), (0.0, 0.0, 0, -1)
+    workspace = make_workspace(compact, height, dim, with_step_curvature=True)
     if walks is not None:
-        slots = np.zeros((len(pool), 2), np.uint32)
-        slots[:, 1] = np.searchsorted(rows, pool)
-        compact = compact._replace(slots=slots)
+        alias_table = np.zeros((len(pool), 2), np.uint32)
+        alias_table[:, 1] = np.searchsorted(rows, pool)
+        compact_rows = np.searchsorted(rows, values).astype(np.int32)
         result = cpu.train_walks(
-            vector.numpy(), context.numpy(), np.searchsorted(rows, values).astype(np.int32), walks.starts, walks.lengths,
-            walks.walk_ids, compact, schedule.seeds, schedule.rates, loss_stride, workspace,
-        )  # fmt: skip
-    curvature = torch.from_numpy(workspace.pace)
+            SgnsTables(vector.numpy(), context.numpy()),
+            RaggedWalks(compact_rows, walks.starts, walks.lengths, walks.walk_ids),
+            compact._replace(alias_table=alias_table),
+            workspace,
+            schedule.seeds,
+            schedule.rates,
+            loss_stride,
+        )
+    curvature = torch.from_numpy(workspace.step_curvature)
     tables.vector.scatter_add(token_rows, vector[places].to(old_vector) - old_vector, curvature[0][places])
     tables.context.scatter_add(all_rows, context[: len(rows)].to(old_context) - old_context, curvature[1][: len(rows)])
     return result
