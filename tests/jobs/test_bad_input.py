@@ -107,7 +107,17 @@ def test_users_with_one_item_each_give_no_pairs(job: Job, capsys: Any, tmp_path:
 
 @pytest.mark.parametrize("name", ["baskets", "edges", "graph", "walks", "train", "neighbours", "export"])
 def test_a_job_without_its_input_names_the_job_to_run(job: Job, capsys: Any, tmp_path: Path, name: str) -> None:
-    assert_fails(job, capsys, tmp_path / "lake", "run jobs/", name)
+    first = "train" if name == "neighbours" else "interactions"
+    assert_fails(job, capsys, tmp_path / "lake", f"run jobs/{first}.py first", name)
+
+
+def test_the_job_to_run_is_that_of_the_table_that_is_missing(job: Job, capsys: Any, tmp_path: Path) -> None:
+    options = ("--set", f"lake.path={tmp_path / 'lake'}", *write_source(tmp_path / "ratings.csv", GOOD))
+    assert job("interactions", *options) == 0
+    for name, first in (("edges", "baskets"), ("graph", "edges"), ("walks", "graph"), ("train", "walks")):
+        capsys.readouterr()
+        assert job(name, *options) == 2
+        assert f"run jobs/{first}.py first" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("override", ["walks.walk_length=1", "walks.p=0", "walks.q=-2", "train.dim=0", "walks.pp=1"])
@@ -193,20 +203,6 @@ def test_the_trainer_names_a_truncated_shard(job: Job, capsys: Any, walks_lake: 
 def test_verbose_shows_the_stack_trace(job: Job, capsys: Any, tmp_path: Path) -> None:
     assert job("baskets", "--verbose", "--set", f"lake.path={tmp_path}") == 2
     assert "Traceback" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "name", ["interactions", "baskets", "pairs", "edges", "graph", "walks", "train", "neighbours", "export", "run"]
-)
-def test_help_lists_the_keys_of_the_job(capsys: Any, name: str) -> None:
-    from walkgram.runtime import cli
-
-    with pytest.raises(SystemExit) as exit_info:
-        cli.main([name, "--help"])
-    text = capsys.readouterr().out
-    assert exit_info.value.code == 0
-    assert "lake.path" in text
-    assert "--config FILE" in text
 
 
 def test_files_of_others_are_never_replaced(job: Job, capsys: Any, tmp_path: Path) -> None:
