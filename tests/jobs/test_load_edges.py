@@ -136,7 +136,7 @@ def test_an_invalid_source_leaves_the_tables_unchanged(job: Job, capsys: Any, tm
     expected = load_edges(job, lake, path)
     (tmp_path / "nodes.csv").write_text("item_id\n1\n2\n3\n")
     runs = {
-        HEADER + "3,4,1e308\n4,3,1e308\n": ("the rows from 3 to 4 add up to options than a double holds", ()),
+        HEADER + "3,4,1e308\n4,3,1e308\n": ("the rows from 3 to 4 add up to more than a double holds", ()),
         "src,dst,weight\n": ("the table has no rows", ()),
         "": ("no columns could be read", ()),
         HEADER + "5,1,1\n": ("column 'src' holds 5, which is not in input.nodes, and 1 of 2 rows", ("input.nodes=nodes.csv",)),
