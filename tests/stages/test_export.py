@@ -63,6 +63,6 @@ def test_share_of_equal_groups_and_of_chance(spark: Any) -> None:
         (2, "A", "B"),
     ]
     assert [
-        (r["position"], r["hits"], r["of"])
+        (r["position"], r["hits"], r["neighbours"])
         for r in summary.count_group_hits(titles, neighbours, side_table, "grp").orderBy("position").collect()
     ] == [(1, 0, 1), (2, 1, 2)]
