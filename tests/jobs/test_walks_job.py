@@ -124,14 +124,16 @@ def test_the_partitioned_engine_writes_the_same_bytes(
     walks, counts = read_shards(lake), read_visits(lake)
     assert len(walks) == 5
     assert job("walks", *job_arguments(lake, "walks.engine=partitioned")) == 0
-    assert "1 rounds" in capsys.readouterr().out
+    assert "1 supersteps" in capsys.readouterr().out
     assert (read_shards(lake), read_visits(lake)) == (walks, counts)
     assert job("graph", *job_arguments(lake, "graph.partitions=3")) == 0
-    refused("walks.engine = replicated needs a graph of one block, this one has 3", "walks", lake, "walks.engine=replicated")
+    refused(
+        "walks.engine = replicated needs a graph of one partition, this one has 3", "walks", lake, "walks.engine=replicated"
+    )
     assert job("walks", *job_arguments(lake)) == 0
     output = capsys.readouterr().out
     assert "5 shards" in output
-    assert "0 rounds" not in output
+    assert "0 supersteps" not in output
     assert (read_shards(lake), read_visits(lake)) == (walks, counts)
     assert not list((lake / "_staging").iterdir())
 
@@ -143,7 +145,8 @@ def test_a_graph_without_reverse_probabilities_serves_walks_that_need_none(
     assert job("walks", *arguments) == 0
     expected = read_shards(lake)
     assert job("graph", *job_arguments(lake, "graph.reverse_probabilities=false")) == 0
-    refused("walks.p = 0.5 needs the ways back: set graph.reverse_probabilities = true, run jobs/graph.py again", "walks", lake)
+    message = "walks.p = 0.5 needs the reverse probabilities: set graph.reverse_probabilities = true, run jobs/graph.py again"
+    refused(message, "walks", lake)
     assert job("walks", *arguments, "--force") == 0
     assert read_shards(lake) == expected
 

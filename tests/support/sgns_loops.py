@@ -99,7 +99,8 @@ def train_by_kernel(
     tokens = np.array([row for _, walk in walks for row in walk], np.int32)
     walk_ids = np.array([walk_id for walk_id, _ in walks], np.int64)
     ragged = RaggedWalks(tokens, np.cumsum(lengths) - lengths, lengths, walk_ids)
-    workspace = make_workspace(params, *tables[0].shape, step_curvature is not None)
+    num_rows, dim = tables[0].shape
+    workspace = make_workspace(params, num_rows, dim, with_step_curvature=step_curvature is not None)
     totals = cpu.train_walks(SgnsTables(*tables), ragged, params, workspace, SEEDS, (rate, rate), loss_stride)
     assert not workspace.curvature_by_row.any()
     if step_curvature is not None:

@@ -53,7 +53,7 @@ def describe_lake(config: "Config") -> Iterator[str]:
         return
     stale = explain_stale(config, found)
     rows = [COLUMNS]
-    for name, table in sorted(found.items(), key=lambda item: item[1].finished):
+    for name, table in found.items():
         cells = (name, f"{table.rows.get(name, 0):,}", table.finished, table.job, f"{table.seconds:.1f}")
         cpu = getattr(table, "cpu_seconds", 0.0)
         rows.append((*cells, f"{cpu:.1f}" if cpu else "-", "stale" if name in stale else "up to date"))
@@ -67,15 +67,16 @@ def describe_lake(config: "Config") -> Iterator[str]:
         yield "  ".join(padded).rstrip()
     for name, reason in stale.items():
         yield f"{name} is stale: {reason}"
-    for name, table in sorted(found.items()):
+    for name, table in found.items():
         yield f"{name} <- {', '.join(table.inputs) or 'the configuration alone'}"
 
 
 def read_manifests(root: str) -> dict[str, Manifest]:
-    """Return the manifest of every table of a lake."""
+    """Return the manifest of every table of a lake, the oldest first."""
     names = [info.base_name for info in paths.list_folders(root) if info.base_name[0] not in "._"]
     manifests = {name: manifest.read_manifest(root, name) for name in names}
-    return {name: table for name, table in manifests.items() if table is not None}
+    found = {name: table for name, table in manifests.items() if table is not None}
+    return dict(sorted(found.items(), key=lambda item: (item[1].finished, item[0])))
 
 
 def explain_stale(config: "Config", found: Mapping[str, Manifest]) -> dict[str, str]:
