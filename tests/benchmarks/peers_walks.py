@@ -1,4 +1,4 @@
-"""The peers' rates, and walks of theirs for the distance to the exact rule. Runs in the peers' environment; prints JSON lines.
+"""Rates of peers' walks, and their walks for the distance to the exact rule. Runs in the peers' environment; prints JSON lines.
 
 usage: peers_walks.py GRAPH.npz fastnode2vec|pecanpy|pecanpy_unweighted P Q WALKS [OUT.npy]
 """
@@ -14,8 +14,8 @@ numba.set_num_threads(1)
 LENGTH = 80
 
 
-def fastnode2vec(src, dst, weight, p, q, count):  # noqa: ANN001, ANN201
-    """Its compiled walk, called for one walk after another, without the names that its own method puts on the nodes."""
+def walk_fastnode2vec(src, dst, weight, p, q, count):  # noqa: ANN001, ANN201
+    """Call its compiled walk for one walk after another, without the node names that its own method adds."""
     from fastnode2vec import Graph
     from fastnode2vec.graph import _random_walk_weighted
 
@@ -25,24 +25,24 @@ def fastnode2vec(src, dst, weight, p, q, count):  # noqa: ANN001, ANN201
     starts = np.random.default_rng(1).permutation(len(names))[:count] if count < len(names) else np.arange(count) % len(names)
     rows = graph.indptr, graph.indices, graph.data
     _random_walk_weighted(*rows, LENGTH, p, q, 0)  # compiles
-    started = time.process_time()
+    start_time = time.process_time()
     walks = [_random_walk_weighted(*rows, LENGTH, p, q, start) for start in starts]
-    seconds = time.process_time() - started
+    seconds = time.process_time() - start_time
     return seconds, [names[walk] for walk in walks]
 
 
-def pecanpy_unweighted(src, dst, weight, p, q, count):  # noqa: ANN001, ANN201
-    """FirstOrderUnweighted, which leaves the weights aside."""
-    return pecanpy(src, dst, weight, p, q, count, "FirstOrderUnweighted")
+def walk_pecanpy_unweighted(src, dst, weight, p, q, count):  # noqa: ANN001, ANN201
+    """Walk with FirstOrderUnweighted, which ignores the weights."""
+    return walk_pecanpy(src, dst, weight, p, q, count, "FirstOrderUnweighted")
 
 
-def pecanpy(src, dst, weight, p, q, count, kind="PreCompFirstOrder"):  # noqa: ANN001, ANN201
-    """First-order walks by alias tables made beforehand (not timed)."""
+def walk_pecanpy(src, dst, weight, p, q, count, mode="PreCompFirstOrder"):  # noqa: ANN001, ANN201
+    """Walk by weight, with alias tables built before and not timed."""
     from numba_progress import ProgressBar
-    from pecanpy import pecanpy as peer
+    from pecanpy import pecanpy
 
     n = int(max(src.max(), dst.max())) + 1
-    graph = getattr(peer, kind)(p=p, q=q, workers=1)
+    graph = getattr(pecanpy, mode)(p=p, q=q, workers=1)
     order = np.lexsort((np.append(dst, src), np.append(src, dst)))
     heads = np.append(src, dst)[order]
     graph.indptr = np.append(0, np.cumsum(np.bincount(heads, minlength=n))).astype(np.uint32)
@@ -51,21 +51,23 @@ def pecanpy(src, dst, weight, p, q, count, kind="PreCompFirstOrder"):  # noqa: A
     graph.set_node_ids([str(i) for i in range(n)])
     graph.preprocess_transition_probs()
     starts = np.resize(np.random.default_rng(1).permutation(np.flatnonzero(np.diff(graph.indptr))), count).astype(np.uint32)
-    move = graph.get_move_forward()
-    neighbours = graph.get_has_nbrs()
+    move_forward, has_neighbours = graph.get_move_forward(), graph.get_has_nbrs()
     with ProgressBar(total=len(starts), disable=True) as bar:
-        graph._random_walks(8, 4, 1, starts[:8], neighbours, move, bar)  # compiles
-        started = time.process_time()
-        walks = graph._random_walks(len(starts), LENGTH - 1, 1, starts, neighbours, move, bar)
-        seconds = time.process_time() - started
+        graph._random_walks(8, 4, 1, starts[:8], has_neighbours, move_forward, bar)  # compiles
+        start_time = time.process_time()
+        walks = graph._random_walks(len(starts), LENGTH - 1, 1, starts, has_neighbours, move_forward, bar)
+        seconds = time.process_time() - start_time
     return seconds, [walk[: walk[-1]] for walk in walks]
+
+
+PEERS = {"fastnode2vec": walk_fastnode2vec, "pecanpy": walk_pecanpy, "pecanpy_unweighted": walk_pecanpy_unweighted}
 
 
 def main() -> None:
     """Time one peer on one case."""
     file, peer, p, q, count = sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5])
     edges = np.load(file)
-    seconds, walks = globals()[peer](edges["src"], edges["dst"], edges["weight"], p, q, count)
+    seconds, walks = PEERS[peer](edges["src"], edges["dst"], edges["weight"], p, q, count)
     steps = sum(len(walk) - 1 for walk in walks)
     if len(sys.argv) > 6:
         np.save(sys.argv[6], np.array([walk for walk in walks if len(walk) == LENGTH], dtype=np.int64))

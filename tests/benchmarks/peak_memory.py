@@ -1,8 +1,8 @@
-"""Runs a command; the last line it adds to the output is the command's peak memory in MiB, as JSON.
+"""Run a command, and print its peak memory in MiB as a last line of JSON.
 
-A process of its own, and a small one: what a child is said to have held includes what its parent held when it was started.
+A small process does this: the kernel counts in a child's peak the memory of its parent when the child was started.
 
-usage: alone.py COMMAND...
+usage: peak_memory.py COMMAND...
 """
 
 import json
