@@ -45,7 +45,7 @@ COLUMNS = {"user_id": "customer", "item_id": "sku", "rating": "stars"}
 
 @pytest.fixture(scope="module")
 def line(spark: Any, ratings: Any, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    """A pipeline that has run once."""
+    """Run a pipeline once and return it."""
     return make_pipeline(tmp_path_factory.mktemp("api") / "lake", spark, **SMALL).run(ratings, columns=COLUMNS)
 
 

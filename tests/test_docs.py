@@ -40,7 +40,7 @@ LINKS, ALL_COMMANDS = list(list_links(PAGES)), list(list_commands(PAGES, COMMAND
 
 @pytest.fixture(scope="module")
 def example(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """The folder in which the Python lines of README.md have run on a small DataFrame, and the names that they left."""
+    """Run the Python lines of README.md on a small DataFrame; return their folder and the names that they define."""
     folder = tmp_path_factory.mktemp("readme")
     rows = [(f"c{c}", f"B00{'XYZUVW'[(c + k) % 6]}") for c in range(30) for k in range(1 + c % 3)]
     names: dict[str, Any] = {"spark": spark, "ratings": spark.createDataFrame(rows, "customer string, sku string")}
@@ -53,7 +53,7 @@ def example(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 
 @pytest.fixture
 def working_folder(example: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with the configurations, mine.toml as README.md gives it, and the lake of the example as /data/lake."""
+    """Make a folder with the configurations, README.md's mine.toml, and the example's lake as /data/lake."""
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
     (tmp_path / "conf" / "mine.toml").write_text(find_blocks(PAGES["README.md"], "toml")[0])
     (tmp_path / "data").mkdir()

@@ -38,7 +38,7 @@ def wait(until: Callable[[], object]) -> None:
 
 
 def shown(terminal: bool, count: progress.Count, lines: int = 1) -> str:
-    """What stands on the stream after a body that ends with so many lines."""
+    """Return the stream's text after a body that ends once it has `lines` progress lines."""
     stream = Stream(terminal)
     with progress.show_progress("walks", count, stream):
         wait(lambda: stream.getvalue().count("/s]") >= lines)

@@ -24,7 +24,7 @@ def job_arguments(lake: Path, path: Path, *options: str) -> list[str]:
 
 @pytest.fixture
 def ring(tmp_path: Path) -> Path:
-    """A ring of seven nodes with two further edges and a self loop, as an edge list."""
+    """Write an edge list: a ring of seven nodes with two further edges and a self loop."""
     path = tmp_path / "ring.edgelist"
     path.write_text("".join(f"{a} {b} {w}\n" for a, b, w in RING))
     return path
@@ -54,7 +54,7 @@ def test_an_edge_list_gives_neighbours_and_an_export(job: Job, capsys: Any, tmp_
 
 
 def read_steps(lake: Path) -> tuple[list[str], set[tuple[str, str]]]:
-    """(ids by index, every step of the walks by node ids)."""
+    """Read (ids by index, every step of the walks by node ids)."""
     names = [w["item_id"] for w in pq.read_table(lake / "vocabulary").sort_by("index").to_pylist()]
     walks = pq.read_table(lake / "walks")["walk"].to_pylist()
     return names, {(names[a], names[b]) for walk in walks for a, b in pairwise(walk)}

@@ -21,7 +21,7 @@ KEYS = ["input.kind=edges", "walks.num_walks=60", "walks.walk_length=60", "walks
 
 @pytest.fixture
 def edges(tmp_path: Path) -> Path:
-    """40,000 edges among 4,000 nodes: 14.4 million nodes of walks."""
+    """Write 40,000 edges among 4,000 nodes: their walks have 14.4 million nodes."""
     rng = np.random.default_rng(3)
     ends = rng.integers(0, 4000, (40_000, 2))
     table = pa.table({"src": ends[:, 0], "dst": ends[:, 1], "weight": rng.exponential(size=40_000) + 0.01})
@@ -30,7 +30,7 @@ def edges(tmp_path: Path) -> Path:
 
 
 def made(lake: Path, edges: Path, *more: str) -> list[str]:
-    """The keys of a lake in which the walks are yet to be made."""
+    """Run the jobs before the walks; return the keys of the lake."""
     sets = [*KEYS, f"input.path={edges}", *more]
     for name in ("load_edges", "graph"):
         done = submit(name, lake, sets=sets)
@@ -39,12 +39,12 @@ def made(lake: Path, edges: Path, *more: str) -> list[str]:
 
 
 def shards(lake: Path) -> dict[str, int]:
-    """The finished shards that are staged, and when each was made."""
+    """Return the time in ns at which each staged shard was finished."""
     return {file.name: file.stat().st_mtime_ns for file in lake.glob("_staging/walks-*/walks/part-*.parquet")}
 
 
 def rounds(lake: Path) -> dict[str, int]:
-    """The files of supersteps that are staged, and when each was written."""
+    """Return the time in ns at which each staged file of a superstep was written."""
     times = {}
     for file in lake.glob("_staging/walks-*/_rounds/steps-*/*/*.arrow"):
         with contextlib.suppress(FileNotFoundError):  # of a wave that has just ended
@@ -53,7 +53,7 @@ def rounds(lake: Path) -> dict[str, int]:
 
 
 def earlier_rounds(files: dict[str, int], senders: int) -> dict[str, int]:
-    """The files of the supersteps that all senders have finished, without the last one."""
+    """Select the files of the supersteps that all senders have finished, without the last one."""
     by_round: dict[str, list[str]] = {}
     for name in sorted(files):
         by_round.setdefault(Path(name).parent.name, []).append(name)
@@ -70,7 +70,7 @@ def assert_continues(lake: Path, sets: list[str], earlier: dict[str, int]) -> No
 
 
 def waited(found: Callable[[], dict[str, int]], count: int, running: subprocess.Popen[bytes]) -> dict[str, int]:
-    """What is there once there are so many of them."""
+    """Wait at most 240 s until there are `count` files; return them. Assert that the job still runs."""
     until = time.monotonic() + 240
     while len(found()) < count and running.poll() is None and time.monotonic() < until:
         time.sleep(0.05)

@@ -21,7 +21,7 @@ def job_arguments(lake: Path, path: Path, *options: str) -> list[str]:
 
 
 def load_edges(job: Job, lake: Path, path: Path, *options: str) -> tuple[dict[tuple[Any, Any], float], list[tuple[Any, int]]]:
-    """(undirected edges by node ids, vocabulary) of a source, as the job writes them."""
+    """Run the job on a source; return (undirected edges by node ids, vocabulary) as it writes them."""
     assert job("load_edges", *job_arguments(lake, path, *options)) == 0
     words = pq.read_table(lake / "vocabulary").sort_by("index").to_pylist()
     names = [word["item_id"] for word in words]

@@ -29,7 +29,7 @@ N = 60
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with a graph and its walks."""
+    """Write a lake with a graph and its walks."""
     folder = tmp_path_factory.mktemp("train")
     rng = np.random.default_rng(4)
     both = {(i, (i + 1) % N) for i in range(N)} | {(int(a), int(b)) for a, b in rng.integers(0, N, (150, 2)) if a != b}
@@ -39,7 +39,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def lake(walked: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
+    """Copy the lake with the walks, so that a test may change it."""
     return Path(shutil.copytree(walked, tmp_path / "lake"))
 
 
@@ -49,7 +49,7 @@ def log(lake: Path) -> list[dict[str, Any]]:
 
 
 def start(lake: Path, *keys: str) -> subprocess.Popen[str]:
-    """The job as a process, when its first batch is done and a checkpoint is there."""
+    """Start the job as a process; return it once its first batch is done and a checkpoint exists."""
     command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS, *keys)]
     started = subprocess.Popen(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"}

@@ -23,14 +23,14 @@ KEYS = ("train.dim=3", "train.epochs=3", "train.checkpoint_minutes=1000")
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with the walks of a ring."""
+    """Write a lake with the walks of a ring."""
     edges = [(f"i{k:02}", f"i{(k + step) % N:02}") for k in range(N) for step in (1, 2)]
     return lakes.walked(tmp_path_factory.mktemp("toys"), edges, "walks.num_walks=4", "walks.walk_length=6")
 
 
 @pytest.fixture
 def lake(walked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it, where the toys are registered."""
+    """Copy the lake with the walks, and register the toy models."""
     monkeypatch.setitem(MODELS, "two_sided", toy_two_sided.__name__)
     monkeypatch.setitem(MODELS, "degrees", toy_closed_form.__name__)
     return Path(shutil.copytree(walked, tmp_path / "lake"))

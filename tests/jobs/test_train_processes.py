@@ -31,7 +31,7 @@ Done = list[tuple[int, str, str]]  # of each process: status, output, errors
 
 @pytest.fixture(scope="module")
 def walked(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with walks over a graph of GROUPS communities: item i is of i % GROUPS."""
+    """Write a lake with walks over a graph of GROUPS communities: item i belongs to community i % GROUPS."""
     folder = tmp_path_factory.mktemp("processes")
     rng = np.random.default_rng(4)
     pairs = {(int(a), int(b)) for a, b in rng.integers(0, N, (6000, 2)) if a < b and (a % GROUPS == b % GROUPS or not a % 10)}
@@ -41,12 +41,12 @@ def walked(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def lake(walked: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
+    """Copy the lake with the walks, so that a test may change it."""
     return Path(shutil.copytree(walked, tmp_path / "lake"))
 
 
 def start(lake: Path, world: int, *keys: str) -> list[subprocess.Popen[str]]:
-    """The job's processes, with what torchrun puts in their environment."""
+    """Start the job's processes with the environment variables that torchrun sets."""
     command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS, *keys)]
     return processes.start_command(command, world)
 
@@ -71,7 +71,7 @@ def separation(lake: Path) -> float:
 
 @pytest.fixture(scope="module")
 def alone(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The lake after a training by one process."""
+    """Train with one process; return the lake."""
     lake = Path(shutil.copytree(walked, tmp_path_factory.mktemp("alone") / "lake"))
     assert lakes.run("train", lake, *KEYS) == 0
     return lake
@@ -79,7 +79,7 @@ def alone(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def together(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The lake after a training by two."""
+    """Train with two processes; return the lake."""
     lake = Path(shutil.copytree(walked, tmp_path_factory.mktemp("together") / "lake"))
     done = wait_for(start(lake, 2))
     assert [status for status, *_ in done] == [0, 0], done

@@ -24,7 +24,7 @@ Vectors = dict[str, tuple[list[float], list[float]]]
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with the walks of a graph of planted communities, its nodes' names shuffled."""
+    """Write a lake with the walks of a graph of planted communities, its nodes' names shuffled."""
     folder = tmp_path_factory.mktemp("sharded")
     rng = np.random.default_rng(4)
     group = np.arange(N) // SIZE
@@ -36,12 +36,12 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def lake(walked: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
+    """Copy the lake with the walks, so that a test may change it."""
     return Path(shutil.copytree(walked, tmp_path / "lake"))
 
 
 def start(lake: Path, world: int, *keys: str) -> list[subprocess.Popen[str]]:
-    """The job's processes, as torchrun starts them."""
+    """Start the job's processes with the environment variables that torchrun sets."""
     command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS, *keys)]
     return processes.start_command(command, world)
 
@@ -61,14 +61,14 @@ def train(lake: Path, world: int = 2, *keys: str) -> Vectors:
 
 @pytest.fixture(scope="module")
 def uninterrupted(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The lake after a run without interruption."""
+    """Train without interruption; return the lake."""
     lake = Path(shutil.copytree(walked, tmp_path_factory.mktemp("uninterrupted") / "lake"))
     train(lake)
     return lake
 
 
 def mean_cosines(by_item: Vectors) -> tuple[float, float]:
-    """The mean cosine of nodes of one community, and of two."""
+    """Return the mean cosine of two nodes of one community, and of two communities."""
     names = sorted(by_item)[: N - 1]
     table = np.array([by_item[name][0] for name in names])
     table /= np.linalg.norm(table, axis=1, keepdims=True)
@@ -107,7 +107,7 @@ def test_one_process_alone_comes_to_the_same_vectors_twice(lake: Path) -> None:
 
 
 def stopped(lake: Path, number: int) -> list[subprocess.Popen[str]]:
-    """The processes, the second one having got a signal when two checkpoints were begun."""
+    """Start the job's processes, and send the second one a signal after two checkpoints were begun."""
     started = start(lake, 2, "train.checkpoint_minutes=0.00001")
     until = time.monotonic() + 120
     while len(list((lake / "_checkpoints").glob("train-0-*.pt"))) < 2 or not (lake / "_checkpoints" / "train.pt").exists():

@@ -18,7 +18,7 @@ SECOND = 1_000_000  # microseconds, the unit of brute force
 
 
 def rows_of_forty_users() -> list[Row]:
-    """Rows at few moments, some without a time, with duplicates; one user has every item, every user has the first item."""
+    """Draw rows at few moments, some without a time, with duplicates; one user has every item, every user the first item."""
     rng = np.random.default_rng(11)
     items = [FIRST + k for k in range(16)]
     rows: list[Row] = [("all", item, 1000 + 10 * int(rng.integers(0, 12))) for item in items]

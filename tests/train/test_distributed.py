@@ -25,7 +25,7 @@ ALONE = ProcessGroup()
 
 @pytest.fixture(scope="module", params=[2, 3])
 def results(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    """What each rank of a world returned."""
+    """Run all checks at each rank of a world; return the ranks' results."""
     returned = processes.run_ranks(processes.run_everything, request.param)
     assert all(isinstance(result, dict) for result in returned), returned
     return returned
@@ -45,7 +45,7 @@ def test_a_broadcast_reaches_all_and_equal_values_are_known(results: list[dict[s
 
 
 def delta_scales(curvatures: list[np.ndarray]) -> np.ndarray:
-    """Factors of the changes of each row: the way of one process that does all steps, over the sum of the separate ways."""
+    """Return the (N,) scales of the rows' changes: the saturation of all steps in sequence over the processes' summed ones."""
     damped = distributed.CURVATURE_DAMPING * np.array(curvatures, float)
     separate = (1 - np.exp(-damped)).sum(0)
     return np.where(separate > 0, (1 - np.exp(-damped.sum(0))) / np.where(separate > 0, separate, 1), 1.0)
@@ -92,7 +92,7 @@ def test_exchanged_rows_are_those_of_a_dense_table(results: list[dict[str, Any]]
 
 
 def train_full(tables: list[np.ndarray], number: int) -> tuple[list[np.ndarray], np.ndarray, Any]:
-    """The kernel on full tables, its negatives taken from the batch's pool: (tables, curvatures, the kernel's result)."""
+    """Run the kernel on full tables, with the batch's pool as negatives; return (tables, curvatures, the kernel's result)."""
     slots, walks = np.zeros((POOL, 2), np.uint32), processes.make_batch(number)
     slots[:, 1] = processes.draw_pool(number)
     params, after = processes.make_params(slots), [table.copy() for table in tables]
@@ -103,7 +103,7 @@ def train_full(tables: list[np.ndarray], number: int) -> tuple[list[np.ndarray],
 
 
 def simulate(world: int, num_batches: list[int]) -> tuple[list[np.ndarray], list[list[Any]]]:
-    """Both tables after all turns in one process, and what each rank's steps return."""
+    """Train all turns in one process; return both tables and the results of each rank's steps."""
     tables = [processes.make_table().numpy(), 2 * processes.make_table().numpy()]
     returned: list[list[Any]] = [[] for _ in range(world)]
     for turn in range(max(num_batches)):

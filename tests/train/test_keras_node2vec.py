@@ -34,7 +34,7 @@ def as_counter(merged: ExampleTable) -> Counter[tuple[int, int, int]]:
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
-    """The negatives that are drawn, call by call."""
+    """Record the negatives of each call."""
     calls: list[np.ndarray] = []
     draw = negatives.draw_uniform_negatives
 

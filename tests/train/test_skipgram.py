@@ -114,7 +114,7 @@ def test_the_validation_loss_repeats_itself_and_falls() -> None:
 
 
 def planted(groups: int, size: int, seed: int) -> dict[int, dict[int, float]]:
-    """Groups with an edge inside at .6 and between at .03, weights of 1 to 3; a ring besides, so that none is alone."""
+    """Draw communities: edge probability .6 inside and .03 between, weights 1 to 3; a ring besides connects every node."""
     rng, n = np.random.default_rng(seed), groups * size
     chance = np.where(np.arange(n)[:, None] // size == np.arange(n) // size, 0.6, 0.03)
     both = np.argwhere(np.triu(rng.random((n, n)) < chance, 1))

@@ -13,7 +13,7 @@ F32 = pa.list_(pa.float32())
 
 
 def table(rows: dict[object, float], contexts: bool = True, dim: int = DIM) -> pa.Table:
-    """An embeddings table: the item's vector is its number, its context vector ten times that."""
+    """Make an embeddings table: an item's vector is filled with its number, its context vector with ten times that."""
     return pa.table({
         "item_id": list(rows),
         "vector": pa.array([[x] * dim for x in rows.values()], F32),

@@ -22,7 +22,7 @@ Rows = list[tuple[Any, Any, float]]
 
 
 def multigraph(text: bool) -> Rows:
-    """Rows with duplicates, both directions and self loops, whose weights have another sum in another order."""
+    """Draw rows with duplicates, both directions and self loops; the sums of their weights depend on the order of addition."""
     rng = random.Random(3)
     names: list[Any] = [BIG, BIG + 1, BIG + 2, -1, 0, 9, 10, 2**63 - 1]
     if text:
@@ -33,7 +33,7 @@ def multigraph(text: bool) -> Rows:
 def build_edges(
     frame: DataFrame, directed: bool, columns: EdgeColumns = COLUMNS
 ) -> tuple[dict[tuple[Any, Any], float], list[Any]]:
-    """(edges by node ids, vocabulary) after all steps of the stage; checks the indices of the tables."""
+    """Run all steps of the stage; return (edges by node ids, vocabulary). Asserts that the tables' indices are valid."""
     rows = edge_table.parse(frame, columns)
     ids = edge_table.resolve_id_type(rows, None, False, edge_table.profile(rows))
     summed = edge_table.sum_duplicates(rows, ids, directed, bool(columns.weight)).persist()
