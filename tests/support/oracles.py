@@ -50,7 +50,7 @@ def directed_weight(formula: str, value: float, joint: float, total: float, shif
     raise ValueError(formula)
 
 
-def weight(
+def weight(  # noqa: PLR0913 - the kernels' tests pass all nine terms of the formula by position
     formula: str, joint: float, fx: float, fy: float, total: float,
     shift: float = 1.0, smoothing: float = 1.0, every: Sequence[float] = (), directed: bool = False,
 ) -> float:  # fmt: skip
