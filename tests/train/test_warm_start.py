@@ -5,8 +5,8 @@ import pyarrow as pa
 import pytest
 
 from walkgram.errors import TrainError
+from walkgram.kernels.sgns.params import SgnsTables
 from walkgram.train.data import warm_start
-from walkgram.train.data.warm_start import EmbeddingTables
 
 DIM = 3
 F32 = pa.list_(pa.float32())
@@ -21,8 +21,8 @@ def table(rows: dict[object, float], contexts: bool = True, dim: int = DIM) -> p
     })  # fmt: skip
 
 
-def blank(n: int) -> EmbeddingTables:
-    return EmbeddingTables(np.full((n, DIM), -1, np.float32), np.full((n, DIM), -2, np.float32))
+def blank(n: int) -> SgnsTables:
+    return SgnsTables(np.full((n, DIM), -1, np.float32), np.full((n, DIM), -2, np.float32))
 
 
 @pytest.mark.parametrize("ids", [["a", "b", "c", "d"], [10, 11, 12, 13]], ids=["strings", "longs"])
