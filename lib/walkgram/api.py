@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from walkgram.config.load import load_config
 from walkgram.errors import ConfigError, InputError
 from walkgram.lake import manifest, paths
+from walkgram.lake.commit_record import settle_commits
+from walkgram.lake.file_list import check_files, checksum_in_threads
 from walkgram.runtime.context import RunOptions
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class Pipeline:
         self.config: Config = load_config(None, base=base)
         self.progress = progress
         self.user_session = spark
+        self._verified_runs: set[str] = set()
 
     def run(
         self,
@@ -104,7 +107,11 @@ class Pipeline:
         return self
 
     def table(self, name: str) -> "DataFrame":
-        """Return a table of the lake as a DataFrame. Raises `LakeError` where it is not there, with the job that makes it."""
+        """Return a table of the lake as a DataFrame.
+
+        Raises `LakeError` where it is not there, with the job that makes it, and where its files are not those that were
+        written: names and sizes are compared each time, checksums the first time (key lake.verify).
+        """
         from walkgram.lake import spark_tables
         from walkgram.runtime.job import find_makers
         from walkgram.runtime.session import get_session
@@ -112,7 +119,11 @@ class Pipeline:
         makers = find_makers(self.config)
         if name not in makers:
             raise ConfigError(f"{name}: no such table; there are {', '.join(sorted(makers))}")
-        manifest.require_manifest(self.config.lake.path, name, makers[name])
+        settle_commits(self.config.lake.path)
+        found = manifest.require_manifest(self.config.lake.path, name, makers[name])
+        is_read = self.config.lake.verify == "checksums" and f"{name} {found.run}" not in self._verified_runs
+        check_files(self.config.lake.path, {name: found}, checksum_in_threads if is_read else None)
+        self._verified_runs.add(f"{name} {found.run}")
         spark = self.user_session or get_session("table")
         return spark_tables.read_frame(spark, paths.join_path(self.config.lake.path, name))
 

@@ -1,70 +1,16 @@
 """Staging and commit: the tables of a run appear together or not at all, also after a failure or a kill."""
 
-import contextlib
 import json
 from pathlib import Path
 
 import pytest
 
+from support.commits import edges_manifest, read_two_tables, run_job, write_edges, write_part, write_two_tables
 from walkgram.errors import InputError, LakeError
 from walkgram.lake import paths
-from walkgram.lake.manifest import Manifest, make_manifest, read_manifest, require_manifest
-from walkgram.lake.transaction import Transaction, measure_cpu, recover_commit
-
-
-def edges_manifest() -> Manifest:
-    return make_manifest("edges", {"a": 1}, {"pairs": "x"}, "1")
-
-
-def write_part(out: Transaction, table: str, text: str) -> None:
-    paths.write_bytes(paths.join_path(out.folder(table), "part"), text.encode())
-
-
-def write_edges(root: Path, text: str) -> Manifest:
-    manifest = edges_manifest()
-    with Transaction(str(root), manifest, ["edges"]) as out:
-        write_part(out, "edges", text)
-    return manifest
-
-
-def write_two_tables(root: Path, text: str, resume: bool = False) -> None:
-    with Transaction(str(root), edges_manifest(), ["edges", "losses"], resume) as out:
-        for table in ("edges", "losses"):
-            write_part(out, table, text)
-
-
-def read_two_tables(root: Path) -> list[str]:
-    return [(root / table / "part").read_text() for table in ("edges", "losses")]
-
-
-def run_job(root: Path, job: str, *tables: str) -> Manifest:
-    """Run a job that writes these tables."""
-    manifest = make_manifest(job, {}, {}, "1")
-    with Transaction(str(root), manifest, tables) as out:
-        for table in tables:
-            write_part(out, table, "x")
-            out.rows[table] = 1
-    return manifest
-
-
-def interrupt_move(patch: pytest.MonkeyPatch, number: int) -> None:
-    """Raise KeyboardInterrupt in place of the `number`-th move."""
-    calls, real_move = [0], paths.move
-
-    def move(source: str, target: str) -> None:
-        calls[0] += 1
-        if calls[0] == number:
-            raise KeyboardInterrupt
-        real_move(source, target)
-
-    patch.setattr(paths, "move", move)
-
-
-def kill_at_move(patch: pytest.MonkeyPatch, number: int) -> None:
-    """Raise KeyboardInterrupt in place of the `number`-th move, and disable the cleanup, as if the process were killed."""
-    interrupt_move(patch, number)
-    patch.setattr(paths, "remove", lambda _: None)
-    patch.setattr(Transaction, "roll_back", lambda *_: None)
+from walkgram.lake.lock import LakeLock
+from walkgram.lake.manifest import make_manifest, require_manifest
+from walkgram.lake.transaction import Transaction, measure_cpu
 
 
 def test_a_commit_replaces_the_table_and_its_manifest(tmp_path: Path) -> None:
@@ -74,18 +20,19 @@ def test_a_commit_replaces_the_table_and_its_manifest(tmp_path: Path) -> None:
     assert (stored.id, stored.run, stored.job) == (manifest.id, manifest.run, "edges")
     write_edges(tmp_path, "second")
     assert (tmp_path / "edges" / "part").read_text() == "second"
-    assert not list((tmp_path / "_staging").iterdir())
+    assert not [file for file in tmp_path.rglob("*") if file.is_file() and file.parent.name != "edges"]
 
 
-def test_a_commit_records_counts_and_the_wall_and_cpu_time_of_the_run(tmp_path: Path) -> None:
+def test_a_commit_records_counts_files_and_the_wall_and_cpu_time_of_the_run(tmp_path: Path) -> None:
     with Transaction(str(tmp_path), edges_manifest(), ["edges"]) as out:
         start = measure_cpu()
         while measure_cpu() < start + 0.05:
             pass
-        write_part(out, "edges", "x")
+        write_part(out, "edges", "123456789")
         out.rows["edges"], out.counts = 7, {"shards": 1}
     stored = require_manifest(str(tmp_path), "edges", "edges")
     assert (stored.rows, stored.counts) == ({"edges": 7}, {"shards": 1})
+    assert stored.files == {"part": {"bytes": 9, "crc32": 0xCBF43926}}  # the check value of CRC-32
     assert 0.05 <= stored.cpu_seconds < 60
     assert stored.seconds > 0
     assert json.loads((tmp_path / "edges" / "_manifest.json").read_text())["cpu_seconds"] == stored.cpu_seconds
@@ -132,54 +79,44 @@ def test_a_resumable_run_keeps_its_staged_files_unless_the_input_is_at_fault(
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
-def test_an_interrupted_commit_restores_the_previous_tables(
+def test_an_interrupt_in_a_decided_commit_waits_until_it_is_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     write_two_tables(tmp_path, "first")
-    interrupt_move(monkeypatch, number)
+    calls, real_move = [0], paths.move
+
+    def move(source: str, target: str) -> None:
+        calls[0] += 1
+        if calls[0] == number:
+            raise KeyboardInterrupt
+        real_move(source, target)
+
+    monkeypatch.setattr(paths, "move", move)
     with pytest.raises(KeyboardInterrupt):
         write_two_tables(tmp_path, "second")
-    assert read_two_tables(tmp_path) == ["first", "first"]
-    assert read_manifest(str(tmp_path), "edges") is not None
+    assert read_two_tables(tmp_path) == ["second", "second"]
+    assert not list((tmp_path / "_staging").iterdir())
 
 
-def test_a_previous_table_in_the_staging_folder_of_a_killed_run_is_restored(tmp_path: Path) -> None:
+def test_a_run_whose_lock_was_taken_over_changes_nothing(tmp_path: Path) -> None:
     write_edges(tmp_path, "first")
-    previous = tmp_path / "_staging" / "edges-dead" / "_previous-edges"
-    previous.parent.mkdir(parents=True)
-    (tmp_path / "edges").rename(previous)
-    with pytest.raises(RuntimeError), Transaction(str(tmp_path), edges_manifest(), ["edges"]):
-        raise RuntimeError
+    with (
+        LakeLock(str(tmp_path), "mine", ["edges"], [], ["edges"]) as lock,
+        pytest.raises(LakeError, match="its lock was taken over: nothing was changed"),
+        Transaction(str(tmp_path), edges_manifest(), ["edges"], lock=lock) as out,
+    ):
+        write_part(out, "edges", "second")
+        (tmp_path / "_locks" / "mine.json").unlink()
     assert (tmp_path / "edges" / "part").read_text() == "first"
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
-def test_a_killed_commit_is_undone_for_all_its_tables_or_for_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    write_two_tables(tmp_path, "first")
-    with monkeypatch.context() as patch:
-        kill_at_move(patch, number)
-        with contextlib.suppress(KeyboardInterrupt):
-            write_two_tables(tmp_path, "second")
-    recover_commit(str(tmp_path), "edges")
-    assert set(read_two_tables(tmp_path)) == {"first" if number < 5 else "second"}
-    write_two_tables(tmp_path, "third")
-    assert set(read_two_tables(tmp_path)) == {"third"}
-
-
-@pytest.mark.parametrize("resume", [False, True])
-@pytest.mark.parametrize("number", [1, 3])
-def test_the_next_run_recovers_from_a_killed_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, resume: bool
-) -> None:
-    write_two_tables(tmp_path, "first", resume)
-    with monkeypatch.context() as patch:
-        kill_at_move(patch, number)
-        with pytest.raises(KeyboardInterrupt):
-            write_two_tables(tmp_path, "second", resume)
-    write_two_tables(tmp_path, "third", resume)
-    assert read_two_tables(tmp_path) == ["third", "third"]
+def test_a_record_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
+    write_edges(tmp_path, "first")
+    (tmp_path / "_commits").rmdir()
+    (tmp_path / "_commits").write_text("a file in the way")
+    with pytest.raises(OSError):
+        write_edges(tmp_path, "second")
+    assert (tmp_path / "edges" / "part").read_text() == "first"
     assert not list((tmp_path / "_staging").iterdir())
 
 
@@ -187,11 +124,12 @@ def test_tables_of_a_run_whose_table_was_replaced_are_removed(tmp_path: Path) ->
     run_job(tmp_path, "interactions", "interactions", "vocabulary", "items")
     run_job(tmp_path, "pairs", "baskets")
     run_job(tmp_path, "load_edges", "vocabulary", "edges")
-    assert {folder.name for folder in tmp_path.iterdir()} == {"_staging", "vocabulary", "edges", "baskets"}
+    assert {folder.name for folder in tmp_path.iterdir() if folder.name[0] != "_"} == {"vocabulary", "edges", "baskets"}
 
 
 def test_tables_of_a_run_whose_table_was_replaced_stay_if_the_new_run_reads_one(tmp_path: Path) -> None:
     run_job(tmp_path, "merge", "interactions", "vocabulary", "items", "pairs")
     with Transaction(str(tmp_path), make_manifest("pairs", {}, {"interactions": "x"}, "1"), ["pairs"]) as out:
         write_part(out, "pairs", "x")
-    assert {folder.name for folder in tmp_path.iterdir()} == {"_staging", "interactions", "vocabulary", "items", "pairs"}
+    names = {folder.name for folder in tmp_path.iterdir() if folder.name[0] != "_"}
+    assert names == {"interactions", "vocabulary", "items", "pairs"}

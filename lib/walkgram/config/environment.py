@@ -1,5 +1,7 @@
 """The keys of what surrounds the jobs: the lake, and Spark's workers."""
 
+from typing import Literal
+
 from walkgram.config.base import Section, key
 
 __all__ = ["Lake", "Spark"]
@@ -10,6 +12,11 @@ class Lake(Section):
 
     path: str = key(
         "out/lake", "folder of the tables: a local path, or a URI that both pyarrow.fs and Spark support", min_length=1
+    )
+    verify: Literal["checksums", "sizes"] = key(
+        "checksums",
+        "what is compared with a table's manifest before the table is read: names, sizes and checksums of its files, which "
+        "reads them once more (4 GiB a CPU second); or names and sizes alone",
     )
 
 

@@ -173,7 +173,7 @@ class Job:
     applies: whether the job is part of the line under a configuration. sources: path -> fingerprint of what it reads outside
     the lake. modules: those whose code the tables depend on beside what its own file imports. check: raise `ConfigError` for
     a configuration that cannot be run; called before any job of a line starts. resumes: what a stopped run has staged is
-    used by the next one. takes_frame: a DataFrame of the user can be its source.
+    used by the next one. uses_spark: `run` works on Spark. takes_frame: a DataFrame of the user can be its source.
     """
 
     name: str
@@ -187,4 +187,5 @@ class Job:
     modules: Callable[["Config"], Sequence[str]] = no_tables
     check: Callable[["Config"], None] = no_check
     resumes: bool = False
+    uses_spark: bool = True
     takes_frame: bool = False

@@ -86,4 +86,4 @@ def check(config: "Config") -> None:
     check_config(config.train)
 
 
-JOB = Job("train", __doc__, run, ("train",), list_inputs, list_outputs, modules=list_modules, check=check)
+JOB = Job("train", __doc__, run, ("train",), list_inputs, list_outputs, modules=list_modules, check=check, uses_spark=False)

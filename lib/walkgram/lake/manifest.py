@@ -33,7 +33,8 @@ class Manifest:
 
     `seconds` is the wall time of the run, `cpu_seconds` the CPU time (user and system) of the driver's process and of its
     finished child processes. Executors, a JVM that still runs, and further trainer processes are not in it. Manifests
-    that were written before the field existed read as 0.
+    that were written before the field existed read as 0. `files`: every file of the table, by its path in the table's folder,
+    with its "bytes", "crc32" and, of Parquet, "rows" (`file_list.py`).
     """
 
     job: str
@@ -47,6 +48,7 @@ class Manifest:
     seconds: float = 0.0
     finished: str = ""
     cpu_seconds: float = 0.0
+    files: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def make_manifest(job: str, config: Mapping[str, Any], inputs: Mapping[str, str], code: str) -> Manifest:

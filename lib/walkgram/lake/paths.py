@@ -13,17 +13,21 @@ from walkgram.errors import LakeError
 __all__ = [
     "atomic_write",
     "check_writable",
+    "copy_folder",
     "exists",
     "has_atomic_rename",
     "is_file",
     "is_inside",
     "join_path",
+    "list_files",
     "list_folders",
     "local_path",
+    "modified_ns",
     "move",
     "open_text",
     "read_bytes",
     "remove",
+    "remove_file",
     "resolve",
     "spark_uri",
     "write_bytes",
@@ -139,6 +143,20 @@ def list_folders(uri: str) -> list[fs.FileInfo]:
     return [info for info in infos if info.type == fs.FileType.Directory]
 
 
+def list_files(uri: str) -> list[str]:
+    """Return the names of the files in a folder, in order; an empty list if it does not exist."""
+    system, path = resolve(uri)
+    infos = system.get_file_info(fs.FileSelector(path, allow_not_found=True))
+    return sorted(info.base_name for info in infos if info.type == fs.FileType.File)
+
+
+def modified_ns(uri: str) -> int | None:
+    """Return when a file was written last, in nanoseconds by the file system's clock; None where it does not exist."""
+    system, path = resolve(uri)
+    time_ns: int | None = system.get_file_info(path).mtime_ns
+    return time_ns
+
+
 def is_inside(uri: str, folder: str) -> bool:
     """Return whether a path equals a folder or lies below it."""
     path, parent = resolve(uri)[1].rstrip("/"), resolve(folder)[1].rstrip("/")
@@ -152,16 +170,28 @@ def remove(uri: str) -> None:
         system.delete_dir(path)
 
 
+def remove_file(uri: str) -> None:
+    """Remove a file, if it exists."""
+    system, path = resolve(uri)
+    with contextlib.suppress(FileNotFoundError):
+        if system.get_file_info(path).type == fs.FileType.File:
+            system.delete_file(path)
+
+
+def copy_folder(source: str, target: str) -> None:
+    """Copy the files of a folder and below it, on the same file system."""
+    system, source_path = resolve(source)
+    _, target_path = resolve(target)
+    system.create_dir(target_path, recursive=True)
+    fs.copy_files(source_path, target_path, source_filesystem=system, destination_filesystem=system)
+
+
 def move(source: str, target: str) -> None:
-    """Move a folder to a path that does not exist: by a rename where the file system has one, else by copying."""
+    """Rename a folder to a path that does not exist, on a file system that renames (`has_atomic_rename`)."""
     system, source_path = resolve(source)
     _, target_path = resolve(target)
     system.create_dir(target_path.rpartition("/")[0], recursive=True)
-    if has_atomic_rename(source):
-        system.move(source_path, target_path)
-        return
-    fs.copy_files(source_path, target_path, source_filesystem=system, destination_filesystem=system)
-    system.delete_dir(source_path)
+    system.move(source_path, target_path)
 
 
 def has_atomic_rename(uri: str) -> bool:

@@ -1,8 +1,7 @@
 """Commit the tables of a run together: readers see all of them complete, or none.
 
-A job writes its tables into `_staging/<job>-<run>/<table>`. The commit gives each its manifest, moves the previous table
-into the staging folder and the new one to its final path. Where the file system has no rename, the manifest is written
-last, so a table that is still being copied has none and does not exist for a reader.
+A job writes its tables into `_staging/<job>-<run>/<table>`. The commit gives each its manifest and then writes one record,
+which decides it (`commit_record.py`).
 """
 
 import json
@@ -14,12 +13,13 @@ from typing import Any
 
 from walkgram.errors import ConfigError, InputError, LakeError
 from walkgram.lake import paths
-from walkgram.lake.manifest import MANIFEST, Manifest, read_manifest
+from walkgram.lake.commit_record import STAGING, CommitRecord, complete_commit, manifest_uri, write_commit
+from walkgram.lake.file_list import ChecksumMap, checksum_in_threads, describe_files
+from walkgram.lake.lock import LakeLock
+from walkgram.lake.manifest import Manifest, read_manifest
 
-__all__ = ["MATERIALIZED", "Transaction", "recover_commit"]
+__all__ = ["MATERIALIZED", "Transaction", "find_outdated"]
 
-STAGING = "_staging"
-PREVIOUS = "_previous-"  # prefix of a replaced table, in the staging folder until the commit is complete
 MATERIALIZED = "materialized-"  # prefix of an intermediate table that lasts as long as its run
 
 
@@ -27,23 +27,28 @@ class Transaction:
     """The tables of one run of a job, written to a staging folder and committed together. Use as a context manager.
 
     With `resume` a failed run leaves its staged files to the next run of the same content (the manifest's id), unless the
-    input or the configuration is at fault: the next run would fail in the same way.
+    input or the configuration is at fault: the next run would fail in the same way. `lock`: the run's lock, which must still be
+    held at the commit. `checksums` reads the files for their manifests.
     """
 
-    def __init__(self, root: str, manifest: Manifest, tables: Sequence[str], resume: bool = False) -> None:
+    def __init__(
+        self, root: str, manifest: Manifest, tables: Sequence[str], resume: bool = False, lock: LakeLock | None = None
+    ) -> None:
         self.root = root
+        self.lock = lock
+        self.checksums: ChecksumMap = checksum_in_threads
         self.manifest = manifest
         self.tables = tuple(tables)
         self.resume = resume
         self.staging = paths.join_path(root, STAGING, f"{manifest.job}-{manifest.id[:32] if resume else manifest.run}")
         self.rows: dict[str, int] = {}
         self.counts: dict[str, Any] = {}
+        self._is_decided = False
         self._start_time = time.monotonic()
         self._start_cpu = measure_cpu()
 
     def __enter__(self) -> "Transaction":
-        """Undo the commit of a killed run of the same job and remove its staged files, those to be resumed excepted."""
-        recover_commit(self.root, self.manifest.job)
+        """Remove the staged files of dead runs of the same job, those to be resumed excepted; the caller holds the lock."""
         for folder in list_staged(self.root, self.manifest.job):
             if not self.resume or folder != self.staging:
                 paths.remove(folder)
@@ -63,71 +68,74 @@ class Transaction:
             if kind is None:
                 self.commit()
         finally:
-            paths.remove(self.staging)
+            if not self._is_decided:
+                paths.remove(self.staging)
 
     def commit(self) -> None:
-        """Move every staged table to its final path. Raises `LakeError` if the run did not write one of them."""
+        """Make all tables of the run visible at once.
+
+        Raises `LakeError` if the run did not write one of them, or has lost its lock; nothing is changed then. An error after
+        the commit is decided leaves it to the next reader, who completes it.
+        """
         missing = [table for table in self.tables if not paths.exists(self.folder(table))]
         if missing:
             raise LakeError(f"job {self.manifest.job} wrote no {', '.join(missing)}: nothing was changed")
-        text = self.finish_manifest()
-        replaced_runs = self.list_runs(self.tables)
-        input_runs = self.list_runs(self.manifest.inputs)
-        moved: list[str] = []
+        has_rename = paths.has_atomic_rename(self.root)
+        for table in self.tables:
+            paths.write_bytes(manifest_uri(self.staging, table, has_rename), self.finish_manifest(table))
+        outdated = find_outdated(self.root, self.manifest.job, self.tables, self.manifest.inputs)
+        folder = self.staging.rpartition("/")[2]
+        lock = self.manifest.run if self.lock is None else self.lock.record.run
+        record = CommitRecord(self.manifest.run, lock, self.manifest.job, folder, self.tables, outdated)
+        if self.lock is not None:
+            self.lock.require_held()
+        self._is_decided = True
         try:
-            for table in self.tables:
-                final = paths.join_path(self.root, table)
-                if paths.exists(final):
-                    paths.move(final, paths.join_path(self.staging, PREVIOUS + table))
-                moved.append(table)
-                if paths.has_atomic_rename(final):  # the table and its manifest appear in one step
-                    paths.write_bytes(paths.join_path(self.folder(table), MANIFEST), text)
-                    paths.move(self.folder(table), final)
-                else:
-                    paths.move(self.folder(table), final)
-                    paths.write_bytes(paths.join_path(final, MANIFEST), text)
-        except BaseException:
-            self.roll_back(moved)
+            write_commit(self.root, record)
+        except OSError:
+            self._is_decided = False
             raise
-        self.remove_outdated(replaced_runs - input_runs)
+        try:
+            complete_commit(self.root, record)
+        except KeyboardInterrupt:
+            complete_commit(self.root, record)  # it is decided, and takes a moment
+            raise
 
-    def finish_manifest(self) -> bytes:
-        """Return the manifest as JSON, with the counts and times of this run."""
+    def finish_manifest(self, table: str) -> bytes:
+        """Return the manifest of a staged table as JSON, with its files and the counts and times of this run."""
         record = asdict(self.manifest) | {
             "rows": self.rows,
             "counts": self.counts,
             "seconds": round(time.monotonic() - self._start_time, 3),
             "cpu_seconds": round(measure_cpu() - self._start_cpu, 3),
+            "files": describe_files(self.folder(table), self.checksums),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
         return json.dumps(record, indent=1).encode()
 
-    def list_runs(self, tables: Iterable[str]) -> set[str]:
-        """Return the runs that wrote the tables, as far as the tables exist."""
-        manifests = [read_manifest(self.root, table) for table in tables]
-        return {manifest.run for manifest in manifests if manifest is not None}
 
-    def roll_back(self, moved: Sequence[str]) -> None:
-        """Move the previous tables back to their final paths."""
-        for table in moved:
-            final, previous = paths.join_path(self.root, table), paths.join_path(self.staging, PREVIOUS + table)
-            paths.remove(final)
-            if paths.exists(previous):
-                paths.move(previous, final)
+def find_outdated(root: str, job: str, tables: Sequence[str], inputs: Iterable[str]) -> dict[str, str]:
+    """Return the tables that no longer belong to the lake once a job has written `tables`, each with the run that wrote it.
 
-    def remove_outdated(self, replaced_runs: set[str]) -> None:
-        """Remove tables that no longer belong to the lake.
+    These are tables that an earlier run of the job wrote under another configuration, and tables of the runs that wrote one of
+    `tables`, such as the interactions beside a replaced vocabulary. The other tables of a run that wrote one of the `inputs`
+    stay valid.
+    """
+    replaced_runs = list_runs(root, tables) - list_runs(root, inputs)
+    outdated = {}
+    for info in paths.list_folders(root):
+        name = info.base_name
+        if name[0] not in "._" and name not in tables:
+            manifest = read_manifest(root, name)
+            if manifest is not None and (manifest.job == job or manifest.run in replaced_runs):
+                outdated[name] = manifest.run
+    return outdated
 
-        These are tables that an earlier run of this job wrote under another configuration, and tables of `replaced_runs`:
-        the runs that wrote a table which this run has replaced, such as the interactions beside a replaced vocabulary. The
-        caller leaves out the runs that wrote an input of this run: their other tables stay valid.
-        """
-        for info in paths.list_folders(self.root):
-            name = info.base_name
-            if name[0] not in "._" and name not in self.tables:
-                manifest = read_manifest(self.root, name)
-                if manifest is not None and (manifest.job == self.manifest.job or manifest.run in replaced_runs):
-                    paths.remove(paths.join_path(self.root, name))
+
+def list_runs(root: str, tables: Iterable[str]) -> set[str]:
+    """Return the runs that wrote the tables, as far as the tables exist."""
+    manifests = [read_manifest(root, table) for table in tables]
+    return {manifest.run for manifest in manifests if manifest is not None}
 
 
 def measure_cpu() -> float:
@@ -140,21 +148,3 @@ def list_staged(root: str, job: str) -> list[str]:
     """Return the staging folders that runs of a job have left."""
     parent = paths.join_path(root, STAGING)
     return [paths.join_path(parent, i.base_name) for i in paths.list_folders(parent) if i.base_name.rpartition("-")[0] == job]
-
-
-def recover_commit(root: str, job: str) -> None:
-    """Undo the commit of a job that was killed before every table was in place; a complete commit stays.
-
-    New tables return to the staging folder, previous tables to their final paths. Call it before the job reads its inputs.
-    """
-    for folder in list_staged(root, job):
-        names = [info.base_name for info in paths.list_folders(folder)]
-        is_complete = all(name[0] == "_" or name.startswith(MATERIALIZED) for name in names)
-        for table in [name.removeprefix(PREVIOUS) for name in names if name.startswith(PREVIOUS)]:
-            final, previous = paths.join_path(root, table), paths.join_path(folder, PREVIOUS + table)
-            if is_complete and paths.exists(final):
-                paths.remove(previous)
-                continue
-            if paths.exists(final):
-                paths.move(final, paths.join_path(folder, table))
-            paths.move(previous, final)

@@ -1,12 +1,14 @@
 """What a job's `run` is given: its configuration, its inputs, and the tables that it writes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from walkgram.lake import parquet, paths
 from walkgram.lake.blocks import Blocks
 from walkgram.lake.exchange import Exchange
+from walkgram.lake.file_list import Checksum, check_files, checksum_in_threads
+from walkgram.lake.lock import LakeLock
 from walkgram.lake.manifest import Manifest
 from walkgram.lake.shards import Shards
 from walkgram.lake.transaction import MATERIALIZED, Transaction
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RunContext", "RunOptions"]
 
+CHECKED_BY_TASKS = 1 << 30  # bytes of inputs from which on Spark's tasks read them for their checksums
+
 
 @dataclass(frozen=True)
 class RunOptions:
@@ -28,7 +32,7 @@ class RunOptions:
 
     force: run even where the tables are up to date. verbose: show Spark's log. log: takes a line for the user. spark: the
     user's session; without one, walkgram starts its own. source_frame, source_id: the user's DataFrame that is the source,
-    and its fingerprint. stream: where progress is shown; None shows none.
+    and its fingerprint. show_progress: show a progress line. lock: the lock that the caller holds for the job.
     """
 
     force: bool = False
@@ -38,6 +42,7 @@ class RunOptions:
     source_frame: "DataFrame | None" = None
     source_id: str = ""
     show_progress: bool = True
+    lock: LakeLock | None = None
 
 
 @dataclass
@@ -52,6 +57,9 @@ class RunContext:
     commit_actions: list[Callable[[], None]] = field(default_factory=list)
     progress_count: progress.Count | None = None
     _spark: "SparkSession | None" = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.out.checksums = self.checksum_files
 
     @property
     def spark(self) -> "SparkSession":
@@ -81,6 +89,22 @@ class RunContext:
     def cores(self) -> int:
         """Tasks that run at once."""
         return int(self.spark.sparkContext.defaultParallelism)
+
+    def check_inputs(self, uses_spark: bool) -> None:
+        """Compare the files of the inputs with their manifests, as `lake.verify` asks. Raises `LakeError`."""
+        num_bytes = sum(entry["bytes"] for source in self.inputs.values() for entry in source.files.values())
+        if uses_spark and num_bytes > CHECKED_BY_TASKS:
+            _ = self.spark
+        verify = self.config.lake.verify
+        check_files(self.config.lake.path, self.inputs, self.checksum_files if verify == "checksums" else None)
+
+    def checksum_files(self, uris: Sequence[str]) -> Sequence[Checksum]:
+        """Read files: in threads of this process, or by Spark's tasks where a Spark session has started."""
+        if self._spark is None:
+            return checksum_in_threads(uris)
+        from walkgram.lake import spark_tables
+
+        return spark_tables.checksum_in_tasks(self._spark, uris)
 
     def log(self, message: str) -> None:
         """Log a line of progress."""

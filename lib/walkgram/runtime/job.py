@@ -1,8 +1,11 @@
 """Run one job: skip finished work, give the job its sections and inputs, commit its tables."""
 
+import contextlib
 import inspect
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -10,8 +13,10 @@ import walkgram
 from walkgram import tables
 from walkgram.jobs.base import Job
 from walkgram.lake import manifest, paths
+from walkgram.lake.commit_record import CommitRecord, complete_commit, settle_commits, write_commit
+from walkgram.lake.lock import LakeLock
 from walkgram.lake.manifest import Manifest
-from walkgram.lake.transaction import Transaction, recover_commit
+from walkgram.lake.transaction import Transaction, find_outdated
 from walkgram.runtime import progress
 from walkgram.runtime.code_identity import digest_code
 from walkgram.runtime.context import RunContext, RunOptions
@@ -20,7 +25,7 @@ from walkgram.runtime.errors import raise_own_errors
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
 
-__all__ = ["code_version", "find_makers", "make_identity", "run_job", "select_sections"]
+__all__ = ["code_version", "find_makers", "lock_tables", "make_identity", "run_job", "select_sections"]
 
 PREFIX = "walkgram."
 
@@ -70,15 +75,35 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
     options, sections, root = options or RunOptions(), select_sections(config, job), config.lake.path
     job.check(sections)
     outputs = tuple(job.writes(sections))
-    if not outputs:
-        removed = remove_tables(root, job.name)
-        options.log(f"{job.name}: nothing to write under this configuration" + "".join(f"; removed {name}" for name in removed))
-        return False
     paths.check_writable(root)
     if not (job.takes_frame and options.source_frame is not None):
         manifest.check_paths(root, outputs, list(job.sources(sections)))
-    recover_commit(root, job.name)
+    settle_commits(root)
+    with lock_tables(root, [(job, sections)]) if options.lock is None else contextlib.nullcontext(options.lock) as lock:
+        settle_commits(root, lock.record.run)
+        if outputs:
+            return run_locked(job, config, options, lock)
+        removed = remove_tables(root, job.name, lock.record.run)
+        options.log(f"{job.name}: nothing to write under this configuration" + "".join(f"; removed {name}" for name in removed))
+        return False
+
+
+def lock_tables(root: str, jobs: Sequence[tuple[Job, "Config"]]) -> LakeLock:
+    """Return the lock for a run of jobs, each with its sections: what they read, write and remove."""
+    reads = {table for job, sections in jobs for table in job.reads(sections)}
+    writes = {table for job, sections in jobs for table in job.writes(sections)}
+    for job, sections in jobs:
+        writes.update(find_outdated(root, job.name, job.writes(sections), job.reads(sections)))
+    return LakeLock(root, uuid.uuid4().hex, [job.name for job, _ in jobs], sorted(reads), sorted(writes))
+
+
+def run_locked(job: Job, config: "Config", options: RunOptions, lock: LakeLock) -> bool:
+    """Run a job that has something to write, under its lock, unless its tables are up to date; return whether it ran."""
+    sections, root = select_sections(config, job), config.lake.path
+    outputs = tuple(job.writes(sections))
     identity, inputs, sources = make_identity(job, config, options)
+    if options.lock is None:
+        identity = replace(identity, run=lock.record.run)
     present = [manifest.read_manifest(root, table) for table in outputs]
     replaces_inputs = bool(set(outputs) & set(inputs))
     if not options.force and all(
@@ -91,9 +116,11 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
         return False
     options.log(f"{job.name}: {job.summary}")
     started = time.monotonic()
-    with raise_own_errors(), Transaction(root, identity, outputs, resume=job.resumes and not options.force) as out:
+    resume = job.resumes and not options.force
+    with raise_own_errors(), Transaction(root, identity, outputs, resume, lock) as out:
         context = RunContext(job.name, sections, inputs, out, options)
         with progress.show_progress(job.name, context.current_progress, enabled=options.show_progress):
+            context.check_inputs(job.uses_spark)
             out.counts = dict(job.run(context))
     for action in context.commit_actions:
         action()
@@ -102,15 +129,18 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
     return True
 
 
-def remove_tables(root: str, job: str) -> list[str]:
-    """Remove the tables that a job made under another configuration; return their names."""
-    removed = []
+def remove_tables(root: str, job: str, run: str) -> list[str]:
+    """Remove the tables that a job made under another configuration, all at once; return their names."""
+    outdated = {}
     for table in tables.TABLES.values():
         found = manifest.read_manifest(root, table.name) if job in table.made_by else None
         if found is not None and found.job == job:
-            paths.remove(paths.join_path(root, table.name))
-            removed.append(table.name)
-    return removed
+            outdated[table.name] = found.run
+    if outdated:
+        record = CommitRecord(run, run, job, f"{job}-{run}", (), outdated)
+        write_commit(root, record)
+        complete_commit(root, record)
+    return list(outdated)
 
 
 def is_merged(table: Manifest, identity: Manifest, sources: Mapping[str, str]) -> bool:

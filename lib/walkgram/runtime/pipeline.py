@@ -9,9 +9,10 @@ from walkgram.errors import ConfigError
 from walkgram.jobs.base import Job
 from walkgram.jobs.registry import JOBS, UPDATE, load_job
 from walkgram.lake import manifest, paths
+from walkgram.lake.commit_record import settle_commits
 from walkgram.runtime import launch
 from walkgram.runtime.context import RunOptions
-from walkgram.runtime.job import run_job, select_sections
+from walkgram.runtime.job import lock_tables, run_job, select_sections
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -81,9 +82,16 @@ def run_pipeline(
     jobs = order_jobs(available_jobs(config, update), config, wanted or config.pipeline.tables)
     for job in jobs:
         job.check(select_sections(config, job))
-    for number, job in enumerate(jobs, 1):
-        numbered = dataclasses.replace(options, log=lambda line, number=number: options.log(f"[{number}/{len(jobs)}] {line}"))  # type: ignore[misc]
-        run_job(job, config, numbered)
+    paths.check_writable(config.lake.path)
+    settle_commits(config.lake.path)
+    with lock_tables(config.lake.path, [(job, select_sections(config, job)) for job in jobs]) as lock:
+        for number, job in enumerate(jobs, 1):
+            numbered = dataclasses.replace(
+                options,
+                log=lambda line, number=number: options.log(f"[{number}/{len(jobs)}] {line}"),  # type: ignore[misc]
+                lock=lock,
+            )
+            run_job(job, config, numbered)
     return jobs
 
 

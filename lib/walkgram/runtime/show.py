@@ -8,7 +8,7 @@ from walkgram.config.load import describe_keys
 from walkgram.errors import WalkgramError
 from walkgram.jobs.base import Job
 from walkgram.jobs.registry import JOBS, UPDATE, load_job
-from walkgram.lake import manifest, paths
+from walkgram.lake.commit_record import read_lake
 from walkgram.lake.manifest import Manifest
 from walkgram.runtime.context import RunOptions
 from walkgram.runtime.job import code_version, find_makers, select_sections
@@ -47,7 +47,7 @@ def show_lake(config: "Config", options: RunOptions) -> None:
 def describe_lake(config: "Config") -> Iterator[str]:
     """Yield the lines of `walkgram show`. Raises `LakeError` where the lake is not there."""
     root = config.lake.path
-    found = read_manifests(root)
+    found = read_lake(root)
     if not found:
         yield f"{root}: no table of walkgram there"
         return
@@ -69,14 +69,6 @@ def describe_lake(config: "Config") -> Iterator[str]:
         yield f"{name} is stale: {reason}"
     for name, table in found.items():
         yield f"{name} <- {', '.join(table.inputs) or 'the configuration alone'}"
-
-
-def read_manifests(root: str) -> dict[str, Manifest]:
-    """Return the manifest of every table of a lake, the oldest first."""
-    names = [info.base_name for info in paths.list_folders(root) if info.base_name[0] not in "._"]
-    manifests = {name: manifest.read_manifest(root, name) for name in names}
-    found = {name: table for name, table in manifests.items() if table is not None}
-    return dict(sorted(found.items(), key=lambda item: (item[1].finished, item[0])))
 
 
 def explain_stale(config: "Config", found: Mapping[str, Manifest]) -> dict[str, str]:
