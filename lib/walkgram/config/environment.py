@@ -16,7 +16,7 @@ class Lake(Section):
     verify: Literal["checksums", "sizes"] = key(
         "checksums",
         "what is compared with a table's manifest before the table is read: names, sizes and checksums of its files, which "
-        "reads them once more (4 GiB a CPU second); or names and sizes alone",
+        "reads them once more; or names and sizes alone",
     )
 
 
