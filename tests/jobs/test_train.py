@@ -203,7 +203,10 @@ def test_several_workers_share_the_tables(lake: Path, monkeypatch: pytest.Monkey
         return step(model, batch, progress, next_progress)
 
     monkeypatch.setattr(Skipgram, "step", record)
-    keys = ("train.deterministic=false", "train.workers=2", "train.epochs=3", "train.skipgram.output=mean")
+    keys = (
+        *("train.deterministic=false", "train.workers=2", "train.epochs=3", "train.skipgram.output=mean"),
+        "train.checkpoint_minutes=1000",  # a save after the first batch waits for it, and it waits for the second one here
+    )
     assert lakes.run("train", lake, *KEYS, *keys) == 0
     assert log(lake)[0]["workers"] == 2
     assert len(threads) == 2
