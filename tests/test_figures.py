@@ -30,9 +30,9 @@ def read(lake: Path, table: str) -> pd.DataFrame:
 
 
 def test_kept_ratings_users_and_movies(lake: Path) -> None:
-    kept = read(lake, "interactions")
-    assert (len(kept), kept["user_id"].nunique(), kept["item_id"].nunique()) == (13_211, 573, 2_954)
-    assert (kept["rating"] >= 5).all()
+    interactions = read(lake, "interactions")
+    assert (len(interactions), interactions["user_id"].nunique(), interactions["item_id"].nunique()) == (13_211, 573, 2_954)
+    assert (interactions["rating"] >= 5).all()
 
 
 def test_pairs(lake: Path) -> None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from support import lakes
-from support.oracles import merged, vocabulary
+from support.oracles import sum_edges, vocabulary
 
 Job = Callable[..., int]
 
@@ -66,7 +66,7 @@ def write_source(table: pd.DataFrame, folder: Path, kind: str) -> Path:
 
 @pytest.mark.parametrize("kind", ["csv", "tsv.gz", "jsonl", "parquet", "txt", "folder"])
 def test_every_format_gives_the_same_graph(job: Job, tmp_path: Path, table: pd.DataFrame, kind: str) -> None:
-    expected = merged(zip(table["src"].tolist(), table["dst"].tolist(), table["weight"].tolist(), strict=True), False)
+    expected = sum_edges(zip(table["src"].tolist(), table["dst"].tolist(), table["weight"].tolist(), strict=True), False)
     edges, words = load_edges(job, tmp_path / "lake", write_source(table, tmp_path, kind))
     assert edges == pytest.approx(expected, rel=1e-12 if kind == "jsonl" else 0)  # pandas writes JSON with 15 digits
     assert words == vocabulary(expected)

@@ -104,7 +104,7 @@ def state(lake: Path) -> dict[str, tuple[int, int]]:
     return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
 
 
-def walked(folder: Path, edges: Iterable[tuple[str, str]], *keys: str) -> Path:
+def write_walks_lake(folder: Path, edges: Iterable[tuple[str, str]], *keys: str) -> Path:
     """Write a lake with the graph of these edges and its walks, in three shards; returns the lake."""
     source, lake = folder / "edges.csv", folder / "lake"
     source.write_text("\n".join(["src,dst", *(f"{a},{b}" for a, b in edges), ""]))

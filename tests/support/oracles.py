@@ -59,8 +59,10 @@ def weight(  # noqa: PLR0913 - the kernels' tests pass all nine terms of the for
         return joint
     if formula == "cosine":
         return joint / math.sqrt(fx * fy)
-    ways = [pmi(joint, fx, fy, total, smoothing, every), pmi(joint, fy, fx, total, smoothing, every)][: 1 if directed else 2]
-    return sum(directed_weight(formula, value, joint, total, shift) for value in ways) / len(ways)
+    directions = [pmi(joint, fx, fy, total, smoothing, every), pmi(joint, fy, fx, total, smoothing, every)][
+        : 1 if directed else 2
+    ]
+    return sum(directed_weight(formula, value, joint, total, shift) for value in directions) / len(directions)
 
 
 def undirected(edges: Iterable[tuple[int, int, float]]) -> dict[int, dict[int, float]]:
@@ -73,12 +75,12 @@ def undirected(edges: Iterable[tuple[int, int, float]]) -> dict[int, dict[int, f
     return graph
 
 
-def merged(rows: Iterable[tuple[Any, Any, float]], directed: bool) -> dict[tuple[Any, Any], float]:
+def sum_edges(rows: Iterable[tuple[Any, Any, float]], directed: bool) -> dict[tuple[Any, Any], float]:
     """Sum an edge table's rows to (a, b) -> weight, undirected with a <= b; equal edges are added in rising order of weight."""
-    found: dict[tuple[Any, Any], list[float]] = {}
+    weights_of_edge: dict[tuple[Any, Any], list[float]] = {}
     for a, b, w in rows:
-        found.setdefault((a, b) if directed or a <= b else (b, a), []).append(w)
-    return {edge: reduce(operator.add, sorted(weights), 0.0) for edge, weights in found.items()}
+        weights_of_edge.setdefault((a, b) if directed or a <= b else (b, a), []).append(w)
+    return {edge: reduce(operator.add, sorted(weights), 0.0) for edge, weights in weights_of_edge.items()}
 
 
 def vocabulary(edges: Iterable[tuple[Any, Any]], isolated: Iterable[Any] = ()) -> list[tuple[Any, int]]:
@@ -90,7 +92,7 @@ def vocabulary(edges: Iterable[tuple[Any, Any]], isolated: Iterable[Any] = ()) -
 
 def transition(graph: Graph, before: int | None, at: int, p: float, q: float) -> dict[int, float]:
     """Return node2vec's probabilities of the node after `before` -> `at` (None: the first step); {} at a dead end."""
-    weighed = {}
+    weighted = {}
     for x, w in graph.get(at, {}).items():
         if before is None:
             bias = 1.0
@@ -100,9 +102,9 @@ def transition(graph: Graph, before: int | None, at: int, p: float, q: float) ->
             bias = 1.0
         else:
             bias = 1 / q
-        weighed[x] = w * bias
-    whole = math.fsum(weighed.values())
-    return {x: w / whole for x, w in weighed.items()}
+        weighted[x] = w * bias
+    total = math.fsum(weighted.values())
+    return {x: w / total for x, w in weighted.items()}
 
 
 def skip_grams(walk: Sequence[int], window: int) -> list[tuple[int, int]]:
@@ -137,9 +139,9 @@ def splitmix(x: int) -> int:
 
 def word(seed: int, key: int, step: int, attempt: int, draw: int) -> int:
     """Return the 64 random bits of a draw."""
-    of = splitmix(splitmix((seed + GAMMA) & MASK) ^ ((key * GAMMA) & MASK))
+    state = splitmix(splitmix((seed + GAMMA) & MASK) ^ ((key * GAMMA) & MASK))
     counter = (step << 40) | (attempt << 8) | draw
-    return splitmix(of ^ splitmix((counter + GAMMA) & MASK))
+    return splitmix(state ^ splitmix((counter + GAMMA) & MASK))
 
 
 def hashed(name: int | str) -> int:
@@ -147,16 +149,16 @@ def hashed(name: int | str) -> int:
     if isinstance(name, int):
         return splitmix((name + GAMMA) & MASK)
     data = name.encode()
-    found = (len(data) * GAMMA) & MASK
+    state = (len(data) * GAMMA) & MASK
     for at in range(0, len(data), 8):
-        found = (splitmix(found ^ int.from_bytes(data[at : at + 8], "little")) + GAMMA) & MASK
-    return splitmix(found)
+        state = (splitmix(state ^ int.from_bytes(data[at : at + 8], "little")) + GAMMA) & MASK
+    return splitmix(state)
 
 
 def lot(user: int | str, item: int | str, seed: int) -> int:
     """Return the sampling key of (user, item) under a seed; a cap keeps a user's least keys."""
-    of = splitmix(splitmix((seed + GAMMA) & MASK) ^ ((hashed(user) * GAMMA) & MASK))
-    return splitmix(of ^ hashed(item)) >> 1
+    state = splitmix(splitmix((seed + GAMMA) & MASK) ^ ((hashed(user) * GAMMA) & MASK))
+    return splitmix(state ^ hashed(item)) >> 1
 
 
 @dataclass

@@ -56,13 +56,13 @@ def run_ranks(work: Callable[..., Any], world: int, seconds: float = 60) -> list
     server, port = multiprocessing.get_context("forkserver"), free_port()
     server.set_forkserver_preload(["torch.distributed", "walkgram.kernels.sgns.cpu"])  # imported once, not by every process
     pipes = [server.Pipe(duplex=False) for _ in range(world)]
-    started = [server.Process(target=run_rank, args=(work, k, world, port, seconds, pipes[k][1])) for k in range(world)]
-    for process in started:
+    children = [server.Process(target=run_rank, args=(work, k, world, port, seconds, pipes[k][1])) for k in range(world)]
+    for process in children:
         process.start()
     for _, sender in pipes:
         sender.close()
     results = [receiver.recv() if receiver.poll(90) else None for receiver, _ in pipes]
-    for process in started:
+    for process in children:
         process.join(10)
         if process.is_alive():
             process.kill()

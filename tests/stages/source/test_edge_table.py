@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from support.oracles import merged, vocabulary
+from support.oracles import sum_edges, vocabulary
 from walkgram.config.source import EdgeColumns
 from walkgram.errors import InputError
 from walkgram.stages.source import edge_table
@@ -54,7 +54,7 @@ def build_edges(
 @pytest.mark.parametrize("directed", [False, True], ids=["undirected", "directed"])
 def test_the_sum_of_duplicates_does_not_depend_on_the_order_of_the_rows(spark: Any, text: bool, directed: bool) -> None:
     rows = multigraph(text)
-    expected = merged(rows, directed)
+    expected = sum_edges(rows, directed)
     frame = spark.createDataFrame(rows, SCHEMA.format("string" if text else "long")).repartition(5)
     assert build_edges(frame, directed) == (expected, vocabulary(expected))
 
