@@ -17,7 +17,7 @@ SHARED = Path(os.environ.get("WALKGRAM_DATA", ROOT.parent / "shared" / "data"))
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
-    """Two cores; few shuffle partitions, since each is a task; no web server; Python workers kept between tests."""
+    """Start Spark on two cores: few shuffle partitions, since each is a task; no web server; Python workers that are reused."""
     from pyspark.sql import SparkSession
 
     session = (
@@ -52,7 +52,7 @@ def require_data(name: str) -> Path:
 
 @pytest.fixture(scope="session")
 def movielens() -> Path:
-    """The folder of MovieLens ml-latest-small."""
+    """Return the folder of MovieLens ml-latest-small."""
     return require_data("ml-latest-small/ratings.csv").parent
 
 

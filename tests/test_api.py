@@ -45,7 +45,7 @@ COLUMNS = {"user_id": "customer", "item_id": "sku", "rating": "stars"}
 
 @pytest.fixture(scope="module")
 def line(spark: Any, ratings: Any, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    """A pipeline that has run once."""
+    """Run a pipeline once and return it."""
     return make_pipeline(tmp_path_factory.mktemp("api") / "lake", spark, **SMALL).run(ratings, columns=COLUMNS)
 
 
@@ -71,13 +71,13 @@ def test_the_tables_equal_those_of_the_command_on_a_file(
     plain = tmp_path / "plain.toml"
     plain.write_text("")
     assert job("run", "--config", str(plain), *(part for key in keys for part in ("--set", key))) == 0
-    own = Path(line.config.lake.path)
+    pipeline_lake = Path(line.config.lake.path)
     for table in ("interactions", "vocabulary", "edges", "walks"):
-        ours, theirs = (pq.read_table(lake / table) for lake in (own, tmp_path / "lake"))
+        ours, theirs = (pq.read_table(lake / table) for lake in (pipeline_lake, tmp_path / "lake"))
         order = [(f.name, "ascending") for f in ours.schema if "list" not in str(f.type)]
         assert ours.num_rows > 0
         assert ours.sort_by(order).equals(theirs.sort_by(order)), table
-    vectors = [pq.read_table(lake / "embeddings", columns=["item_id", "vector"]) for lake in (own, tmp_path / "lake")]
+    vectors = [pq.read_table(lake / "embeddings", columns=["item_id", "vector"]) for lake in (pipeline_lake, tmp_path / "lake")]
     assert vectors[0].equals(vectors[1])
 
 

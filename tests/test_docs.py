@@ -40,7 +40,7 @@ LINKS, ALL_COMMANDS = list(list_links(PAGES)), list(list_commands(PAGES, COMMAND
 
 @pytest.fixture(scope="module")
 def example(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """The folder in which the Python lines of README.md have run on a small DataFrame, and the names that they left."""
+    """Run the Python lines of README.md on a small DataFrame; return their folder and the names that they define."""
     folder = tmp_path_factory.mktemp("readme")
     rows = [(f"c{c}", f"B00{'XYZUVW'[(c + k) % 6]}") for c in range(30) for k in range(1 + c % 3)]
     names: dict[str, Any] = {"spark": spark, "ratings": spark.createDataFrame(rows, "customer string, sku string")}
@@ -53,7 +53,7 @@ def example(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 
 @pytest.fixture
 def working_folder(example: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with the configurations, mine.toml as README.md gives it, and the lake of the example as /data/lake."""
+    """Make a folder with the configurations, README.md's mine.toml, and the example's lake as /data/lake."""
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
     (tmp_path / "conf" / "mine.toml").write_text(find_blocks(PAGES["README.md"], "toml")[0])
     (tmp_path / "data").mkdir()
@@ -85,15 +85,15 @@ def test_a_pending_file_is_not_there_yet(name: str) -> None:
 
 def test_code_spans_name_files_that_exist() -> None:
     """Paths with a folder and a suffix; relative to the repository, to the package or to the page. NAME is a placeholder."""
-    found = 0
+    num_paths = 0
     for page, text in PAGES.items():
         for path in re.findall(r"`([\w./]+/[\w.]+\.(?:py|toml|conf|md|ipynb|txt))[`:]", text):
             if page == "CHANGELOG.md" or "NAME" in path or path.startswith("out/") or path in EXAMPLES:
                 continue
-            found += 1
-            places = [base / path for base in (ROOT, LIB, ROOT / "lib", (ROOT / page).parent)]
-            assert any(p.exists() or str(p.resolve().relative_to(ROOT)) in PENDING for p in places), f"{page}: {path}"
-    assert found > 20
+            num_paths += 1
+            candidates = [base / path for base in (ROOT, LIB, ROOT / "lib", (ROOT / page).parent)]
+            assert any(p.exists() or str(p.resolve().relative_to(ROOT)) in PENDING for p in candidates), f"{page}: {path}"
+    assert num_paths > 20
 
 
 def test_the_python_lines_of_the_landing_page(example: tuple[Path, dict[str, Any]]) -> None:
@@ -149,16 +149,16 @@ def check_status(command: str, arguments: list[str]) -> None:
     """Assert that a command of walkgram ends with status 0; `--help` leaves by SystemExit."""
     try:
         status = cli.main(arguments)
-    except SystemExit as done:
-        status = int(done.code or 0)
+    except SystemExit as exit_call:
+        status = int(exit_call.code or 0)
     assert status == 0, command
 
 
 def run_quietly(words: list[str]) -> str:
     """Return what a command prints, run in the repository; assert that it ends well."""
-    done = subprocess.run(words, cwd=ROOT, text=True, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    result = subprocess.run(words, cwd=ROOT, text=True, capture_output=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def test_every_target_of_make_that_a_page_names_is_in_its_help() -> None:

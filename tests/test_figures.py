@@ -16,7 +16,7 @@ CONF = Path(__file__).parent.parent / "conf" / "movielens.toml"
 
 @pytest.fixture(scope="module")
 def lake(spark: Any, movielens: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The whole line by conf/movielens.toml."""
+    """Run the whole pipeline with conf/movielens.toml; return its lake."""
     from walkgram.runtime import cli
 
     folder = tmp_path_factory.mktemp("movielens")
@@ -30,9 +30,9 @@ def read(lake: Path, table: str) -> pd.DataFrame:
 
 
 def test_kept_ratings_users_and_movies(lake: Path) -> None:
-    kept = read(lake, "interactions")
-    assert (len(kept), kept["user_id"].nunique(), kept["item_id"].nunique()) == (13_211, 573, 2_954)
-    assert (kept["rating"] >= 5).all()
+    interactions = read(lake, "interactions")
+    assert (len(interactions), interactions["user_id"].nunique(), interactions["item_id"].nunique()) == (13_211, 573, 2_954)
+    assert (interactions["rating"] >= 5).all()
 
 
 def test_pairs(lake: Path) -> None:

@@ -24,21 +24,21 @@ class Stream(io.StringIO):
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def short_intervals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(progress, "PATIENCE", 0.02)
     monkeypatch.setattr(progress, "LOG_EVERY", 0.02)
     yield
     assert "progress" not in {thread.name for thread in threading.enumerate()}
 
 
-def wait(until: Callable[[], object]) -> None:
-    end = time.monotonic() + 10
-    while not until() and time.monotonic() < end:
+def wait(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.005)
 
 
-def shown(terminal: bool, count: progress.Count, lines: int = 1) -> str:
-    """What stands on the stream after a body that ends with so many lines."""
+def render_progress(terminal: bool, count: progress.Count, lines: int = 1) -> str:
+    """Return the stream's text after a body that ends once it has `lines` progress lines."""
     stream = Stream(terminal)
     with progress.show_progress("walks", count, stream):
         wait(lambda: stream.getvalue().count("/s]") >= lines)
@@ -47,7 +47,7 @@ def shown(terminal: bool, count: progress.Count, lines: int = 1) -> str:
 
 def test_a_log_gets_whole_lines_of_what_is_done() -> None:
     done = itertools.count(2500, 100)
-    lines = shown(False, lambda: (next(done), 10_000), 3).splitlines()
+    lines = render_progress(False, lambda: (next(done), 10_000), 3).splitlines()
     assert len(lines) >= 3
     for line, number in zip(lines, ("2.50k", "2.60k", "2.70k"), strict=False):
         assert re.search(rf"\b{number}/10\.0k .*/s\]$", line)
@@ -57,7 +57,7 @@ def test_a_log_gets_whole_lines_of_what_is_done() -> None:
 
 
 def test_a_terminal_gets_one_line_that_is_wiped_at_the_end() -> None:
-    text = shown(True, lambda: (50, 200))
+    text = render_progress(True, lambda: (50, 200))
     assert re.search(r"^\rwalks:  25%\|.* 50\.0/200 .*/s\]\033\[K", text)
     assert text.endswith("\r\033[K")
     assert "\n" not in text
@@ -65,30 +65,30 @@ def test_a_terminal_gets_one_line_that_is_wiped_at_the_end() -> None:
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_quick_bodies_and_unknown_totals_show_nothing(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
-    asked: list[int] = []
+    calls: list[int] = []
 
     def unknown() -> tuple[int, int]:
-        asked.append(1)
+        calls.append(1)
         return 0, 0
 
     stream = Stream(terminal)
     monkeypatch.setattr(progress, "PATIENCE", 60.0)
-    began = time.monotonic()
+    start_time = time.monotonic()
     with progress.show_progress("walks", unknown, stream):
         pass
-    assert time.monotonic() - began < 5
-    assert not asked
+    assert time.monotonic() - start_time < 5
+    assert not calls
     monkeypatch.setattr(progress, "PATIENCE", 0.0)
     with progress.show_progress("walks", unknown, stream):
-        wait(lambda: len(asked) > (0 if terminal else 2))
-    assert asked
+        wait(lambda: len(calls) > (0 if terminal else 2))
+    assert calls
     assert stream.getvalue() == ""
 
 
 def test_what_an_earlier_run_had_done_is_not_in_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, done = itertools.chain([100.0, 110.0], itertools.repeat(120.0)), itertools.chain([60], itertools.repeat(80))
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    first, second = shown(False, lambda: (next(done), 100), 2).splitlines()[:2]
+    first, second = render_progress(False, lambda: (next(done), 100), 2).splitlines()[:2]
     assert "60.0/100 [00:10<?, ?/s]" in first
     assert "80.0/100 [00:20<00:20, 1.00/s]" in second
 
@@ -99,16 +99,16 @@ def test_a_count_that_fails_ends_the_line_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, capsys: Any, terminal: bool, good: int
 ) -> None:
     monkeypatch.setattr(threading, "excepthook", lambda failed: print(failed, file=sys.stderr))  # pytest's own says no word
-    asked, stream = [], Stream(terminal)
+    calls, stream = [], Stream(terminal)
 
     def count() -> tuple[int, int]:
-        asked.append(1)
-        if len(asked) > good:
+        calls.append(1)
+        if len(calls) > good:
             raise OSError("the lake is away")
         return 1, 4
 
     with progress.show_progress("walks", count, stream):
-        wait(lambda: len(asked) > good)
+        wait(lambda: len(calls) > good)
     assert stream.getvalue().count("/s]") == good
     assert stream.getvalue() == "" or stream.getvalue().endswith("\r\033[K" if terminal else "/s]\n")
     assert capsys.readouterr().err == ""

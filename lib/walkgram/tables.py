@@ -151,7 +151,7 @@ TABLES = {
 
 
 def table_schema(name: str, id_type: pa.DataType | None = None) -> pa.Schema:
-    """The Arrow schema of a table, with the ids' type filled in.
+    """Return the Arrow schema of a table, with the ids' type filled in.
 
     Raises `KeyError` for an unknown table and `ValueError` where the table has ids and no type is given.
     """

@@ -23,7 +23,8 @@ def measure_bandwidth() -> float:
         target.copy_(source)
     end.record()
     torch.cuda.synchronize()
-    return 2 * SIZE * ROUNDS / (start.elapsed_time(end) / 1e3)
+    milliseconds: float = start.elapsed_time(end)
+    return 2 * SIZE * ROUNDS / (milliseconds / 1e3)
 
 
 def bandwidth_case(rate: float, dim: int) -> report.Case:

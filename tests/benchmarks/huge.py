@@ -15,6 +15,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
+from walkgram.kernels.arrays import Int32Array, Int64Array
 from walkgram.kernels.graph import edge_filter
 from walkgram.kernels.walks.walk import WalkGraph, sample_walks
 from walkgram.lake.blocks import Blocks
@@ -23,8 +24,8 @@ HALF = 108
 WALKS, LENGTH = 50_000, 80
 
 
-@numba.njit
-def fill_rows(indices, distances, n):  # noqa: ANN001, ANN201
+@numba.njit()
+def fill_rows(indices: Int32Array, distances: Int64Array, n: int) -> None:
     """Fill indices[i * degree :] with the sorted neighbours of node i."""
     degree = len(distances)
     for node in range(n):

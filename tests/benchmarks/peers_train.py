@@ -8,6 +8,7 @@ import sys
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 SETTINGS = {"vector_size": 128, "window": 10, "negative": 5, "alpha": 0.025, "min_alpha": 1e-4, "epochs": 1}
 
@@ -42,7 +43,7 @@ def score_f1(labels: str, vectors: str, splits: str) -> dict[str, list[float]]:
     return {"micro": list(micro), "macro": list(macro)}
 
 
-def score_split(vectors, labels, split):  # noqa: ANN001, ANN201
+def score_split(vectors: NDArray[np.float64], labels: NDArray[np.bool_], split: int) -> list[float]:
     """Train one-vs-rest logistic regression on half of the nodes; predict as many labels of each other node as it has."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import f1_score

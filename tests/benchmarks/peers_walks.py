@@ -6,15 +6,21 @@ usage: peers_walks.py GRAPH.npz fastnode2vec|pecanpy|pecanpy_unweighted P Q WALK
 import json
 import sys
 import time
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 numba.set_num_threads(1)
 LENGTH = 80
+Int64Array: TypeAlias = NDArray[np.int64]
+Float64Array: TypeAlias = NDArray[np.float64]
+Timed: TypeAlias = tuple[float, list[NDArray[Any]]]  # CPU seconds, the walks
 
 
-def walk_fastnode2vec(src, dst, weight, p, q, count):  # noqa: ANN001, ANN201
+def walk_fastnode2vec(src: Int64Array, dst: Int64Array, weight: Float64Array, p: float, q: float, count: int) -> Timed:
     """Call its compiled walk for one walk after another, without the node names that its own method adds."""
     from fastnode2vec import Graph
     from fastnode2vec.graph import _random_walk_weighted
@@ -31,12 +37,14 @@ def walk_fastnode2vec(src, dst, weight, p, q, count):  # noqa: ANN001, ANN201
     return seconds, [names[walk] for walk in walks]
 
 
-def walk_pecanpy_unweighted(src, dst, weight, p, q, count):  # noqa: ANN001, ANN201
+def walk_pecanpy_unweighted(src: Int64Array, dst: Int64Array, weight: Float64Array, p: float, q: float, count: int) -> Timed:
     """Walk with FirstOrderUnweighted, which ignores the weights."""
     return walk_pecanpy(src, dst, weight, p, q, count, "FirstOrderUnweighted")
 
 
-def walk_pecanpy(src, dst, weight, p, q, count, mode="PreCompFirstOrder"):  # noqa: ANN001, ANN201
+def walk_pecanpy(
+    src: Int64Array, dst: Int64Array, weight: Float64Array, p: float, q: float, count: int, mode: str = "PreCompFirstOrder"
+) -> Timed:
     """Walk by weight, with alias tables built before and not timed."""
     from numba_progress import ProgressBar
     from pecanpy import pecanpy
@@ -60,7 +68,11 @@ def walk_pecanpy(src, dst, weight, p, q, count, mode="PreCompFirstOrder"):  # no
     return seconds, [walk[: walk[-1]] for walk in walks]
 
 
-PEERS = {"fastnode2vec": walk_fastnode2vec, "pecanpy": walk_pecanpy, "pecanpy_unweighted": walk_pecanpy_unweighted}
+PEERS: dict[str, Callable[[Int64Array, Int64Array, Float64Array, float, float, int], Timed]] = {
+    "fastnode2vec": walk_fastnode2vec,
+    "pecanpy": walk_pecanpy,
+    "pecanpy_unweighted": walk_pecanpy_unweighted,
+}
 
 
 def main() -> None:

@@ -144,7 +144,7 @@ def test_the_error_names_a_truncated_parquet_source(job: Job, capsys: Any, tmp_p
 
 @pytest.fixture(scope="module")
 def walks_lake(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, ...]]:
-    """A lake up to the walks, and the options of its jobs."""
+    """Run the jobs up to the walks; return the lake and the options of its jobs."""
     from walkgram.runtime import cli
 
     lake = tmp_path_factory.mktemp("walks")

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import require_data
-from support.oracles import merged, vocabulary
+from support.oracles import sum_edges, vocabulary
 
 Job = Callable[..., int]
 SMALL = ("walks.num_walks=3", "walks.walk_length=6", "train.dim=4", "train.epochs=1", "train.window=2", "neighbours.k=2")
@@ -24,7 +24,7 @@ def job_arguments(lake: Path, path: Path, *options: str) -> list[str]:
 
 @pytest.fixture
 def ring(tmp_path: Path) -> Path:
-    """A ring of seven nodes with two further edges and a self loop, as an edge list."""
+    """Write an edge list: a ring of seven nodes with two further edges and a self loop."""
     path = tmp_path / "ring.edgelist"
     path.write_text("".join(f"{a} {b} {w}\n" for a, b, w in RING))
     return path
@@ -38,11 +38,11 @@ def test_an_edge_list_gives_neighbours_and_an_export(job: Job, capsys: Any, tmp_
     assert job("embed_graph", *job_arguments(lake, ring, *options)) == 0
     output = capsys.readouterr().out
     assert "[6/6] export: done" in output
-    words = vocabulary(merged(RING, False))
+    words = vocabulary(sum_edges(RING, False))
     assert [line for line in output.splitlines() if line in ("Zero", "n3", "n0", "n5")] == ["Zero", "n3"]  # the most frequent
     names, walk_steps = read_steps(lake)
     assert names == [name for name, _ in words]
-    assert walk_steps == {(a, b) for edge in merged(RING, False) for a, b in (edge, edge[::-1])}
+    assert walk_steps == {(a, b) for edge in sum_edges(RING, False) for a, b in (edge, edge[::-1])}
     vectors = {row["item_id"]: row["frequency"] for row in pq.read_table(lake / "embeddings").to_pylist()}
     assert vectors == dict(words)
     assert pq.read_table(lake / "neighbours").num_rows == 2 * len(words)
@@ -54,7 +54,7 @@ def test_an_edge_list_gives_neighbours_and_an_export(job: Job, capsys: Any, tmp_
 
 
 def read_steps(lake: Path) -> tuple[list[str], set[tuple[str, str]]]:
-    """(ids by index, every step of the walks by node ids)."""
+    """Read (ids by index, every step of the walks by node ids)."""
     names = [w["item_id"] for w in pq.read_table(lake / "vocabulary").sort_by("index").to_pylist()]
     walks = pq.read_table(lake / "walks")["walk"].to_pylist()
     return names, {(names[a], names[b]) for walk in walks for a, b in pairwise(walk)}
@@ -65,7 +65,7 @@ def test_directed_edges_are_walked_in_their_direction_only(job: Job, capsys: Any
         assert job(name, *job_arguments(tmp_path / "lake", ring, "input.directed=true", "walks.num_walks=20")) == 0
     assert "7 nodes, 10 steps" in capsys.readouterr().out
     names, walk_steps = read_steps(tmp_path / "lake")
-    expected = merged(RING, True)
+    expected = sum_edges(RING, True)
     assert names == [name for name, _ in vocabulary(expected)]
     assert walk_steps == set(expected)
 
@@ -143,7 +143,7 @@ def test_help_lists_the_keys_of_an_edge_table(capsys: Any, name: str) -> None:
 def test_a_real_graph_is_loaded_completely(job: Job, tmp_path: Path, name: str) -> None:
     path = require_data(f"graphs/{name}/edges.parquet")
     rows = [tuple(row.values()) for row in pq.read_table(path, columns=["src", "dst", "weight"]).to_pylist()]
-    expected = merged(rows, False)
+    expected = sum_edges(rows, False)
     assert job("load_edges", *job_arguments(tmp_path, path)) == 0
     words = [tuple(w.values()) for w in pq.read_table(tmp_path / "vocabulary").sort_by("index").to_pylist()]
     assert [word[1:] for word in words] == vocabulary(expected)

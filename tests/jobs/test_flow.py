@@ -33,7 +33,7 @@ def manifest(lake: Path, table: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def lake(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake in which every job has run once, by its own main."""
+    """Run every job once, each by its own main; return the lake."""
 
     from walkgram.runtime import cli
 

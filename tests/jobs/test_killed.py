@@ -21,7 +21,7 @@ KEYS = ["input.kind=edges", "walks.num_walks=60", "walks.walk_length=60", "walks
 
 @pytest.fixture
 def edges(tmp_path: Path) -> Path:
-    """40,000 edges among 4,000 nodes: 14.4 million nodes of walks."""
+    """Write 40,000 edges among 4,000 nodes: their walks have 14.4 million nodes."""
     rng = np.random.default_rng(3)
     ends = rng.integers(0, 4000, (40_000, 2))
     table = pa.table({"src": ends[:, 0], "dst": ends[:, 1], "weight": rng.exponential(size=40_000) + 0.01})
@@ -29,22 +29,22 @@ def edges(tmp_path: Path) -> Path:
     return tmp_path / "edges.parquet"
 
 
-def made(lake: Path, edges: Path, *more: str) -> list[str]:
-    """The keys of a lake in which the walks are yet to be made."""
+def prepare_lake(lake: Path, edges: Path, *more: str) -> list[str]:
+    """Run the jobs before the walks; return the keys of the lake."""
     sets = [*KEYS, f"input.path={edges}", *more]
     for name in ("load_edges", "graph"):
-        done = submit(name, lake, sets=sets)
-        assert done.returncode == 0, done.stderr[-2000:]
+        result = submit(name, lake, sets=sets)
+        assert result.returncode == 0, result.stderr[-2000:]
     return sets
 
 
-def shards(lake: Path) -> dict[str, int]:
-    """The finished shards that are staged, and when each was made."""
+def shard_times(lake: Path) -> dict[str, int]:
+    """Return the time in ns at which each staged shard was finished."""
     return {file.name: file.stat().st_mtime_ns for file in lake.glob("_staging/walks-*/walks/part-*.parquet")}
 
 
-def rounds(lake: Path) -> dict[str, int]:
-    """The files of supersteps that are staged, and when each was written."""
+def superstep_times(lake: Path) -> dict[str, int]:
+    """Return the time in ns at which each staged file of a superstep was written."""
     times = {}
     for file in lake.glob("_staging/walks-*/_rounds/steps-*/*/*.arrow"):
         with contextlib.suppress(FileNotFoundError):  # of a wave that has just ended
@@ -52,8 +52,8 @@ def rounds(lake: Path) -> dict[str, int]:
     return times
 
 
-def earlier_rounds(files: dict[str, int], senders: int) -> dict[str, int]:
-    """The files of the supersteps that all senders have finished, without the last one."""
+def finished_supersteps(files: dict[str, int], senders: int) -> dict[str, int]:
+    """Select the files of the supersteps that all senders have finished, without the last one."""
     by_round: dict[str, list[str]] = {}
     for name in sorted(files):
         by_round.setdefault(Path(name).parent.name, []).append(name)
@@ -63,46 +63,48 @@ def earlier_rounds(files: dict[str, int], senders: int) -> dict[str, int]:
 def assert_continues(lake: Path, sets: list[str], earlier: dict[str, int]) -> None:
     """Run the job again; assert that it writes further supersteps and leaves the earlier ones as they are."""
     assert len(earlier) >= 3
-    running = started("walks", lake, sets)
-    later = waited(lambda: rounds(lake), len(rounds(lake)) + 3, running)
+    running = start_job("walks", lake, sets)
+    later = wait_for_files(lambda: superstep_times(lake), len(superstep_times(lake)) + 3, running)
     assert earlier.items() <= later.items()
     assert running.wait(300) == 0
 
 
-def waited(found: Callable[[], dict[str, int]], count: int, running: subprocess.Popen[bytes]) -> dict[str, int]:
-    """What is there once there are so many of them."""
-    until = time.monotonic() + 240
-    while len(found()) < count and running.poll() is None and time.monotonic() < until:
+def wait_for_files(list_times: Callable[[], dict[str, int]], count: int, running: subprocess.Popen[bytes]) -> dict[str, int]:
+    """Wait at most 240 s until there are `count` files; return them. Assert that the job still runs."""
+    deadline = time.monotonic() + 240
+    while len(list_times()) < count and running.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert len(found()) >= count
+    assert len(list_times()) >= count
     assert running.poll() is None, "the job was done before it could be disturbed"
-    return found()
+    return list_times()
 
 
-def started(name: str, lake: Path, sets: list[str]) -> subprocess.Popen[bytes]:
+def start_job(name: str, lake: Path, sets: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command(name, lake, sets=sets), cwd=ROOT, env=environment(), start_new_session=True)
 
 
 @pytest.mark.parametrize("blocks", [1, 3])
 def test_a_killed_job_goes_on_from_what_was_done(tmp_path: Path, edges: Path, blocks: int) -> None:
-    straight, lake = tmp_path / "straight", tmp_path / "lake"
-    assert submit("walks", straight, sets=made(straight, edges)).returncode == 0
-    sets = made(lake, edges, f"graph.partitions={blocks}")
-    running = started("walks", lake, sets=sets)
-    kept = waited(lambda: shards(lake) if blocks == 1 else rounds(lake), 3 if blocks == 1 else 20, running)
+    uninterrupted, lake = tmp_path / "straight", tmp_path / "lake"
+    assert submit("walks", uninterrupted, sets=prepare_lake(uninterrupted, edges)).returncode == 0
+    sets = prepare_lake(lake, edges, f"graph.partitions={blocks}")
+    running = start_job("walks", lake, sets=sets)
+    times_at_kill = wait_for_files(
+        lambda: shard_times(lake) if blocks == 1 else superstep_times(lake), 3 if blocks == 1 else 20, running
+    )
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     assert not (lake / "walks").exists()
     if blocks == 1:
-        done = submit("walks", lake, sets=sets)
-        assert done.returncode == 0, done.stderr[-2000:]
+        result = submit("walks", lake, sets=sets)
+        assert result.returncode == 0, result.stderr[-2000:]
     else:
-        assert_continues(lake, sets, earlier_rounds(rounds(lake), blocks))
-    assert pq.read_table(lake / "walks").equals(pq.read_table(straight / "walks"))
-    visits = [pq.read_table(place / "node_visits").sort_by("index") for place in (lake, straight)]
+        assert_continues(lake, sets, finished_supersteps(superstep_times(lake), blocks))
+    assert pq.read_table(lake / "walks").equals(pq.read_table(uninterrupted / "walks"))
+    visits = [pq.read_table(folder / "node_visits").sort_by("index") for folder in (lake, uninterrupted)]
     assert visits[0].equals(visits[1])
     if blocks == 1:
-        now = {file.name: file.stat().st_mtime_ns for file in (lake / "walks").glob("part-*.parquet")}
-        assert len(now) == 30
-        assert kept.items() <= now.items()
+        final_times = {file.name: file.stat().st_mtime_ns for file in (lake / "walks").glob("part-*.parquet")}
+        assert len(final_times) == 30
+        assert times_at_kill.items() <= final_times.items()
     assert not list(lake.glob("_staging/*/*"))

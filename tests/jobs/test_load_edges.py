@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from support import lakes
-from support.oracles import merged, vocabulary
+from support.oracles import sum_edges, vocabulary
 
 Job = Callable[..., int]
 
@@ -21,7 +21,7 @@ def job_arguments(lake: Path, path: Path, *options: str) -> list[str]:
 
 
 def load_edges(job: Job, lake: Path, path: Path, *options: str) -> tuple[dict[tuple[Any, Any], float], list[tuple[Any, int]]]:
-    """(undirected edges by node ids, vocabulary) of a source, as the job writes them."""
+    """Run the job on a source; return (undirected edges by node ids, vocabulary) as it writes them."""
     assert job("load_edges", *job_arguments(lake, path, *options)) == 0
     words = pq.read_table(lake / "vocabulary").sort_by("index").to_pylist()
     names = [word["item_id"] for word in words]
@@ -66,7 +66,7 @@ def write_source(table: pd.DataFrame, folder: Path, kind: str) -> Path:
 
 @pytest.mark.parametrize("kind", ["csv", "tsv.gz", "jsonl", "parquet", "txt", "folder"])
 def test_every_format_gives_the_same_graph(job: Job, tmp_path: Path, table: pd.DataFrame, kind: str) -> None:
-    expected = merged(zip(table["src"].tolist(), table["dst"].tolist(), table["weight"].tolist(), strict=True), False)
+    expected = sum_edges(zip(table["src"].tolist(), table["dst"].tolist(), table["weight"].tolist(), strict=True), False)
     edges, words = load_edges(job, tmp_path / "lake", write_source(table, tmp_path, kind))
     assert edges == pytest.approx(expected, rel=1e-12 if kind == "jsonl" else 0)  # pandas writes JSON with 15 digits
     assert words == vocabulary(expected)

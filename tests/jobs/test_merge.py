@@ -20,7 +20,7 @@ MODES = {
 
 
 def ratings(users: range, items: range, rows: int, start: int, seed: int) -> pd.DataFrame:
-    """Ratings with repeated (user, item)s, some without a time."""
+    """Draw ratings with repeated (user, item)s, some without a time."""
     rng = np.random.default_rng(seed)
     frame = pd.DataFrame({
         "user_id": rng.choice(users, rows), "item_id": [f"i{k:03d}" for k in rng.choice(items, rows)],
@@ -45,7 +45,7 @@ def read(lake: Path, table: str) -> pd.DataFrame:
 
 
 def by_id(lake: Path, table: str, directed: bool) -> pd.DataFrame:
-    """Pairs or edges with item ids as their ends."""
+    """Read pairs or edges with item ids as their ends."""
     frame, ids = read(lake, table), read(lake, "vocabulary").set_index("index")["item_id"]
     ends = np.stack([frame["src"].map(ids), frame["dst"].map(ids)]).astype(str)
     frame["src"], frame["dst"] = ends if directed else np.sort(ends, axis=0)
@@ -115,7 +115,7 @@ def test_two_merged_days_equal_a_full_recount(job: Job, tmp_path: Path, mode: st
 
 @pytest.fixture
 def small(job: Job, tmp_path: Path) -> Path:
-    """A lake of three users, with the pairs table."""
+    """Write a lake of three users, with the pairs table."""
     rows = [("ann", "007"), ("ann", "x"), ("bob", "007"), ("bob", "x"), ("bob", "y"), ("cat", "y")]
     pd.DataFrame(rows, columns=PAIR).assign(rating=4.0).to_csv(tmp_path / "first.csv", index=False)
     lake = tmp_path / "lake"

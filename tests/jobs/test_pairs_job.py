@@ -70,14 +70,14 @@ ROWS = [(user, item, None if time is None else time * lakes.SECOND) for user, it
 
 @pytest.fixture(scope="module")
 def interactions_lake(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with the interactions."""
+    """Write a lake with the interactions."""
     folder = tmp_path_factory.mktemp("interactions_lake")
     return lakes.interactions(lakes.write(lakes.rows_of_forty_users(), folder / "rows.parquet"), folder / "lake")
 
 
 @pytest.fixture
 def lake(interactions_lake: Path, tmp_path: Path) -> Path:
-    """A copy of it, to change."""
+    """Copy the lake with the interactions, so that a test may change it."""
     shutil.copytree(interactions_lake, tmp_path / "lake")
     return tmp_path / "lake"
 
@@ -154,7 +154,7 @@ def test_edges_equal_brute_force_for_every_split_of_the_work(lake: Path, case: C
 
 @pytest.fixture
 def edge_sources(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The source of the edges of each job: `table` or `counts`."""
+    """Record the source of the edges of each job: `table` or `counts`."""
     calls: list[str] = []
     for module, name, source in ((edges, "weigh_pairs_table", "table"), (counting, "write_counts", "counts")):
         original = getattr(module, name)

@@ -16,7 +16,7 @@ KEYS = ("pairs.write_table=true", "pairs.min_frequency=2", "pairs.tasks=5", "edg
 
 @pytest.fixture(scope="module")
 def edges_lake(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake up to the edges."""
+    """Run the jobs up to the edges; return the lake."""
     folder = tmp_path_factory.mktemp("edges_lake")
     lake = lakes.interactions(lakes.write(lakes.rows_of_forty_users(), folder / "rows.parquet"), folder / "lake")
     for name in ("baskets", "pairs", "edges"):
@@ -26,7 +26,10 @@ def edges_lake(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def refused(capsys: Any) -> Callable[..., str]:
-    """refused(name, lake, *keys): the error message of a job; asserts that the lake is unchanged and no files are staged."""
+    """Return refused(name, lake, *keys): run a job that fails, return its error message.
+
+    It asserts that the lake is unchanged and that no files are staged.
+    """
 
     def run(name: str, lake: Path, *keys: str) -> str:
         before = lakes.state(lake)

@@ -28,38 +28,38 @@ N = 60
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with a graph and its walks."""
+def walks_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a lake with a graph and its walks."""
     folder = tmp_path_factory.mktemp("train")
     rng = np.random.default_rng(4)
-    both = {(i, (i + 1) % N) for i in range(N)} | {(int(a), int(b)) for a, b in rng.integers(0, N, (150, 2)) if a != b}
-    edges = [(f"i{a:02}", f"i{b:02}") for a, b in sorted(both)]
-    return lakes.walked(folder, edges, "walks.num_walks=20", "walks.walk_length=40")
+    node_pairs = {(i, (i + 1) % N) for i in range(N)} | {(int(a), int(b)) for a, b in rng.integers(0, N, (150, 2)) if a != b}
+    edges = [(f"i{a:02}", f"i{b:02}") for a, b in sorted(node_pairs)]
+    return lakes.write_walks_lake(folder, edges, "walks.num_walks=20", "walks.walk_length=40")
 
 
 @pytest.fixture
-def lake(walked: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    return Path(shutil.copytree(walked, tmp_path / "lake"))
+def lake(walks_lake: Path, tmp_path: Path) -> Path:
+    """Copy the lake with the walks, so that a test may change it."""
+    return Path(shutil.copytree(walks_lake, tmp_path / "lake"))
 
 
 def log(lake: Path) -> list[dict[str, Any]]:
-    place = lake / "_logs" / "train.jsonl"
-    return [json.loads(line) for line in place.read_text().splitlines()] if place.exists() else []
+    path = lake / "_logs" / "train.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def start(lake: Path, *keys: str) -> subprocess.Popen[str]:
-    """The job as a process, when its first batch is done and a checkpoint is there."""
+    """Start the job as a process; return it once its first batch is done and a checkpoint exists."""
     command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS, *keys)]
-    started = subprocess.Popen(
+    child = subprocess.Popen(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"}
     )
-    until = time.monotonic() + 120
+    deadline = time.monotonic() + 120
     while not (lake / "_checkpoints" / "train.pt").exists():
-        assert started.poll() is None, started.communicate()
-        assert time.monotonic() < until
+        assert child.poll() is None, child.communicate()
+        assert time.monotonic() < deadline
         time.sleep(0.01)
-    return started
+    return child
 
 
 def assert_rerun_resumes(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,9 +71,9 @@ def assert_rerun_resumes(lake: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_stopped_run_reports_its_progress_and_resumes_to_the_same_vectors(
-    walked: Path, lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], number: int, status: int
+    walks_lake: Path, lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], number: int, status: int
 ) -> None:
-    uninterrupted = Path(shutil.copytree(walked, tmp_path / "uninterrupted"))
+    uninterrupted = Path(shutil.copytree(walks_lake, tmp_path / "uninterrupted"))
     assert lakes.run("train", uninterrupted, *KEYS) == 0
     stopped = start(lake)
     stopped.send_signal(number)
@@ -89,9 +89,9 @@ def test_a_stopped_run_reports_its_progress_and_resumes_to_the_same_vectors(
 
 
 def test_a_killed_run_resumes_from_its_last_checkpoint(
-    walked: Path, lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    walks_lake: Path, lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    uninterrupted = Path(shutil.copytree(walked, tmp_path / "uninterrupted"))
+    uninterrupted = Path(shutil.copytree(walks_lake, tmp_path / "uninterrupted"))
     assert lakes.run("train", uninterrupted, *KEYS) == 0
     killed = start(lake)
     time.sleep(0.3)
@@ -121,33 +121,33 @@ def shards(lake: Path) -> list[Path]:
 
 def test_a_truncated_shard_is_named_and_the_former_embeddings_stay(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert lakes.run("train", lake, *KEYS, "train.epochs=1") == 0
-    before, place = vectors(lake), shards(lake)[1]
-    place.write_bytes(place.read_bytes()[:-200])
+    before, path = vectors(lake), shards(lake)[1]
+    path.write_bytes(path.read_bytes()[:-200])
     assert lakes.run("train", lake, *KEYS, "train.epochs=2") == 2
-    assert f"{place}: truncated or damaged" in capsys.readouterr().err
+    assert f"{path}: truncated or damaged" in capsys.readouterr().err
     assert vectors(lake) == before
 
 
 @pytest.mark.parametrize("node", [10_000, -1])
 def test_a_node_beyond_the_vocabulary_is_one_clear_line(lake: Path, capsys: pytest.CaptureFixture[str], node: int) -> None:
-    place = shards(lake)[0]
-    table = pq.read_table(place)
+    path = shards(lake)[0]
+    table = pq.read_table(path)
     rows = table["walk"].to_pylist()
     rows[5][7] = node
-    pq.write_table(table.set_column(1, table.schema.field("walk"), pa.array(rows, table.schema.field("walk").type)), place)
+    pq.write_table(table.set_column(1, table.schema.field("walk"), pa.array(rows, table.schema.field("walk").type)), path)
     assert lakes.run("train", lake, *KEYS) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("walkgram train: error: ")
     assert (
-        f"{place.name}: node {node} is not in the table node_visits of these walks: run jobs/walks.py again with --force"
+        f"{path.name}: node {node} is not in the table node_visits of these walks: run jobs/walks.py again with --force"
         in error
     )
     assert not (lake / "embeddings").exists()
 
 
 def test_an_empty_shard_is_passed_over(lake: Path) -> None:
-    place = shards(lake)[2]
-    pq.write_table(pq.read_table(place).slice(0, 0), place)
+    path = shards(lake)[2]
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
     assert lakes.run("train", lake, *KEYS, "train.epochs=1") == 0
     assert len(vectors(lake)) == N
 
@@ -160,8 +160,8 @@ def test_a_warm_start_from_the_lakes_own_embeddings_needs_less(lake: Path, capsy
     cold = pq.read_table(lake / "losses")["loss"].to_pylist()
     first = vectors(lake)
     table = pq.read_table(lake / "embeddings")
-    place = next((lake / "embeddings").glob("*.parquet"))
-    pq.write_table(table.slice(1), place)
+    path = next((lake / "embeddings").glob("*.parquet"))
+    pq.write_table(table.slice(1), path)
     assert lakes.run("train", lake, *KEYS, "train.epochs=1", "train.seed=8", "train.warm_start=lake") == 0
     assert "59 warm rows, 1 rows from neighbours, 0 cold rows" in capsys.readouterr().out
     assert pq.read_table(lake / "losses")["loss"].to_pylist()[0] < cold[0]
@@ -203,7 +203,10 @@ def test_several_workers_share_the_tables(lake: Path, monkeypatch: pytest.Monkey
         return step(model, batch, progress, next_progress)
 
     monkeypatch.setattr(Skipgram, "step", record)
-    keys = ("train.deterministic=false", "train.workers=2", "train.epochs=3", "train.skipgram.output=mean")
+    keys = (
+        *("train.deterministic=false", "train.workers=2", "train.epochs=3", "train.skipgram.output=mean"),
+        "train.checkpoint_minutes=1000",  # a save after the first batch waits for it, and it waits for the second one here
+    )
     assert lakes.run("train", lake, *KEYS, *keys) == 0
     assert log(lake)[0]["workers"] == 2
     assert len(threads) == 2
@@ -227,16 +230,16 @@ def test_a_training_loads_neither_spark_nor_pandas(lake: Path, keys: tuple[str, 
     command_line = f"{code}; print(failed, sorted(sys.modules.keys() & {{'pyspark', 'pandas'}}))"
     for more in ((), ("train.seed=8", "train.warm_start=lake")) if not keys else ((),):
         command = [sys.executable, "-c", command_line, *lakes.arguments(lake, *KEYS, "train.epochs=2", *keys, *more)]
-        done = subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True)
-        assert done.stdout.splitlines()[-1] == "0 []", done.stderr
+        result = subprocess.run(command, cwd=ROOT, check=True, text=True, capture_output=True)
+        assert result.stdout.splitlines()[-1] == "0 []", result.stderr
 
 
 @pytest.mark.slow
-def test_vectors_are_the_same_where_the_kernel_is_compiled_and_where_it_is_loaded(walked: Path, tmp_path: Path) -> None:
+def test_vectors_are_the_same_where_the_kernel_is_compiled_and_where_it_is_loaded(walks_lake: Path, tmp_path: Path) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     results = []
     for name in ("compiles", "loads"):
-        lake = Path(shutil.copytree(walked, tmp_path / name))
+        lake = Path(shutil.copytree(walks_lake, tmp_path / name))
         command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS, "train.epochs=3")]
         subprocess.run(command, check=True, capture_output=True, env=environment)
         results.append(vectors(lake))

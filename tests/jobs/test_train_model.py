@@ -22,18 +22,18 @@ KEYS = ("train.dim=3", "train.epochs=3", "train.checkpoint_minutes=1000")
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with the walks of a ring."""
+def walks_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a lake with the walks of a ring."""
     edges = [(f"i{k:02}", f"i{(k + step) % N:02}") for k in range(N) for step in (1, 2)]
-    return lakes.walked(tmp_path_factory.mktemp("toys"), edges, "walks.num_walks=4", "walks.walk_length=6")
+    return lakes.write_walks_lake(tmp_path_factory.mktemp("toys"), edges, "walks.num_walks=4", "walks.walk_length=6")
 
 
 @pytest.fixture
-def lake(walked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it, where the toys are registered."""
+def lake(walks_lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copy the lake with the walks, and register the toy models."""
     monkeypatch.setitem(MODELS, "two_sided", toy_two_sided.__name__)
     monkeypatch.setitem(MODELS, "degrees", toy_closed_form.__name__)
-    return Path(shutil.copytree(walked, tmp_path / "lake"))
+    return Path(shutil.copytree(walks_lake, tmp_path / "lake"))
 
 
 def read_sides(lake: Path, table: str, key: str, value: str) -> dict[tuple[str, Any], Any]:

@@ -23,52 +23,52 @@ Vectors = dict[str, tuple[list[float], list[float]]]
 
 
 @pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake with the walks of a graph of planted communities, its nodes' names shuffled."""
+def walks_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a lake with the walks of a graph of planted communities, its nodes' names shuffled."""
     folder = tmp_path_factory.mktemp("sharded")
     rng = np.random.default_rng(4)
     group = np.arange(N) // SIZE
     inside = rng.random((N, N)) < np.where(group[:, None] == group, 0.5, 0.02)
-    both = {(i, (i + 1) % N) for i in range(N)} | {(int(a), int(b)) for a, b in np.argwhere(np.triu(inside, 1))}
-    edges = [(f"i{a:02}", f"i{b:02}") for a, b in rng.permutation(sorted(both))]
-    return lakes.walked(folder, edges, "walks.num_walks=10", "walks.walk_length=20")
+    node_pairs = {(i, (i + 1) % N) for i in range(N)} | {(int(a), int(b)) for a, b in np.argwhere(np.triu(inside, 1))}
+    edges = [(f"i{a:02}", f"i{b:02}") for a, b in rng.permutation(sorted(node_pairs))]
+    return lakes.write_walks_lake(folder, edges, "walks.num_walks=10", "walks.walk_length=20")
 
 
 @pytest.fixture
-def lake(walked: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
-    return Path(shutil.copytree(walked, tmp_path / "lake"))
+def lake(walks_lake: Path, tmp_path: Path) -> Path:
+    """Copy the lake with the walks, so that a test may change it."""
+    return Path(shutil.copytree(walks_lake, tmp_path / "lake"))
 
 
 def start(lake: Path, world: int, *keys: str) -> list[subprocess.Popen[str]]:
-    """The job's processes, as torchrun starts them."""
+    """Start the job's processes with the environment variables that torchrun sets."""
     command = [sys.executable, str(ROOT / "jobs" / "train.py"), *lakes.arguments(lake, *KEYS, *keys)]
     return processes.start_command(command, world)
 
 
-def wait_for(started: list[subprocess.Popen[str]]) -> tuple[list[int], list[str]]:
+def wait_for(children: list[subprocess.Popen[str]]) -> tuple[list[int], list[str]]:
     """Return the exit status and the error output of each."""
-    said = [process.communicate(timeout=120)[1] for process in started]
-    return [process.returncode for process in started], said
+    errors = [process.communicate(timeout=120)[1] for process in children]
+    return [process.returncode for process in children], errors
 
 
 def train(lake: Path, world: int = 2, *keys: str) -> Vectors:
-    statuses, said = wait_for(start(lake, world, *keys))
-    assert statuses == [0] * world, said
+    statuses, errors = wait_for(start(lake, world, *keys))
+    assert statuses == [0] * world, errors
     assert not (lake / "_checkpoints").exists()
     return vectors(lake)
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(walked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The lake after a run without interruption."""
-    lake = Path(shutil.copytree(walked, tmp_path_factory.mktemp("uninterrupted") / "lake"))
+def uninterrupted(walks_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train without interruption; return the lake."""
+    lake = Path(shutil.copytree(walks_lake, tmp_path_factory.mktemp("uninterrupted") / "lake"))
     train(lake)
     return lake
 
 
 def mean_cosines(by_item: Vectors) -> tuple[float, float]:
-    """The mean cosine of nodes of one community, and of two."""
+    """Return the mean cosine of two nodes of one community, and of two communities."""
     names = sorted(by_item)[: N - 1]
     table = np.array([by_item[name][0] for name in names])
     table /= np.linalg.norm(table, axis=1, keepdims=True)
@@ -106,33 +106,33 @@ def test_one_process_alone_comes_to_the_same_vectors_twice(lake: Path) -> None:
     assert inside > between + 0.3
 
 
-def stopped(lake: Path, number: int) -> list[subprocess.Popen[str]]:
-    """The processes, the second one having got a signal when two checkpoints were begun."""
-    started = start(lake, 2, "train.checkpoint_minutes=0.00001")
-    until = time.monotonic() + 120
+def start_and_signal(lake: Path, number: int) -> list[subprocess.Popen[str]]:
+    """Start the job's processes, and send the second one a signal after two checkpoints were begun."""
+    children = start(lake, 2, "train.checkpoint_minutes=0.00001")
+    deadline = time.monotonic() + 120
     while len(list((lake / "_checkpoints").glob("train-0-*.pt"))) < 2 or not (lake / "_checkpoints" / "train.pt").exists():
-        assert all(process.poll() is None for process in started), [process.communicate() for process in started]
-        assert time.monotonic() < until
+        assert all(process.poll() is None for process in children), [process.communicate() for process in children]
+        assert time.monotonic() < deadline
         time.sleep(0.01)
-    started[1].send_signal(number)
-    return started
+    children[1].send_signal(number)
+    return children
 
 
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
 def test_a_run_that_ends_at_one_process_resumes_to_the_same_vectors(uninterrupted: Path, lake: Path, number: int) -> None:
-    statuses, said = wait_for(stopped(lake, number))
-    assert statuses == ([143, 143] if number == signal.SIGTERM else [2, -signal.SIGKILL]), said
-    assert ("a rerun resumes from it" if number == signal.SIGTERM else "another process has failed") in said[0]
+    statuses, errors = wait_for(start_and_signal(lake, number))
+    assert statuses == ([143, 143] if number == signal.SIGTERM else [2, -signal.SIGKILL]), errors
+    assert ("a rerun resumes from it" if number == signal.SIGTERM else "another process has failed") in errors[0]
     assert not (lake / "embeddings").exists()
-    statuses, said = wait_for(start(lake, 2))
-    assert statuses == [0, 0], said
-    assert "resuming from" in said[0]
+    statuses, errors = wait_for(start(lake, 2))
+    assert statuses == [0, 0], errors
+    assert "resuming from" in errors[0]
     assert vectors(lake) == vectors(uninterrupted)
 
 
 @pytest.mark.slow
 def test_a_checkpoint_of_other_processes_or_tables_is_an_error(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    wait_for(stopped(lake, signal.SIGTERM))
+    wait_for(start_and_signal(lake, signal.SIGTERM))
     assert lakes.run("train", lake, *KEYS) == 2
     assert "checkpoint of another configuration (num_processes: 2 there, 1 here)" in capsys.readouterr().err
     assert lakes.run("train", lake, *KEYS, "train.placement=replicated") == 2
@@ -153,7 +153,7 @@ def test_a_checkpoint_of_other_processes_or_tables_is_an_error(lake: Path, capsy
     ],
 )
 def test_keys_that_need_replicated_tables_are_named(
-    walked: Path, capsys: pytest.CaptureFixture[str], keys: tuple[str, ...], message: str
+    walks_lake: Path, capsys: pytest.CaptureFixture[str], keys: tuple[str, ...], message: str
 ) -> None:
-    assert lakes.run("train", walked, *KEYS, *keys) == 2
+    assert lakes.run("train", walks_lake, *KEYS, *keys) == 2
     assert message in capsys.readouterr().err

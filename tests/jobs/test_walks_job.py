@@ -23,7 +23,7 @@ def job_arguments(lake: Path, *keys: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def edges(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
-    """The keys of a source: a ring of seven nodes with further edges and a self loop, and an isolated node n9."""
+    """Write a ring of seven nodes with further edges and a self loop, and an isolated node n9; return the source's keys."""
     folder = tmp_path_factory.mktemp("edges")
     (folder / "ring.csv").write_text("src,dst,weight\n" + "".join(f"{a},{b},{w}\n" for a, b, w in RING))
     (folder / "nodes.csv").write_text("item_id\nn9\n" + "".join(f"n{i}\n" for i in range(7)))
@@ -32,7 +32,7 @@ def edges(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def walks_lake(spark: Any, tmp_path_factory: pytest.TempPathFactory, edges: tuple[str, ...]) -> Path:
-    """A lake up to the walks of every node."""
+    """Run the jobs up to the walks of every node; return the lake."""
     from walkgram.runtime import cli
 
     lake = tmp_path_factory.mktemp("walks_lake") / "lake"
@@ -43,7 +43,7 @@ def walks_lake(spark: Any, tmp_path_factory: pytest.TempPathFactory, edges: tupl
 
 @pytest.fixture
 def lake(walks_lake: Path, tmp_path: Path) -> Path:
-    """A copy of it, to change."""
+    """Copy the lake with the walks, so that a test may change it."""
     shutil.copytree(walks_lake, tmp_path / "lake")
     return tmp_path / "lake"
 
@@ -57,7 +57,7 @@ def read_visits(lake: Path) -> dict[int, int]:
 
 
 def read_walks(lake: Path) -> list[list[str]]:
-    """The walks by walk_id, as node ids."""
+    """Read the walks by walk_id, as node ids."""
     ids = [w["item_id"] for w in pq.read_table(lake / "vocabulary").sort_by("index").to_pylist()]
     rows = pq.read_table(lake / "walks").sort_by("walk_id").to_pylist()
     assert [row["walk_id"] for row in rows] == list(range(len(rows)))
@@ -66,7 +66,7 @@ def read_walks(lake: Path) -> list[list[str]]:
 
 @pytest.fixture
 def refused(job: Job, capsys: Any) -> Callable[..., None]:
-    """refused(message, name, lake, *keys): assert that the job fails with this message, and the walks are unchanged."""
+    """Return refused(message, name, lake, *keys): assert that the job fails with this message and keeps the walks."""
 
     def check(message: str, name: str, lake: Path, *keys: str) -> None:
         before = read_shards(lake)
@@ -153,7 +153,7 @@ def test_a_graph_without_reverse_probabilities_serves_walks_that_need_none(
 
 @pytest.fixture
 def interrupted(job: Job, capsys: Any, monkeypatch: pytest.MonkeyPatch, lake: Path) -> dict[str, int]:
-    """The times of the two shards that a run with seed 8 has written before it is interrupted."""
+    """Interrupt a run with seed 8 after two shards; return the times at which these were written."""
     shards, visits = read_shards(lake), read_visits(lake)
     with monkeypatch.context() as patch:
         stop_after(patch, 2)
@@ -169,7 +169,7 @@ def interrupted(job: Job, capsys: Any, monkeypatch: pytest.MonkeyPatch, lake: Pa
 
 @pytest.fixture(scope="module")
 def uninterrupted(walks_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], tuple[Any, Any]]:
-    """The walks and visits of an uninterrupted run with this seed."""
+    """Return run(seed): the walks and visits of an uninterrupted run."""
     from walkgram.runtime import cli
 
     def run(seed: int) -> tuple[Any, Any]:

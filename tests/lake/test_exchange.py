@@ -10,7 +10,7 @@ from walkgram.lake.exchange import Exchange
 
 
 def message_batches(*receivers: list[tuple[int, list[float]]]) -> list[pa.RecordBatch]:
-    """One batch for each receiver, of (walk, shares) rows."""
+    """Make one batch of (walk, shares) rows for each receiver."""
     schema = pa.schema([("walk", pa.int64()), ("shares", pa.large_list(pa.float32()))])
     return [pa.record_batch([[walk for walk, _ in rows], [shares for _, shares in rows]], schema=schema) for rows in receivers]
 

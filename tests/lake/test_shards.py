@@ -16,7 +16,7 @@ NUM_NODES = 2**31
 
 
 def walk_batches(num_nodes: int = NUM_NODES) -> Iterator[pa.RecordBatch]:
-    """Two row groups of walks: short ones, equal nodes, and nodes at both ends of the range."""
+    """Yield two row groups of walks: short ones, equal nodes, and nodes at both ends of the range."""
     schema, last = walks.walks_schema(num_nodes), num_nodes - 1
     yield pa.record_batch([[0, 1, 2], [[5, 4, last], [0], [7, 7, 7, 7]]], schema=schema)
     yield pa.record_batch([[3, 2**62], [list(range(300)), [last, 0, last]]], schema=schema)

@@ -61,7 +61,7 @@ def interrupt_move(patch: pytest.MonkeyPatch, number: int) -> None:
 
 
 def kill_at_move(patch: pytest.MonkeyPatch, number: int) -> None:
-    """As `interrupt_move`, but nothing is cleaned up afterwards."""
+    """Raise KeyboardInterrupt in place of the `number`-th move, and disable the cleanup, as if the process were killed."""
     interrupt_move(patch, number)
     patch.setattr(paths, "remove", lambda _: None)
     patch.setattr(Transaction, "roll_back", lambda *_: None)

@@ -20,7 +20,7 @@ def make_by_torch(model: Skipgram) -> ReplicatedOnDevice:
 
 
 def make_by_triton(model: Skipgram) -> ReplicatedOnDevice:
-    """Tables that Triton's kernels train: on the CUDA device there is, else by its interpreter."""
+    """Return tables that Triton's kernels train: on the CUDA device if there is one, else by its interpreter."""
     placement = ReplicatedOnDevice(models.get_replicated(model).setup, "cuda" if HAS_CUDA else "cpu")
     if not HAS_CUDA:
         placement.scratch = torch.zeros(model.num_rows, dtype=torch.int32)

@@ -18,7 +18,7 @@ SECOND = 1_000_000  # microseconds, the unit of brute force
 
 
 def rows_of_forty_users() -> list[Row]:
-    """Rows at few moments, some without a time, with duplicates; one user has every item, every user has the first item."""
+    """Draw rows at few moments, some without a time, with duplicates; one user has every item, every user the first item."""
     rng = np.random.default_rng(11)
     items = [FIRST + k for k in range(16)]
     rows: list[Row] = [("all", item, 1000 + 10 * int(rng.integers(0, 12))) for item in items]
@@ -104,7 +104,7 @@ def state(lake: Path) -> dict[str, tuple[int, int]]:
     return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
 
 
-def walked(folder: Path, edges: Iterable[tuple[str, str]], *keys: str) -> Path:
+def write_walks_lake(folder: Path, edges: Iterable[tuple[str, str]], *keys: str) -> Path:
     """Write a lake with the graph of these edges and its walks, in three shards; returns the lake."""
     source, lake = folder / "edges.csv", folder / "lake"
     source.write_text("\n".join(["src,dst", *(f"{a},{b}" for a, b in edges), ""]))

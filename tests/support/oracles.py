@@ -20,23 +20,23 @@ GAMMA = 0x9E3779B97F4A7C15
 
 
 def pair_counts(baskets: Iterable[Iterable[int]]) -> Counter[tuple[int, int]]:
-    """f(x,y) for x < y: baskets that hold both."""
+    """Count f(x,y) for x < y: the baskets that hold both."""
     return Counter(pair for basket in baskets for pair in combinations(sorted(set(basket)), 2))
 
 
 def item_counts(baskets: Iterable[Iterable[int]]) -> Counter[int]:
-    """f(x): baskets that hold x."""
+    """Count f(x): the baskets that hold x."""
     return Counter(item for basket in baskets for item in set(basket))
 
 
 def pmi(joint: float, fx: float, fy: float, total: float, smoothing: float = 1.0, every: Sequence[float] = ()) -> float:
-    """ln of p(x,y) / (p(x) p(y)), where p(y) is f(y)^a / sum f^a over `every` item's count if a < 1."""
+    """Return ln of p(x,y) / (p(x) p(y)), where p(y) is f(y)^a / sum f^a over `every` item's count if a < 1."""
     of_y = fy / total if smoothing == 1.0 else fy**smoothing / sum(f**smoothing for f in every)
     return math.log(joint / total) - math.log(fx / total) - math.log(of_y)
 
 
 def directed_weight(formula: str, value: float, joint: float, total: float, shift: float) -> float:
-    """The weight that a formula makes of one direction's pmi."""
+    """Return a formula's weight of one direction, whose pmi is `value`."""
     if formula == "pmi_frequency":
         return value * joint
     if formula == "pmi":
@@ -50,21 +50,23 @@ def directed_weight(formula: str, value: float, joint: float, total: float, shif
     raise ValueError(formula)
 
 
-def weight(
+def weight(  # noqa: PLR0913 - the kernels' tests pass all nine terms of the formula by position
     formula: str, joint: float, fx: float, fy: float, total: float,
     shift: float = 1.0, smoothing: float = 1.0, every: Sequence[float] = (), directed: bool = False,
 ) -> float:  # fmt: skip
-    """The weight of a pair, undirected: the mean of x given y and y given x; directed: y is the context."""
+    """Return the weight of a pair. Undirected: the mean of x given y and y given x; directed: y is the context."""
     if formula == "frequency":
         return joint
     if formula == "cosine":
         return joint / math.sqrt(fx * fy)
-    ways = [pmi(joint, fx, fy, total, smoothing, every), pmi(joint, fy, fx, total, smoothing, every)][: 1 if directed else 2]
-    return sum(directed_weight(formula, value, joint, total, shift) for value in ways) / len(ways)
+    directions = [pmi(joint, fx, fy, total, smoothing, every), pmi(joint, fy, fx, total, smoothing, every)][
+        : 1 if directed else 2
+    ]
+    return sum(directed_weight(formula, value, joint, total, shift) for value in directions) / len(directions)
 
 
 def undirected(edges: Iterable[tuple[int, int, float]]) -> dict[int, dict[int, float]]:
-    """The graph that steps both ways along every edge; duplicates summed, a self loop once."""
+    """Return the graph that steps both ways along every edge; duplicates are summed, a self loop counts once."""
     graph: dict[int, dict[int, float]] = {}
     for a, b, w in edges:
         for v, x in {(a, b), (b, a)}:
@@ -73,24 +75,24 @@ def undirected(edges: Iterable[tuple[int, int, float]]) -> dict[int, dict[int, f
     return graph
 
 
-def merged(rows: Iterable[tuple[Any, Any, float]], directed: bool) -> dict[tuple[Any, Any], float]:
-    """(a, b) -> weight of an edge table's rows; undirected with a <= b. Equal edges are added in rising order of weight."""
-    found: dict[tuple[Any, Any], list[float]] = {}
+def sum_edges(rows: Iterable[tuple[Any, Any, float]], directed: bool) -> dict[tuple[Any, Any], float]:
+    """Sum an edge table's rows to (a, b) -> weight, undirected with a <= b; equal edges are added in rising order of weight."""
+    weights_of_edge: dict[tuple[Any, Any], list[float]] = {}
     for a, b, w in rows:
-        found.setdefault((a, b) if directed or a <= b else (b, a), []).append(w)
-    return {edge: reduce(operator.add, sorted(weights), 0.0) for edge, weights in found.items()}
+        weights_of_edge.setdefault((a, b) if directed or a <= b else (b, a), []).append(w)
+    return {edge: reduce(operator.add, sorted(weights), 0.0) for edge, weights in weights_of_edge.items()}
 
 
 def vocabulary(edges: Iterable[tuple[Any, Any]], isolated: Iterable[Any] = ()) -> list[tuple[Any, int]]:
-    """(id, number of its edges) by falling number, ties by rising id; a self loop is one edge."""
+    """Return (id, number of its edges) by falling number, ties by rising id; a self loop is one edge."""
     counts = Counter(dict.fromkeys(isolated, 0))
     counts.update(end for edge in edges for end in set(edge))
     return sorted(counts.items(), key=lambda node: (-node[1], node[0]))
 
 
 def transition(graph: Graph, before: int | None, at: int, p: float, q: float) -> dict[int, float]:
-    """node2vec's probabilities of the node after `before` -> `at` (None: the first step); {} at a dead end."""
-    weighed = {}
+    """Return node2vec's probabilities of the node after `before` -> `at` (None: the first step); {} at a dead end."""
+    weighted = {}
     for x, w in graph.get(at, {}).items():
         if before is None:
             bias = 1.0
@@ -100,63 +102,63 @@ def transition(graph: Graph, before: int | None, at: int, p: float, q: float) ->
             bias = 1.0
         else:
             bias = 1 / q
-        weighed[x] = w * bias
-    whole = math.fsum(weighed.values())
-    return {x: w / whole for x, w in weighed.items()}
+        weighted[x] = w * bias
+    total = math.fsum(weighted.values())
+    return {x: w / total for x, w in weighted.items()}
 
 
 def skip_grams(walk: Sequence[int], window: int) -> list[tuple[int, int]]:
-    """(walk[i], walk[j]) for 0 < |i - j| <= window, by i, then j."""
+    """Return (walk[i], walk[j]) for 0 < |i - j| <= window, by i, then j."""
     places = range(len(walk))
     return [(walk[i], walk[j]) for i in places for j in places if 0 < abs(i - j) <= window]
 
 
 def counted_examples(pairs: Iterable[tuple[int, int]], label: int) -> Counter[tuple[int, int, int]]:
-    """(low end, high end, label) with counts; pairs of equal ends are left out."""
+    """Count (low end, high end, label); pairs of equal ends are left out."""
     return Counter((min(a, b), max(a, b), label) for a, b in pairs if a != b)
 
 
 def cosine(a: Sequence[float], b: Sequence[float]) -> float:
-    """0 where either vector is all zeros."""
+    """Return the cosine of two vectors; 0 if either is all zeros."""
     length = math.sqrt(math.fsum(x * x for x in a)) * math.sqrt(math.fsum(x * x for x in b))
     return math.fsum(x * y for x, y in zip(a, b, strict=True)) / length if length else 0.0
 
 
 def top_k(vectors: Sequence[Sequence[float]], row: int, k: int) -> list[tuple[int, float]]:
-    """The k other rows with the highest dot products with `row`, best first, ties by lower row."""
+    """Return the k other rows with the highest dot products with `row`, best first, ties by lower row."""
     dots = [(other, math.fsum(x * y for x, y in zip(vectors[row], v, strict=True))) for other, v in enumerate(vectors)]
     return sorted((hit for hit in dots if hit[0] != row), key=lambda hit: (-hit[1], hit[0]))[:k]
 
 
 def splitmix(x: int) -> int:
-    """SplitMix64's finaliser, on Python's whole numbers."""
+    """Apply SplitMix64's finaliser to a 64-bit number."""
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
     return x ^ (x >> 31)
 
 
 def word(seed: int, key: int, step: int, attempt: int, draw: int) -> int:
-    """The 64 random bits of a draw."""
-    of = splitmix(splitmix((seed + GAMMA) & MASK) ^ ((key * GAMMA) & MASK))
+    """Return the 64 random bits of a draw."""
+    state = splitmix(splitmix((seed + GAMMA) & MASK) ^ ((key * GAMMA) & MASK))
     counter = (step << 40) | (attempt << 8) | draw
-    return splitmix(of ^ splitmix((counter + GAMMA) & MASK))
+    return splitmix(state ^ splitmix((counter + GAMMA) & MASK))
 
 
 def hashed(name: int | str) -> int:
-    """The hash of an id: of a long, or of a text's UTF-8 bytes, eight at a time."""
+    """Return the hash of an id: of a long, or of a text's UTF-8 bytes, eight at a time."""
     if isinstance(name, int):
         return splitmix((name + GAMMA) & MASK)
     data = name.encode()
-    found = (len(data) * GAMMA) & MASK
+    state = (len(data) * GAMMA) & MASK
     for at in range(0, len(data), 8):
-        found = (splitmix(found ^ int.from_bytes(data[at : at + 8], "little")) + GAMMA) & MASK
-    return splitmix(found)
+        state = (splitmix(state ^ int.from_bytes(data[at : at + 8], "little")) + GAMMA) & MASK
+    return splitmix(state)
 
 
 def lot(user: int | str, item: int | str, seed: int) -> int:
-    """What a (user, item) draws under a seed; a cap keeps a user's least."""
-    of = splitmix(splitmix((seed + GAMMA) & MASK) ^ ((hashed(user) * GAMMA) & MASK))
-    return splitmix(of ^ hashed(item)) >> 1
+    """Return the sampling key of (user, item) under a seed; a cap keeps a user's least keys."""
+    state = splitmix(splitmix((seed + GAMMA) & MASK) ^ ((hashed(user) * GAMMA) & MASK))
+    return splitmix(state ^ hashed(item)) >> 1
 
 
 @dataclass
@@ -171,7 +173,7 @@ class MemoryShard:
         self.row_groups = tuple(len(group) for group in self.groups)
 
     def read(self, row_group: int, columns: Sequence[str] | None = None) -> pa.Table:
-        """One row group, as Parquet would give it."""
+        """Return one row group, as Parquet would give it."""
         group = self.groups[row_group]
         table = pa.table({
             "walk_id": pa.array([i for i, _ in group], pa.int64()),

@@ -56,13 +56,13 @@ def run_ranks(work: Callable[..., Any], world: int, seconds: float = 60) -> list
     server, port = multiprocessing.get_context("forkserver"), free_port()
     server.set_forkserver_preload(["torch.distributed", "walkgram.kernels.sgns.cpu"])  # imported once, not by every process
     pipes = [server.Pipe(duplex=False) for _ in range(world)]
-    started = [server.Process(target=run_rank, args=(work, k, world, port, seconds, pipes[k][1])) for k in range(world)]
-    for process in started:
+    children = [server.Process(target=run_rank, args=(work, k, world, port, seconds, pipes[k][1])) for k in range(world)]
+    for process in children:
         process.start()
     for _, sender in pipes:
         sender.close()
     results = [receiver.recv() if receiver.poll(90) else None for receiver, _ in pipes]
-    for process in started:
+    for process in children:
         process.join(10)
         if process.is_alive():
             process.kill()
@@ -84,7 +84,7 @@ def make_table() -> torch.Tensor:
 
 
 def draw_changes(rank: int, turn: int, which: int) -> tuple[np.ndarray, np.ndarray]:
-    """(curvature (N,), change (N, DIM), both 0 in rows not moved) of a process; in the last turn rank 0 does nothing."""
+    """Draw a process's (curvature (N,), change (N, DIM)), both 0 in rows not moved; rank 0 moves none in the last turn."""
     generator = np.random.default_rng((rank, turn, which))
     rows = generator.random(N) < (0.5 if rank or turn < ROUNDS - 1 else 0)
     rows[:2] = [False, True]
@@ -93,7 +93,7 @@ def draw_changes(rank: int, turn: int, which: int) -> tuple[np.ndarray, np.ndarr
 
 
 def sync_turns(group: ProcessGroup) -> list[list[np.ndarray]]:
-    """Two tables after each turn."""
+    """Synchronise two tables in every turn; return both after each turn."""
     tables, results = [make_table(), make_table() * 2], []
     shadows = [group.shadow_copy(table) for table in tables]
     for turn in range(ROUNDS):
@@ -106,7 +106,7 @@ def sync_turns(group: ProcessGroup) -> list[list[np.ndarray]]:
 
 
 def draw_requests(rank: int, turn: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Distinct rows that a process requests, its changes and curvatures; none at rank 0 in the last turn."""
+    """Draw distinct rows that a process requests, its changes and curvatures; none at rank 0 in the last turn."""
     generator = np.random.default_rng((rank, turn, 9))
     rows = np.sort(generator.choice(N, N // 2 if rank or turn < ROUNDS - 1 else 0, replace=False))
     changes = generator.standard_normal((len(rows), DIM)).astype(np.float32)
@@ -114,7 +114,7 @@ def draw_requests(rank: int, turn: int) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def exchange_rows(group: ProcessGroup) -> tuple[list[np.ndarray], np.ndarray]:
-    """(the rows gathered in each turn, the rows owned at the end)."""
+    """Gather rows and add to them in every turn; return (the rows gathered in each turn, the rows owned at the end)."""
     table, gathered = RowShardedEmbedding(N, DIM, group, lambda rows: make_table()[rows]), []
     for turn in range(ROUNDS):
         rows, *changes = draw_requests(group.rank, turn)
@@ -133,7 +133,7 @@ def batch_number(rank: int, world: int, turn: int) -> int:
 
 
 def make_batch(number: int) -> WalkBatch:
-    """Five walks of up to nine nodes, of the lower half of the rows: some of the pool are no tokens."""
+    """Draw five walks of up to nine nodes, of the lower half of the rows: some of the pool are no tokens."""
     lengths = np.random.default_rng(number).integers(1, 10, 5)
     values = np.random.default_rng((number, 1)).integers(0, N // 2, lengths.sum()).astype(np.int32)
     return WalkBatch(np.arange(5) + 5 * number, np.cumsum(lengths) - lengths, lengths, values)
@@ -148,7 +148,7 @@ def make_sharded_table(group: ProcessGroup, scale: int) -> RowShardedEmbedding:
 
 
 def train_turns(group: ProcessGroup) -> tuple[list[Any], list[np.ndarray]]:
-    """(what each step returned, the rows owned of both tables); as many turns as the rank with most batches has."""
+    """Train for as many turns as the rank with most batches has; return (each step's result, the rows owned of both tables)."""
     tables = row_sharded.ShardedTables(make_sharded_table(group, 1), make_sharded_table(group, 2))
     num_batches, results = NUM_BATCHES.get(group.world, [3]), []
     params = make_params(np.empty((0, 2), np.uint32))
@@ -161,7 +161,7 @@ def train_turns(group: ProcessGroup) -> tuple[list[Any], list[np.ndarray]]:
 
 
 def train_replicated(group: ProcessGroup) -> tuple[list[np.ndarray], list[float]]:
-    """(both tables after two epochs of the loop, the largest step curvature before each synchronisation)."""
+    """Run two epochs of the loop; return (both tables, the largest step curvature before each synchronisation)."""
     model, curvatures, synchronize = models.make_skipgram(), [], ReplicaSync.synchronize
 
     def record(sync: ReplicaSync, tables: tuple[torch.Tensor, ...]) -> None:

@@ -52,7 +52,7 @@ def submit(name: str, lake: Path, *before: str, sets: list[str] | None = None) -
 
 
 def package_zip(place: Path) -> Path:
-    """walkgram as a zip for executors."""
+    """Write walkgram as a zip for executors; return its path."""
     with zipfile.ZipFile(place, "w") as out:
         for file in (ROOT / "lib" / "walkgram").rglob("*.py"):
             out.write(file, file.relative_to(ROOT / "lib"))

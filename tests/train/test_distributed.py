@@ -25,7 +25,7 @@ ALONE = ProcessGroup()
 
 @pytest.fixture(scope="module", params=[2, 3])
 def results(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
-    """What each rank of a world returned."""
+    """Run all checks at each rank of a world; return the ranks' results."""
     returned = processes.run_ranks(processes.run_everything, request.param)
     assert all(isinstance(result, dict) for result in returned), returned
     return returned
@@ -34,18 +34,18 @@ def results(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
 def test_sums_and_flags_are_those_of_all(results: list[dict[str, Any]]) -> None:
     world = len(results)
     ranks = world * (world - 1) / 2
-    for each in results:
-        assert each["sum"] == [1.5 * world, ranks, 2.0**40 * ranks]
-        assert each["any"] == [False, True, True]
+    for result in results:
+        assert result["sum"] == [1.5 * world, ranks, 2.0**40 * ranks]
+        assert result["any"] == [False, True, True]
 
 
 def test_a_broadcast_reaches_all_and_equal_values_are_known(results: list[dict[str, Any]]) -> None:
-    assert [each["broadcast"] for each in results] == [{"from": 0}] * len(results)
-    assert [each["all_equal"] for each in results] == [[True, False, False]] * len(results)
+    assert [result["broadcast"] for result in results] == [{"from": 0}] * len(results)
+    assert [result["all_equal"] for result in results] == [[True, False, False]] * len(results)
 
 
 def delta_scales(curvatures: list[np.ndarray]) -> np.ndarray:
-    """Factors of the changes of each row: the way of one process that does all steps, over the sum of the separate ways."""
+    """Return the (N,) scales of the rows' changes: the saturation of all steps in sequence over the processes' summed ones."""
     damped = distributed.CURVATURE_DAMPING * np.array(curvatures, float)
     separate = (1 - np.exp(-damped)).sum(0)
     return np.where(separate > 0, (1 - np.exp(-damped.sum(0))) / np.where(separate > 0, separate, 1), 1.0)
@@ -56,21 +56,21 @@ def test_synchronized_tables_follow_the_rule_and_are_equal_everywhere(results: l
     for turn in range(ROUNDS):
         for which in range(2):
             curvatures, moves = zip(*(processes.draw_changes(rank, turn, which) for rank in range(len(results))), strict=True)
-            got = results[0]["synchronized"][turn][which]
-            np.testing.assert_allclose(got, base[which] + sum(moves) * delta_scales(list(curvatures))[:, None], atol=4e-6)
+            synced = results[0]["synchronized"][turn][which]
+            np.testing.assert_allclose(synced, base[which] + sum(moves) * delta_scales(list(curvatures))[:, None], atol=4e-6)
             count = (np.array(curvatures) > 0).sum(0)
-            one = count == 1
-            np.testing.assert_array_equal(got[one], (base[which] + sum(moves))[one])
-            np.testing.assert_array_equal(got[count == 0], base[which][count == 0])
+            moved_once = count == 1
+            np.testing.assert_array_equal(synced[moved_once], (base[which] + sum(moves))[moved_once])
+            np.testing.assert_array_equal(synced[count == 0], base[which][count == 0])
             assert {0, 1, 2} <= set(count)
             for other in results[1:]:
-                np.testing.assert_array_equal(other["synchronized"][turn][which], got)
-            base[which] = got
+                np.testing.assert_array_equal(other["synchronized"][turn][which], synced)
+            base[which] = synced
 
 
 def test_rows_that_moved_little_get_the_sum_and_hubs_the_mean() -> None:
-    little, much = torch.tensor([1e-4, 1e-4]), torch.tensor([1e4, 1e4])
-    for curvatures, expected in ((little, 1.0), (much, 0.5)):
+    small, large = torch.tensor([1e-4, 1e-4]), torch.tensor([1e4, 1e4])
+    for curvatures, expected in ((small, 1.0), (large, 0.5)):
         assert float(distributed.delta_scale(curvatures.sum(), distributed.saturation(curvatures).sum())) == pytest.approx(
             expected, rel=1e-4
         )
@@ -84,15 +84,15 @@ def test_exchanged_rows_are_those_of_a_dense_table(results: list[dict[str, Any]]
         for curvature, (rows, _, values) in zip(curvatures, moves, strict=True):
             curvature[rows] = values
         scale = delta_scales(list(curvatures))
-        for each, (rows, changes, _) in zip(results, moves, strict=True):
-            np.testing.assert_allclose(each["exchanged"][0][turn], before[rows], atol=2e-6)
+        for result, (rows, changes, _) in zip(results, moves, strict=True):
+            np.testing.assert_allclose(result["exchanged"][0][turn], before[rows], atol=2e-6)
             dense[rows] += changes * scale[rows, None]
-    for rank, each in enumerate(results):
-        np.testing.assert_allclose(each["exchanged"][1], dense[rank :: len(results)], atol=4e-6)
+    for rank, result in enumerate(results):
+        np.testing.assert_allclose(result["exchanged"][1], dense[rank :: len(results)], atol=4e-6)
 
 
 def train_full(tables: list[np.ndarray], number: int) -> tuple[list[np.ndarray], np.ndarray, Any]:
-    """The kernel on full tables, its negatives taken from the batch's pool: (tables, curvatures, the kernel's result)."""
+    """Run the kernel on full tables, with the batch's pool as negatives; return (tables, curvatures, the kernel's result)."""
     slots, walks = np.zeros((POOL, 2), np.uint32), processes.make_batch(number)
     slots[:, 1] = processes.draw_pool(number)
     params, after = processes.make_params(slots), [table.copy() for table in tables]
@@ -103,7 +103,7 @@ def train_full(tables: list[np.ndarray], number: int) -> tuple[list[np.ndarray],
 
 
 def simulate(world: int, num_batches: list[int]) -> tuple[list[np.ndarray], list[list[Any]]]:
-    """Both tables after all turns in one process, and what each rank's steps return."""
+    """Train all turns in one process; return both tables and the results of each rank's steps."""
     tables = [processes.make_table().numpy(), 2 * processes.make_table().numpy()]
     returned: list[list[Any]] = [[] for _ in range(world)]
     for turn in range(max(num_batches)):
@@ -116,7 +116,7 @@ def simulate(world: int, num_batches: list[int]) -> tuple[list[np.ndarray], list
             after, curvatures[:, rank], result = train_full(tables, processes.batch_number(rank, world, turn))
             returned[rank].append(result)
             changes = [sums + new - old for sums, new, old in zip(changes, after, tables, strict=True)]
-        scales = [delta_scales(list(each))[:, None].astype(np.float32) for each in curvatures]
+        scales = [delta_scales(list(by_rank))[:, None].astype(np.float32) for by_rank in curvatures]
         tables = [old + change * scale for old, change, scale in zip(tables, changes, scales, strict=True)]
     return tables, returned
 
@@ -124,14 +124,14 @@ def simulate(world: int, num_batches: list[int]) -> tuple[list[np.ndarray], list
 def test_sharded_processes_train_as_one_that_adds_their_changes(results: list[dict[str, Any]]) -> None:
     world = len(results)
     tables, expected = simulate(world, processes.NUM_BATCHES[world])
-    for rank, each in enumerate(results):
-        np.testing.assert_allclose(np.array(each["trained"][0], float), np.array(expected[rank], float), rtol=1e-5)
-        for local, table in zip(each["trained"][1], tables, strict=True):
+    for rank, result in enumerate(results):
+        np.testing.assert_allclose(np.array(result["trained"][0], float), np.array(expected[rank], float), rtol=1e-5)
+        for local, table in zip(result["trained"][1], tables, strict=True):
             np.testing.assert_allclose(local, table[rank::world], atol=1e-5)
 
 
 def test_replicated_processes_have_equal_tables_after_training(results: list[dict[str, Any]]) -> None:
-    (first, curvatures), *others = [each["replicated"] for each in results]
+    (first, curvatures), *others = [result["replicated"] for result in results]
     for tables, other_curvatures in others:
         for table, other in zip(first, tables, strict=True):
             np.testing.assert_array_equal(table, other)

@@ -25,16 +25,16 @@ def walks(*groups: Ids, n: int = 6) -> WalkDataset:
     return WalkDataset([MemoryShard(groups)], np.arange(n))
 
 
-def as_counter(merged: ExampleTable) -> Counter[tuple[int, int, int]]:
-    columns = (column.astype(int).tolist() for column in merged[:4])
-    found = Counter({(a, b, label): count for a, b, label, count in zip(*columns, strict=True)})
-    assert len(found) == len(merged.src)
-    return found
+def as_counter(examples: ExampleTable) -> Counter[tuple[int, int, int]]:
+    columns = (column.astype(int).tolist() for column in examples[:4])
+    counter = Counter({(a, b, label): count for a, b, label, count in zip(*columns, strict=True)})
+    assert len(counter) == len(examples.src)
+    return counter
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
-    """The negatives that are drawn, call by call."""
+def negative_calls(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """Record the negatives of num_negatives call."""
     calls: list[np.ndarray] = []
     draw = negatives.draw_uniform_negatives
 
@@ -47,42 +47,42 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("window", [1, 2, 10])
-@pytest.mark.parametrize("each", [0, 1, 4])
-def test_merged_examples_are_those_of_a_counter(drawn: list[np.ndarray], window: int, each: int) -> None:
-    merged = build_examples(walks(RAGGED), window, each, 7, False)
+@pytest.mark.parametrize("num_negatives", [0, 1, 4])
+def test_merged_examples_are_those_of_a_counter(negative_calls: list[np.ndarray], window: int, num_negatives: int) -> None:
+    examples = build_examples(walks(RAGGED), window, num_negatives, 7, False)
     pairs = [pair for _, nodes in RAGGED for pair in skip_grams(nodes, window)]
-    against = list(zip(np.repeat([a for a, _ in pairs], each).tolist(), drawn[0].tolist(), strict=True))
-    assert as_counter(merged) == counted_examples(pairs, 1) + counted_examples(against, 0)
-    assert merged.num_raw == len(pairs) * (1 + each)
-    assert (merged.src < merged.dst).all()
+    against = list(zip(np.repeat([a for a, _ in pairs], num_negatives).tolist(), negative_calls[0].tolist(), strict=True))
+    assert as_counter(examples) == counted_examples(pairs, 1) + counted_examples(against, 0)
+    assert examples.num_raw == len(pairs) * (1 + num_negatives)
+    assert (examples.src < examples.dst).all()
 
 
 def test_examples_come_in_the_order_of_their_first_appearance() -> None:
-    merged = build_examples(walks([(0, [5, 3, 5, 3]), (1, [0, 3])]), 2, 0, 7, False)
-    assert merged.src.tolist() == [3, 0]
-    assert merged.dst.tolist() == [5, 3]
-    assert merged.counts.tolist() == [6, 2]
-    assert merged.label.tolist() == [1, 1]
+    examples = build_examples(walks([(0, [5, 3, 5, 3]), (1, [0, 3])]), 2, 0, 7, False)
+    assert examples.src.tolist() == [3, 0]
+    assert examples.dst.tolist() == [5, 3]
+    assert examples.counts.tolist() == [6, 2]
+    assert examples.label.tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("exclude", [True, False])
 def test_examples_do_not_depend_on_the_row_groups(exclude: bool) -> None:
-    whole = build_examples(walks(RAGGED, n=40), 2, 3, 7, exclude)
+    single = build_examples(walks(RAGGED, n=40), 2, 3, 7, exclude)
     split = build_examples(walks(RAGGED[:1], RAGGED[1:4], RAGGED[4:], n=40), 2, 3, 7, exclude)
-    for a, b in zip(whole, split, strict=True):
+    for a, b in zip(single, split, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 def test_negatives_may_be_positives_unless_excluded() -> None:
     def overlap(exclude: bool) -> tuple[int, int]:
-        merged = build_examples(walks(RAGGED), 2, 20, 7, exclude)
-        pairs = [{(a, b) for a, b, label in as_counter(merged) if label == wanted} for wanted in (0, 1)]
+        examples = build_examples(walks(RAGGED), 2, 20, 7, exclude)
+        pairs = [{(a, b) for a, b, label in as_counter(examples) if label == wanted} for wanted in (0, 1)]
         return len(pairs[0] & pairs[1]), len(pairs[0])
 
     assert overlap(False)[0] > 0
-    shared, left = overlap(True)
+    shared, remaining = overlap(True)
     assert shared == 0
-    assert left > 0
+    assert remaining > 0
 
 
 def test_excluded_negatives_are_drawn_anew_not_left_out() -> None:
@@ -95,24 +95,24 @@ def test_excluded_negatives_are_drawn_anew_not_left_out() -> None:
 
 
 def test_where_every_pair_is_positive_no_negative_is_left() -> None:
-    merged = build_examples(walks([(0, list(range(60)))], n=60), 60, 1, 7, True)
-    assert merged.label.tolist() == [1] * (60 * 59 // 2)
+    examples = build_examples(walks([(0, list(range(60)))], n=60), 60, 1, 7, True)
+    assert examples.label.tolist() == [1] * (60 * 59 // 2)
 
 
 def test_a_negative_equal_to_its_target_is_dropped_whether_or_not_another_walk_repeats_a_node() -> None:
     alone, beside = (build_examples(walks(ids), 1, 200, 7, True) for ids in ([(0, [0, 1])], [(0, [0, 1]), (1, [5, 5])]))
-    of_first = [{key: c for key, c in as_counter(m).items() if key[2] == 0 and key[1] != 5} for m in (alone, beside)]
-    assert of_first[0] == of_first[1]
+    first_counts = [{key: c for key, c in as_counter(m).items() if key[2] == 0 and key[1] != 5} for m in (alone, beside)]
+    assert first_counts[0] == first_counts[1]
 
 
-def test_negatives_do_not_follow_the_walks_of_the_same_seed(drawn: list[np.ndarray]) -> None:
+def test_negatives_do_not_follow_the_walks_of_the_same_seed(negative_calls: list[np.ndarray]) -> None:
     """On a complete graph the walk's next node and the negative are both uniform, and must be so independently."""
     n, length = 200, 30
     row = np.array([[x for x in range(n) if x != v] for v in range(n)], np.int32)
     graph = walk.build_walk_graph(np.arange(n + 1) * (n - 1), row.ravel(), np.ones(n * (n - 1)), True)
     nodes, _ = walk.sample_walks(graph, np.arange(n), np.arange(n), 7, 1.0, 1.0, length)
     build_examples(walks([(i, nodes[i].tolist()) for i in range(n)], n=n), 1, 1, 7, False)
-    negative = drawn[0].reshape(n, 2 * (length - 1))[:, 1:length]
+    negative = negative_calls[0].reshape(n, 2 * (length - 1))[:, 1:length]
     near = np.abs(negative - nodes[:, 1:]) <= 1
     assert near.mean() < 5 * 3 / n
 

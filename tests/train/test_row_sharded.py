@@ -48,7 +48,7 @@ class PowerCutSlot:
 
 
 def make_slots(saves: int = 1000) -> list[PowerCutSlot]:
-    """The checkpoint and the two slots of rows; the power is cut after so many saves of any of them."""
+    """Return the checkpoint's slot and the two slots of rows; the power is cut after `saves` saves of any of them."""
     saves_left = [saves]
     return [PowerCutSlot(saves_left) for _ in range(3)]
 

@@ -93,8 +93,8 @@ def test_the_mean_of_both_tables_may_be_written_alone() -> None:
 
 def test_the_probability_to_keep_a_token_is_that_of_word2vec() -> None:
     counts = np.array([900, 90, 10])
-    kept = skipgram_params.keep_probabilities(counts, 1e-3)
-    assert kept.tolist() == pytest.approx([(1e-3 / f) ** 0.5 + 1e-3 / f for f in (0.9, 0.09, 0.01)], rel=1e-6)
+    probabilities = skipgram_params.keep_probabilities(counts, 1e-3)
+    assert probabilities.tolist() == pytest.approx([(1e-3 / f) ** 0.5 + 1e-3 / f for f in (0.9, 0.09, 0.01)], rel=1e-6)
     assert skipgram_params.keep_probabilities(counts, 0.0).tolist() == [1, 1, 1]
 
 
@@ -113,8 +113,8 @@ def test_the_validation_loss_repeats_itself_and_falls() -> None:
     assert losses[-1] == trained.validate()
 
 
-def planted(groups: int, size: int, seed: int) -> dict[int, dict[int, float]]:
-    """Groups with an edge inside at .6 and between at .03, weights of 1 to 3; a ring besides, so that none is alone."""
+def draw_communities(groups: int, size: int, seed: int) -> dict[int, dict[int, float]]:
+    """Draw communities: edge probability .6 inside and .03 between, weights 1 to 3; a ring besides connects every node."""
     rng, n = np.random.default_rng(seed), groups * size
     chance = np.where(np.arange(n)[:, None] // size == np.arange(n) // size, 0.6, 0.03)
     both = np.argwhere(np.triu(rng.random((n, n)) < chance, 1))
@@ -125,7 +125,7 @@ def planted(groups: int, size: int, seed: int) -> dict[int, dict[int, float]]:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_planted_communities_are_found_from_walks(workers: int) -> None:
     groups, size, length = 5, 16, 20
-    graph, n = planted(groups, size, 3), groups * size
+    graph, n = draw_communities(groups, size, 3), groups * size
     edges = np.array([(v, x, w) for v, row in graph.items() for x, w in row.items()])
     indptr, indices, weights = csr.build_csr(edges[:, 0].astype(int), edges[:, 1].astype(int), edges[:, 2], 0, n, n)
     csr_rows = build_walk_graph(indptr, indices, weights, True)

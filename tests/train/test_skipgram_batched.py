@@ -32,7 +32,7 @@ def make_model(batch_walks: int, **options: Any) -> Skipgram:
 
 
 def use_torch(model: Skipgram) -> Skipgram:
-    """The same model, trained by batches in plain torch."""
+    """Make the model train by batches in plain torch; return it."""
     model.placement = ReplicatedOnDevice(get_replicated(model).setup, "cpu")
     return model
 

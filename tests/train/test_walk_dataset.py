@@ -19,7 +19,7 @@ GROUPS = [[(0, [2, 3, 5]), (1, [7])], [(2, [11, 2]), (3, [3, 3, 3, 3]), (4, [5, 
 
 
 def walks_of(batch: PaddedBatch) -> list[tuple[int, list[int]]]:
-    """(walk_id, nodes) of every walk of a batch; checks what lies behind the ends."""
+    """Return (walk_id, nodes) of every walk of a batch. Asserts that the padding is zero."""
     assert {array.dtype for array in (batch.rows, batch.lengths, batch.walk_ids)} == {np.dtype(np.int64)}
     for row, length in zip(batch.rows, batch.lengths, strict=True):
         assert not row[length:].any()

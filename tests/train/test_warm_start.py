@@ -5,15 +5,15 @@ import pyarrow as pa
 import pytest
 
 from walkgram.errors import TrainError
+from walkgram.kernels.sgns.params import SgnsTables
 from walkgram.train.data import warm_start
-from walkgram.train.data.warm_start import EmbeddingTables
 
 DIM = 3
 F32 = pa.list_(pa.float32())
 
 
 def table(rows: dict[object, float], contexts: bool = True, dim: int = DIM) -> pa.Table:
-    """An embeddings table: the item's vector is its number, its context vector ten times that."""
+    """Make an embeddings table: an item's vector is filled with its number, its context vector with ten times that."""
     return pa.table({
         "item_id": list(rows),
         "vector": pa.array([[x] * dim for x in rows.values()], F32),
@@ -21,8 +21,8 @@ def table(rows: dict[object, float], contexts: bool = True, dim: int = DIM) -> p
     })  # fmt: skip
 
 
-def blank(n: int) -> EmbeddingTables:
-    return EmbeddingTables(np.full((n, DIM), -1, np.float32), np.full((n, DIM), -2, np.float32))
+def blank(n: int) -> SgnsTables:
+    return SgnsTables(np.full((n, DIM), -1, np.float32), np.full((n, DIM), -2, np.float32))
 
 
 @pytest.mark.parametrize("ids", [["a", "b", "c", "d"], [10, 11, 12, 13]], ids=["strings", "longs"])
@@ -33,8 +33,8 @@ def test_rows_are_found_by_item_in_any_part(ids: list[object]) -> None:
         table({ids[0]: 1.0}),
         table({ids[0]: 1.0}).slice(0, 0),
     ]
-    found = warm_start.copy_known_rows(tables, pa.array(ids), parts, "place")
-    assert found.tolist() == [True, False, True, False]
+    is_known = warm_start.copy_known_rows(tables, pa.array(ids), parts, "place")
+    assert is_known.tolist() == [True, False, True, False]
     assert vector[:, 0].tolist() == [1, -1, 3, -1]
     assert context[:, 1].tolist() == [10, -2, 30, -2]
 
@@ -63,12 +63,12 @@ def test_new_rows_start_at_the_mean_of_their_known_neighbours_by_weight() -> Non
     vector, context = tables = blank(5)
     vector[[0, 1]], context[[0, 1]] = [[1] * 3, [4] * 3], [[10] * 3, [40] * 3]
     nodes = np.array([3, 5, 6, 8, 9])  # vocabulary indices; 7 has no row
-    found = np.array([True, True, False, False, False])
+    is_known = np.array([True, True, False, False, False])
     edges = [
         pa.table({"src": [3, 6, 3], "dst": [6, 7, 5], "weight": [1.0, 50.0, 9.0]}),
         pa.table({"src": [6, 6, 8], "dst": [5, 8, 9], "weight": [2.0, 7.0, 1.0]}),
     ]
-    assert warm_start.average_neighbours(tables, found, nodes, edges) == 1
+    assert warm_start.average_neighbours(tables, is_known, nodes, edges) == 1
     assert vector[:, 0].tolist() == [1, 4, 3, -1, -1]
     assert context[:, 0].tolist() == [10, 40, 30, -2, -2]
     assert warm_start.average_neighbours(tables, np.ones(5, bool), nodes, edges) == 0

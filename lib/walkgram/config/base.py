@@ -8,7 +8,7 @@ __all__ = ["Section", "key"]
 
 
 def key(default: Any, meaning: str, unit: str = "", **limits: Any) -> Any:
-    """A configuration key: its default, what it means (for `--help`), its unit, and pydantic's limits."""
+    """Declare a configuration key: its default, its meaning (for `--help`), its unit, and pydantic's limits."""
     extra: dict[str, Any] = {"unit": unit}
     if type(default) is int and not {"le", "lt"} & set(limits):
         limits["le"] = 2**31 - 1  # so that products of two stay whole numbers of 64 bits

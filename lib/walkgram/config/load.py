@@ -19,7 +19,7 @@ __all__ = ["describe_keys", "list_keys", "load_config"]
 
 
 def load_config(path: str | None, overrides: Sequence[str] = (), base: Mapping[str, Any] | None = None) -> Config:
-    """The configuration of a TOML file (or of `base`, a mapping) with overrides such as `walks.p=.5` applied.
+    """Return the configuration of a TOML file (or of `base`, a mapping) after overrides such as `walks.p=.5`.
 
     Raises `ConfigError`, one line with the file and, for each fault, the key's path.
     """
@@ -37,7 +37,7 @@ def load_config(path: str | None, overrides: Sequence[str] = (), base: Mapping[s
 
 
 def read_toml(path: str) -> dict[str, Any]:
-    """The tree of a TOML file; `ConfigError` where it is missing or not TOML."""
+    """Read the tree of a TOML file. Raises `ConfigError` if it is missing or not TOML."""
     try:
         return tomllib.loads(Path(path).read_text("utf-8-sig"))
     except OSError as error:
@@ -60,7 +60,7 @@ def set_key(tree: dict[str, Any], override: str) -> None:
 
 
 def find_annotation(names: Sequence[str]) -> Any:
-    """The type of the key at this path, or str where there is none (validation then names the unknown key)."""
+    """Return the type of the key at this path; str if there is none, so that validation names the unknown key."""
     model: Any = Config
     for name in names:
         if not (isinstance(model, type) and issubclass(model, Section)) or name not in model.model_fields:
@@ -70,7 +70,7 @@ def find_annotation(names: Sequence[str]) -> Any:
 
 
 def read_value(kind: Any, text: str) -> Any:
-    """`text` as a value of the type `kind`; the text itself where it cannot be, so that validation refuses it."""
+    """Convert `text` to the type `kind`; return the text itself if that fails, so that validation refuses it."""
     options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
     if types.NoneType in options and text.strip().lower() in ("", "none", "null"):
         return None
@@ -88,7 +88,7 @@ def read_value(kind: Any, text: str) -> Any:
 
 
 def explain_error(error: Any) -> str:
-    """One line for one of pydantic's errors: the key's path, what is wrong, what was given."""
+    """Explain one of pydantic's errors in one line: the key's path, the fault and the given value."""
     path = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         known = [name for name, _, _ in list_keys(Config)]
@@ -100,7 +100,7 @@ def explain_error(error: Any) -> str:
 
 
 def list_keys(model: type[Section], prefix: str = "") -> Iterator[tuple[str, str, Any]]:
-    """(path, type, field) of every key under a section."""
+    """Yield (path, type, field) of every key under a section."""
     for name, field in model.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, Section):
@@ -114,7 +114,7 @@ def list_keys(model: type[Section], prefix: str = "") -> Iterator[tuple[str, str
 
 
 def describe_keys(sections: Sequence[str]) -> str:
-    """The keys of these sections, for `--help`: path, type, default, unit and meaning."""
+    """Describe the keys of these sections for `--help`: path, type, default, unit and meaning."""
     lines = []
     for section in sections:
         model = typing.cast(type[Section], Config.model_fields[section].annotation)

@@ -10,14 +10,14 @@ __all__ = ["array_address", "longs_at", "words_at"]
 
 
 def array_address(array: np.ndarray) -> int:
-    """Where an array lies; the caller keeps it while the address is in use. Raises `ValueError` for a view with gaps."""
+    """Return an array's address; the caller keeps the array while it is in use. Raises `ValueError` for a view with gaps."""
     if not array.flags.c_contiguous:
         raise ValueError("only a contiguous array is known by its address")
     return int(array.__array_interface__["data"][0])
 
 
 def pointer_to(kind: Any) -> Any:
-    """The intrinsic that takes a uint64 for a pointer to `kind`."""
+    """Return the intrinsic that turns a uint64 into a pointer to `kind`."""
 
     def point(typing_context: Any, place: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:

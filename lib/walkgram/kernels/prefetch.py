@@ -13,7 +13,7 @@ READ, TO_SECOND_CACHE, DATA = 0, 2, 1  # the second cache holds all that a few h
 
 
 def fetch(typing_context: Any, array: Any, index: Any) -> Any:
-    """`prefetch(array, index)`: fetch array[index] (its first bytes, where it is a row). Any index is harmless."""
+    """Prefetch array[index], or the first bytes of that row, by `prefetch_address(array, index)`. Any index is harmless."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         view = context.make_array(signature.args[0])(context, builder, args[0])

@@ -22,7 +22,7 @@ Count = Callable[[], tuple[int, int]]
 
 @contextlib.contextmanager
 def show_progress(title: str, count: Count, stream: TextIO | None = None, enabled: bool = True) -> Iterator[None]:
-    """While the body runs, show count() = (done, total) twice a second; a log gets a line each LOG_EVERY."""
+    """Show count() = (done, total) twice a second while the body runs; a log gets a line each LOG_EVERY seconds."""
     if not enabled:
         yield
         return
@@ -69,7 +69,7 @@ def show_progress(title: str, count: Count, stream: TextIO | None = None, enable
 
 
 def count_tasks(context: "SparkContext") -> Count:
-    """(done, total) of the tasks of the running stages; a stage that waits for others is not counted yet."""
+    """Return a function that counts (done, total) tasks of the running stages; a waiting stage is not counted yet."""
     tracker = context.statusTracker()
 
     def count() -> tuple[int, int]:

@@ -28,7 +28,7 @@ def zip_files(files: dict[str, bytes]) -> bytes:
 
 @pytest.fixture
 def server() -> Iterator[Any]:
-    """A server that sends `server.body` for every path and counts requests in `server.hits`."""
+    """Run a server that sends `server.body` for every path and counts requests in `server.hits`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -15,7 +15,7 @@ from walkgram.kernels.walks import walk
 
 
 def first_order_probabilities(block: Mapping[str, np.ndarray], n: int) -> np.ndarray:
-    """(n, n) probabilities of a first-order step, read back from the alias table."""
+    """Return the (n, n) probabilities of a first-order step, read from the alias table."""
     dense = np.zeros((n, n))
     for row in range(n):
         low, high = block["indptr"][row], block["indptr"][row + 1]

@@ -14,7 +14,7 @@ Block = dict[str, np.ndarray]
 
 
 def make_plan(blocks: list[Block], n: int, config: Pairs) -> counting.CountPlan:
-    """The plan of the work of these blocks."""
+    """Plan the counting of these blocks."""
     bounds = baskets.item_bounds(n)
     work = [inverted_lists.estimate_work(b["indptr"], b["starts"], b["stops"], bounds) for b in blocks]
     return counting.CountPlan(config, n, np.sum(work, axis=0))
@@ -42,7 +42,7 @@ def test_spans_share_the_work_of_a_heavy_tail() -> None:
 
 
 def estimate(plan: counting.CountPlan, blocks: list[Block]) -> float:
-    """The number of pairs, as `estimate_pairs` sums the sample."""
+    """Estimate the number of pairs from the sample, as `estimate_pairs` does."""
     lower = plan.config.mode == "basket"
     return sum(factor * len(count_to_dict(blocks, low, high, plan.n, lower)) for low, high, factor in plan.sample_items())
 

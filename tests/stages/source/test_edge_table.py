@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from support.oracles import merged, vocabulary
+from support.oracles import sum_edges, vocabulary
 from walkgram.config.source import EdgeColumns
 from walkgram.errors import InputError
 from walkgram.stages.source import edge_table
@@ -22,7 +22,7 @@ Rows = list[tuple[Any, Any, float]]
 
 
 def multigraph(text: bool) -> Rows:
-    """Rows with duplicates, both directions and self loops, whose weights have another sum in another order."""
+    """Draw rows with duplicates, both directions and self loops; the sums of their weights depend on the order of addition."""
     rng = random.Random(3)
     names: list[Any] = [BIG, BIG + 1, BIG + 2, -1, 0, 9, 10, 2**63 - 1]
     if text:
@@ -33,7 +33,7 @@ def multigraph(text: bool) -> Rows:
 def build_edges(
     frame: DataFrame, directed: bool, columns: EdgeColumns = COLUMNS
 ) -> tuple[dict[tuple[Any, Any], float], list[Any]]:
-    """(edges by node ids, vocabulary) after all steps of the stage; checks the indices of the tables."""
+    """Run all steps of the stage; return (edges by node ids, vocabulary). Asserts that the tables' indices are valid."""
     rows = edge_table.parse(frame, columns)
     ids = edge_table.resolve_id_type(rows, None, False, edge_table.profile(rows))
     summed = edge_table.sum_duplicates(rows, ids, directed, bool(columns.weight)).persist()
@@ -54,7 +54,7 @@ def build_edges(
 @pytest.mark.parametrize("directed", [False, True], ids=["undirected", "directed"])
 def test_the_sum_of_duplicates_does_not_depend_on_the_order_of_the_rows(spark: Any, text: bool, directed: bool) -> None:
     rows = multigraph(text)
-    expected = merged(rows, directed)
+    expected = sum_edges(rows, directed)
     frame = spark.createDataFrame(rows, SCHEMA.format("string" if text else "long")).repartition(5)
     assert build_edges(frame, directed) == (expected, vocabulary(expected))
 

@@ -42,7 +42,7 @@ class InterruptError(Exception):
 def walk_partitioned(
     spark: Any, graph: StoredGraph, folder: Path, num_partitions: int, stop_after: int | None = None
 ) -> tuple[Shards, int, list[int]]:
-    """(shards, supersteps, reported steps) of the partitioned engine, interrupted after `stop_after` supersteps."""
+    """Run the partitioned engine, interrupted after `stop_after` supersteps; return (shards, supersteps, reported steps)."""
     plan = walks.WalkPlan(Walks.model_validate(KEYS), graph.num_nodes, N)
     shards = Shards(str(folder / "walks"), str(folder / "aside"), walks.walks_schema(N))
     reports: list[int] = []
@@ -68,7 +68,7 @@ def count_visits(spark: Any, graph: StoredGraph, shards: Shards) -> dict[int, in
 
 
 def walk_replicated(spark: Any, graph: StoredGraph, folder: Path) -> tuple[Shards, dict[int, int]]:
-    """(shards, visits) of the replicated engine."""
+    """Run the replicated engine; return (shards, visits)."""
     shards = Shards(str(folder / "walks"), str(folder / "aside"), walks.walks_schema(N))
     return shards, count_visits(spark, graph, shards)
 

@@ -21,7 +21,7 @@ KEYS = {"num_walks": 100, "walk_length": 12, "p": 0.25, "q": 4.0, "seed": 3}
 def write_walks(
     spark: Any, graph: StoredGraph, folder: Path, num_shards: int, tasks: int = 2, starts: Blocks | None = None, **keys: Any
 ) -> tuple[dict[int, list[int]], dict[int, int]]:
-    """(walks by walk_id, visits by node), as the files have them."""
+    """Write walks; return (walks by walk_id, visits by node), read from the files."""
     config = Walks(**(KEYS | {"num_shards": num_shards} | keys))
     starts = starts or graph.nodes
     plan = walks.WalkPlan(config, len(starts.open(0)["nodes"]), 8)

@@ -37,7 +37,7 @@ def build_rows(directed: bool, weighted: bool) -> tuple[Any, Any, Any]:
 
 
 def sample_walks(graph: walk.WalkGraph, p: float, q: float) -> tuple[Any, list[int]]:
-    """(the nodes' dtype, length and nodes of every walk)."""
+    """Return (the nodes' dtype, length and nodes of every walk)."""
     nodes, lengths = walk.sample_walks(graph, IDS % N, IDS, 9, p, q, 15, 0.1, 0.02)
     return nodes.dtype, [x for row, end in zip(nodes.tolist(), lengths.tolist(), strict=True) for x in (end, *row[:end])]
 
@@ -78,7 +78,7 @@ class MemoryBlocks:
 
 
 def build_partitions(count: int, directed: bool, weighted: bool) -> list[dict[str, Any]]:
-    """The partitions of a graph, as its stage assembles them from two parts each."""
+    """Return the partitions of a graph, assembled by its stage from two parts each."""
     layout = build.GraphLayout(count, 2 * count, N, directed, not weighted, True)
     parts, partitions = MemoryBlocks(), MemoryBlocks()
     largest, totals = np.zeros(N), np.zeros(N)
@@ -94,7 +94,7 @@ def build_partitions(count: int, directed: bool, weighted: bool) -> list[dict[st
 
 
 def walk_partitions(blocks: list[dict[str, Any]], p: float, q: float) -> dict[tuple[int, int], int]:
-    """(walk, step) -> node, of walkers that move between partitions as the batches of messages."""
+    """Walk with batches of messages between the partitions; return (walk, step) -> node."""
     count, params, starts = len(blocks), messages.make_walk_params(p, q, 15, 0.1, 0.02, 9), np.arange(N)
     walkers, first_steps = messages.initial_walkers(IDS, (IDS % N).astype(blocks[0]["indices"].dtype))
     no_walkers, _ = messages.initial_walkers(IDS[:0], walkers.at[:0])

@@ -14,7 +14,7 @@ __all__ = ["RaggedWalks", "SgnsParams", "SgnsTables", "Workspace", "make_sgns_pa
 
 
 class SgnsTables(NamedTuple):
-    """The two tables that training moves in place: vector (centres) and context, each (n, dim) float32."""
+    """The two tables that training and a warm start change in place: vector (centres) and context, each (n, dim) float32."""
 
     vector: Float32Matrix
     context: Float32Matrix

@@ -1,7 +1,6 @@
 """A warm start: the vectors of an earlier run, and for new items the mean of their neighbours' vectors."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -9,22 +8,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from walkgram.errors import TrainError
+from walkgram.kernels.sgns.params import SgnsTables
 from walkgram.train.data import arrow_numpy, embedding_table
 
-__all__ = ["EMBEDDING_COLUMNS", "EmbeddingTables", "average_neighbours", "copy_known_rows"]
+__all__ = ["EMBEDDING_COLUMNS", "average_neighbours", "copy_known_rows"]
 
 EDGES = 1 << 16  # at a time
 EMBEDDING_COLUMNS = ("item_id", "vector", "context_vector")
 
 
-class EmbeddingTables(NamedTuple):
-    """The tables of a model, (n, dim) float32 each; a warm start writes into them."""
-
-    vector: NDArray[np.float32]
-    context: NDArray[np.float32]
-
-
-def copy_known_rows(tables: EmbeddingTables, ids: pa.Array, previous: Iterable[pa.Table], path: str) -> NDArray[np.bool_]:
+def copy_known_rows(tables: SgnsTables, ids: pa.Array, previous: Iterable[pa.Table], path: str) -> NDArray[np.bool_]:
     """Copy the rows of an earlier embeddings table by item; return (n,) whether a row has got a vector.
 
     ids: the item of each row; previous: parts of that table, with EMBEDDING_COLUMNS; path: its name, for messages. A row
@@ -60,7 +53,7 @@ def check_vectors(lists: pa.ChunkedArray, dim: int, path: str) -> NDArray[np.flo
 
 
 def average_neighbours(
-    tables: EmbeddingTables, is_known: NDArray[np.bool_], nodes: NDArray[np.int64], edges: Iterable[pa.Table]
+    tables: SgnsTables, is_known: NDArray[np.bool_], nodes: NDArray[np.int64], edges: Iterable[pa.Table]
 ) -> int:
     """Set every unknown row to the mean of its known neighbours' rows, by edge weight; return how many have one.
 

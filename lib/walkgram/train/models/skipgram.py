@@ -16,6 +16,7 @@ from torch import Tensor
 from walkgram import rng
 from walkgram.config.train import Train
 from walkgram.errors import TrainError
+from walkgram.kernels.sgns.params import SgnsTables
 from walkgram.train.data import warm_start
 from walkgram.train.data.walks import WalkDataset
 from walkgram.train.distributed import ProcessGroup, read_int_variable, walks_per_sync
@@ -141,7 +142,7 @@ class Skipgram(LoopModel):
             return
         path, read = self.inputs.previous
         vector, context = self.placement.tables()
-        arrays = warm_start.EmbeddingTables(vector.numpy(), context.numpy())
+        arrays = SgnsTables(vector.numpy(), context.numpy())
         ids = read_vocabulary(self.inputs, self.walks.nodes)["item_id"].combine_chunks()
         is_known = warm_start.copy_known_rows(arrays, ids, read(warm_start.EMBEDDING_COLUMNS), path)
         edges = self.inputs.tables.iter_row_groups("edges", ["src", "dst", "weight"])
