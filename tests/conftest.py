@@ -30,6 +30,8 @@ def spark() -> Iterator[Any]:
         .config("spark.sql.shuffle.partitions", "3")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.python.daemon.module", "support.worker_daemon")
+        .config("spark.executorEnv.PYTHONPATH", str(ROOT / "tests"))
         .getOrCreate()
     )
     session.sparkContext.setLogLevel("OFF")
