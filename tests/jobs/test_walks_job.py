@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from support.interruptions import read_times, stop_after
+from support.lakes import restate_files
 
 Job = Callable[..., int]
 RING = [(f"n{i}", f"n{(i + 1) % 7}", 1.0 + i) for i in range(7)] + [("n0", "n3", 9.0), ("n3", "n1", 0.5), ("n5", "n5", 2.0)]
@@ -212,6 +213,7 @@ def test_the_error_names_invalid_edges(
     file.unlink()
     edges = [{"src": a, "dst": b, "weight": 1.0} for a, b in rows]
     pq.write_table(pa.Table.from_pylist(edges, schema), lake / "edges" / "mine.parquet")
+    restate_files(lake, "edges")
     graph = sorted((lake / "graph").rglob("*.npy"))
     refused(message, "graph", lake, f"graph.partitions={blocks}")
     assert sorted((lake / "graph").rglob("*.npy")) == graph != []

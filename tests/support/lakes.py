@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from support.pair_oracles import Edge
+from walkgram.lake.file_list import checksum_in_threads, describe_files
 from walkgram.runtime import cli
 
 Row = tuple[Any, Any, int | None]  # user, item, time in seconds
@@ -119,3 +120,11 @@ def vectors(lake: Path) -> dict[str, tuple[Any, Any]]:
     by_item = {row["item_id"]: (row["vector"], row["context_vector"]) for row in rows}
     assert len(by_item) == len(rows)
     return by_item
+
+
+def restate_files(lake: Path, *tables: str) -> None:
+    """Write the files that tables have now into their manifests, as if their jobs had written them."""
+    for table in tables:
+        manifest = lake / table / "_manifest.json"
+        files = describe_files(str(lake / table), checksum_in_threads)
+        manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"files": files}))
