@@ -3,7 +3,7 @@
 A job prints the message alone and exits with status 2; `--verbose` shows the stack trace too.
 """
 
-__all__ = ["ConfigError", "InputError", "LakeError", "Stopped", "TrainError", "WalkgramError"]
+__all__ = ["ConfigError", "EnvironmentMismatch", "InputError", "LakeError", "Stopped", "TrainError", "WalkgramError"]
 
 
 class WalkgramError(Exception):
@@ -12,6 +12,10 @@ class WalkgramError(Exception):
 
 class ConfigError(WalkgramError):
     """A configuration that cannot be run: an unknown key, a wrong type, a value out of range."""
+
+
+class EnvironmentMismatch(WalkgramError):  # noqa: N818 - EnvironmentError is a name of Python's
+    """A Spark, a Python or a package that walkgram cannot work with, on the driver or on an executor."""
 
 
 class InputError(WalkgramError):

@@ -28,6 +28,7 @@ COMMANDS = {
     "update": "a day's interactions merged into the lake (merge.upserts, merge.deletes), then every job after the merge",
     "embed_graph": "the line of a graph's edges: as run with input.kind = edges",
     "keys": "list the keys of the configuration, with type, default, unit and meaning",
+    "preflight": "check Spark, the executors' Python and packages, and the lake's folder, before a run",
     "show": "list a lake's tables: rows, when and from what, seconds, and which are stale and why",
 }
 
@@ -45,6 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from walkgram.runtime import show
 
         return run_guarded(show.make_parser(), show.show_lake, rest)
+    if name == "preflight":
+        from walkgram.runtime import preflight
+
+        return run_guarded(preflight.make_preflight_parser(), preflight.run_preflight, rest)
     if name in ("run", "update", "embed_graph", "embed-graph"):
         return run_line(name.replace("-", "_"), rest)
     if name in (*JOBS, UPDATE):

@@ -65,9 +65,11 @@ class RunContext:
     def spark(self) -> "SparkSession":
         """The Spark session, started at first use."""
         if self._spark is None:
-            from walkgram.runtime import session
+            from walkgram.runtime import preflight, session
 
-            self._spark = session.get_session(self.name, self.options.verbose, self.options.spark)
+            spark = session.get_session(self.name, self.options.verbose, self.options.spark)
+            preflight.check_workers(spark.sparkContext)
+            self._spark = spark
         return self._spark
 
     @property

@@ -7,12 +7,17 @@ and a session that the caller has already created stays unchanged.
 import contextlib
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
+
+from walkgram.errors import EnvironmentMismatch
+from walkgram.runtime.preflight import check_spark_version
 
 __all__ = ["get_session"]
 
@@ -86,6 +91,7 @@ def create_session(name: str) -> SparkSession:
     python = os.environ.get("PYSPARK_PYTHON", sys.executable)
     with temporary_environment(SPARK_DRIVER_MEMORY=memory, SPARK_SUBMIT_OPTS=options, PYSPARK_PYTHON=python):
         SparkContext._ensure_initialized()
+    check_spark_version(read_spark_version())
     conf = SparkConf()
     for key, value in (CONTEXT_DEFAULTS | SQL_DEFAULTS).items():
         conf.setIfMissing(key, value)
@@ -93,7 +99,32 @@ def create_session(name: str) -> SparkSession:
         conf.set("spark.app.name", f"walkgram {name}")
     # The SparkContext takes the workers' interpreter from the environment alone, and only while it is created.
     with temporary_environment(PYSPARK_PYTHON=conf.get("spark.pyspark.python", python) or python):
-        return SparkSession.builder.config(conf=conf).getOrCreate()
+        try:
+            return SparkSession.builder.config(conf=conf).getOrCreate()
+        except Exception as error:
+            raise explain_start(conf, str(error)) from error
+
+
+def read_spark_version() -> str:
+    """Return the version of the JVM's Spark."""
+    jvm: Any = SparkContext._jvm
+    return str(getattr(getattr(jvm.org.apache.spark, "package$"), "MODULE$").SPARK_VERSION())
+
+
+def explain_start(conf: SparkConf, text: str) -> Exception:
+    """Return the error for a SparkContext that could not be created, with the first reason that Spark gives."""
+    memory = re.search(r"System memory (\d+) must be at least (\d+)", text)
+    if memory:
+        have, need = (int(number) >> 20 for number in memory.groups())
+        return EnvironmentMismatch(
+            f"Spark's driver has {have} MiB of memory and needs {need} MiB: raise spark.driver.memory (--driver-memory 1g)"
+        )
+    reasons = re.findall(r"^(?:: |Caused by: )?[\w.$]+(?:Exception|Error): (.+)$", text, re.MULTILINE)
+    reason = reasons[-1] if reasons else next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")
+    return EnvironmentMismatch(
+        f"Spark cannot start with master {conf.get('spark.master')} ({reason[:200]}): check the master's address and the "
+        "submitted configuration (--verbose shows Spark's log)"
+    )
 
 
 def derive_session(user_session: SparkSession) -> SparkSession:
