@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.commits import read_two_tables, write_edges, write_two_tables
+from support.commits import edges_manifest, read_two_tables, write_edges, write_two_tables
 from walkgram.errors import LakeError
 from walkgram.lake import commit_record, paths
 from walkgram.lake.commit_record import CommitRecord, read_lake, settle_commits, write_commit
@@ -100,18 +100,12 @@ def test_a_commit_without_a_rename_hides_the_table_while_it_is_copied(tmp_path: 
 
 def decide(root: Path, lock: str) -> CommitRecord:
     """Stage a table and decide its commit, as a run that is then stopped would leave it."""
-    out = Transaction(str(root), commit_manifest(), ["edges"])
+    out = Transaction(str(root), edges_manifest(), ["edges"])
     paths.write_bytes(f"{out.folder('edges')}/part", b"second")
     paths.write_bytes(f"{out.folder('edges')}/_manifest.json", out.finish_manifest("edges"))
     record = CommitRecord(out.manifest.run, lock, "edges", Path(out.staging).name, ("edges",), {})
     write_commit(str(root), record)
     return record
-
-
-def commit_manifest():  # type: ignore[no-untyped-def]
-    from support.commits import edges_manifest
-
-    return edges_manifest()
 
 
 def test_a_reader_waits_for_the_commit_of_a_live_run(tmp_path: Path) -> None:

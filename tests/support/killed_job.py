@@ -46,7 +46,7 @@ class Killer:
             commit(out)
             self.in_commit = False
 
-        Transaction.commit = counted_commit  # type: ignore[method-assign]
+        Transaction.commit = counted_commit  # type: ignore[assignment, method-assign]
         for name in CHANGES:
             setattr(paths, name, self.count_calls(getattr(paths, name)))
 

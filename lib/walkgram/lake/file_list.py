@@ -4,12 +4,14 @@ The checksum is CRC-32: 4 GiB a second on one core, where SHA-256 takes more tha
 Names that begin with "_" or "." are no files of a table (`_SUCCESS`, `.crc` files): Spark and pyarrow do not read them either.
 """
 
+import contextlib
 import os
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
@@ -47,13 +49,16 @@ def _walk_files(folder: str) -> Iterator[tuple[str, int]]:
 
 
 def checksum_file(uri: str) -> Checksum:
-    """Read a file once; its footer too where it is Parquet."""
+    """Read a file once; its footer too where it is Parquet, whose rows are None where the footer is damaged."""
     system, path = paths.resolve(uri)
     crc32 = 0
     with system.open_input_stream(path) as stream:
         while data := stream.read(BUFFER):
             crc32 = zlib.crc32(data, crc32)
-    rows = pq.read_metadata(path, filesystem=system).num_rows if uri.endswith(".parquet") else None
+    rows = None
+    if uri.endswith(".parquet"):
+        with contextlib.suppress(pa.ArrowException, OSError):
+            rows = pq.read_metadata(path, filesystem=system).num_rows
     return Checksum(crc32, rows)
 
 
