@@ -31,10 +31,10 @@ MANIFEST = "_manifest.json"
 class Manifest:
     """The record of a table. `id` is the digest of job, code, configuration and inputs; `run` is unique to one run.
 
-    `seconds` is the wall time of the run, `cpu_seconds` the CPU time (user and system) of the driver's process and of its
-    finished child processes. Executors, a JVM that still runs, and further trainer processes are not in it. Manifests
-    that were written before the field existed read as 0. `files`: every file of the table, by its path in the table's folder,
-    with its "bytes", "crc32" and, of Parquet, "rows" (`file_list.py`).
+    `seconds` is the wall time of the run, `cpu_seconds` its CPU time (user and system), `cpu` the same by kind of process: the
+    driver, Spark's JVMs, Python workers (`walkgram.runtime.cpu`). `files`: every file of the table, by its path in the table's
+    folder, with its "bytes", "crc32" and, of Parquet, "rows" (`file_list.py`). What a manifest of an older version lacks is
+    empty or 0.
     """
 
     job: str
@@ -48,6 +48,7 @@ class Manifest:
     seconds: float = 0.0
     finished: str = ""
     cpu_seconds: float = 0.0
+    cpu: Mapping[str, float] = field(default_factory=dict)
     files: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 

@@ -7,7 +7,7 @@ which decides it (`commit_record.py`).
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -28,7 +28,7 @@ class Transaction:
 
     With `resume` a failed run leaves its staged files to the next run of the same content (the manifest's id), unless the
     input or the configuration is at fault: the next run would fail in the same way. `lock`: the run's lock, which must still be
-    held at the commit. `checksums` reads the files for their manifests.
+    held at the commit. `checksums` reads the files for their manifests, `measure_cpu` returns the run's CPU seconds by kind.
     """
 
     def __init__(
@@ -37,12 +37,14 @@ class Transaction:
         self.root = root
         self.lock = lock
         self.checksums: ChecksumMap = checksum_in_threads
+        self.measure_cpu: Callable[[], Mapping[str, float]] = lambda: {"driver": measure_cpu() - self._start_cpu}
         self.manifest = manifest
         self.tables = tuple(tables)
         self.resume = resume
         self.staging = paths.join_path(root, STAGING, f"{manifest.job}-{manifest.id[:32] if resume else manifest.run}")
         self.rows: dict[str, int] = {}
         self.counts: dict[str, Any] = {}
+        self.cpu: dict[str, float] = {}
         self._is_decided = False
         self._start_time = time.monotonic()
         self._start_cpu = measure_cpu()
@@ -80,7 +82,7 @@ class Transaction:
         missing = [table for table in self.tables if not paths.exists(self.folder(table))]
         if missing:
             raise LakeError(f"job {self.manifest.job} wrote no {', '.join(missing)}: nothing was changed")
-        has_rename = paths.has_atomic_rename(self.root)
+        has_rename, self.cpu = paths.has_atomic_rename(self.root), dict(self.measure_cpu())
         for table in self.tables:
             paths.write_bytes(manifest_uri(self.staging, table, has_rename), self.finish_manifest(table))
         outdated = find_outdated(self.root, self.manifest.job, self.tables, self.manifest.inputs)
@@ -107,7 +109,8 @@ class Transaction:
             "rows": self.rows,
             "counts": self.counts,
             "seconds": round(time.monotonic() - self._start_time, 3),
-            "cpu_seconds": round(measure_cpu() - self._start_cpu, 3),
+            "cpu_seconds": round(sum(self.cpu.values()), 3),
+            "cpu": self.cpu,
             "files": describe_files(self.folder(table), self.checksums),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }

@@ -13,6 +13,7 @@ from walkgram.lake.manifest import Manifest
 from walkgram.lake.shards import Shards
 from walkgram.lake.transaction import MATERIALIZED, Transaction
 from walkgram.runtime import progress
+from walkgram.runtime.cpu import CpuMeter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +34,7 @@ class RunOptions:
     force: run even where the tables are up to date. verbose: show Spark's log. log: takes a line for the user. spark: the
     user's session; without one, walkgram starts its own. source_frame, source_id: the user's DataFrame that is the source,
     and its fingerprint. show_progress: show a progress line. lock: the lock that the caller holds for the job.
+    cpu: CPU seconds by kind, to which every job adds its own.
     """
 
     force: bool = False
@@ -43,6 +45,7 @@ class RunOptions:
     source_id: str = ""
     show_progress: bool = True
     lock: LakeLock | None = None
+    cpu: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -91,6 +94,15 @@ class RunContext:
     def cores(self) -> int:
         """Tasks that run at once."""
         return int(self.spark.sparkContext.defaultParallelism)
+
+    def meter_cpu(self, meter: CpuMeter) -> None:
+        """Let the run's manifests have the CPU seconds of a meter, those of a cluster's executors included."""
+
+        def measure() -> dict[str, float]:
+            meter.context = self._spark.sparkContext if self._spark is not None else None
+            return meter.read()
+
+        self.out.measure_cpu = measure
 
     def check_inputs(self, uses_spark: bool) -> None:
         """Compare the files of the inputs with their manifests, as `lake.verify` asks. Raises `LakeError`."""

@@ -20,6 +20,7 @@ from walkgram.lake.transaction import Transaction, find_outdated
 from walkgram.runtime import progress
 from walkgram.runtime.code_identity import digest_code
 from walkgram.runtime.context import RunContext, RunOptions
+from walkgram.runtime.cpu import CpuMeter, describe_cpu
 from walkgram.runtime.errors import raise_own_errors
 
 if TYPE_CHECKING:
@@ -115,17 +116,21 @@ def run_locked(job: Job, config: "Config", options: RunOptions, lock: LakeLock) 
         )
         return False
     options.log(f"{job.name}: {job.summary}")
-    started = time.monotonic()
+    started, meter = time.monotonic(), CpuMeter()
     resume = job.resumes and not options.force
     with raise_own_errors(), Transaction(root, identity, outputs, resume, lock) as out:
         context = RunContext(job.name, sections, inputs, out, options)
+        context.meter_cpu(meter)
         with progress.show_progress(job.name, context.current_progress, enabled=options.show_progress):
             context.check_inputs(job.uses_spark)
             out.counts = dict(job.run(context))
     for action in context.commit_actions:
         action()
+    for kind, used in out.cpu.items():
+        options.cpu[kind] = options.cpu.get(kind, 0.0) + used
     counts = [format_count(name, value) for name, value in out.counts.items() if value is not False]
-    options.log(f"{job.name}: done in {time.monotonic() - started:.1f} s: {', '.join(counts)}")
+    seconds = f"{time.monotonic() - started:.1f} s, {describe_cpu(out.cpu)}"
+    options.log(f"{job.name}: done in {seconds}: {', '.join(counts)}")
     return True
 
 

@@ -12,6 +12,7 @@ from walkgram.lake import manifest, paths
 from walkgram.lake.commit_record import settle_commits
 from walkgram.runtime import launch
 from walkgram.runtime.context import RunOptions
+from walkgram.runtime.cpu import describe_cpu
 from walkgram.runtime.job import lock_tables, run_job, select_sections
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def summarize(config: "Config", jobs: Sequence[Job], options: RunOptions, starte
     if {"vocabulary", "embeddings", "neighbours"} <= set(frames):
         yield from summary.summarize_run(frames, config.report)
     root = config.lake.path
-    yield f"\nall done in {time.monotonic() - started:.0f} s; the tables are in {root}:"
+    yield f"\nall done in {time.monotonic() - started:.0f} s, {describe_cpu(options.cpu)}; the tables are in {root}:"
     for job in jobs:
         for table in job.writes(select_sections(config, job)):
             yield f"  {table:13} {paths.join_path(root, table)}"
