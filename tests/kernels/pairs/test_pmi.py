@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from support import oracles
-from walkgram.kernels.pairs import cooccurrence, pmi
+from walkgram.kernels.pairs import pmi
+from walkgram.kernels.pairs.accumulator import PairRows
 
 BASKETS = [[0, 1, 2], [0, 1], [0, 2, 3], [1, 2], [0, 1, 2, 3], [0], [4, 0], [4, 0]]
 FREQUENCY = oracles.item_counts(BASKETS)
@@ -23,7 +24,8 @@ ONE = np.ones(1)
 
 def weigh_one(counts: tuple[Any, Any, Any], normalizer: float, formula: str, *params: Any) -> float:
     """Return the weight of one pair (joint, fx, fy)."""
-    return float(pmi.weigh_pairs(*(ONE * c for c in counts), pmi.make_pmi_params(formula, normalizer, *params))[1][0])
+    joint, fx, fy = (ONE * count for count in counts)
+    return float(pmi.weigh_pairs(joint, fx, fy, pmi.make_pmi_params(formula, normalizer, *params))[1][0])
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
@@ -57,7 +59,7 @@ def test_directed_smoothing_applies_to_the_second_item() -> None:
 def test_weights_are_bitwise_symmetric(formula: str, smoothing: float) -> None:
     rng = np.random.default_rng(2)
     joint = rng.integers(1, 50, 5000).astype(float)
-    fx, fy = (joint + rng.integers(0, 1000, 5000) for _ in range(2))
+    fx, fy = (joint + rng.integers(0, 1000, 5000).astype(float) for _ in range(2))
     params = pmi.make_pmi_params(formula, 123_457.0, 2.0, smoothing, 4567.8)
     forward, backward = pmi.weigh_pairs(joint, fx, fy, params), pmi.weigh_pairs(joint, fy, fx, params)
     assert [a.tolist() for a in forward] == [a.tolist() for a in backward]
@@ -128,10 +130,10 @@ F = np.array([4000.0, 6.0, 9.0, 5.0, 1.0])
 NO_SUPPORT = np.empty(0, np.int64)
 
 
-def make_rows(frequency: Any = (5000, 3, 2, 5, 1)) -> cooccurrence.PairRows:
+def make_rows(frequency: Any = (5000, 3, 2, 5, 1)) -> PairRows:
     """Return pairs of the item 2 with 0 and 1, and of 4 with 0, 1 and 3."""
     partner = np.array([0, 1, 0, 1, 3], np.uint32)
-    return cooccurrence.PairRows(np.array([2, 4]), np.array([0, 2, 5]), partner, np.array(frequency, np.uint32), NO_SUPPORT)
+    return PairRows(np.array([2, 4]), np.array([0, 2, 5]), partner, np.array(frequency, np.uint32), NO_SUPPORT)
 
 
 @pytest.mark.parametrize("row_first", [False, True])
@@ -151,7 +153,7 @@ def test_rows_and_pairs_get_equal_weights(formula: str, scale: float, row_first:
         row_first,
         pmi.output_buffer(9),
     )
-    values, weights = pmi.weigh_pairs(rows.frequency * scale, F[x], F[y], params)
+    values, weights = pmi.weigh_pairs(rows.frequency.astype(np.float64) * scale, F[x], F[y], params)
     is_edge = weights > 0
     assert is_edge.any()
     assert (edges.src.tolist(), edges.dst.tolist()) == (x[is_edge].tolist(), y[is_edge].tolist())
@@ -186,9 +188,7 @@ def test_an_edge_passes_every_cut(cuts: tuple[int, float], min_item_frequency: i
 
 def test_a_weight_of_zero_is_no_edge_for_any_minimum_weight() -> None:
     items = pmi.make_item_stats(np.array([50.0, 50.0]), np.ones(2, np.bool_))
-    rows = cooccurrence.PairRows(
-        np.array([1]), np.array([0, 1]), np.array([0], np.uint32), np.array([1], np.uint32), NO_SUPPORT
-    )
+    rows = PairRows(np.array([1]), np.array([0, 1]), np.array([0], np.uint32), np.array([1], np.uint32), NO_SUPPORT)
     for formula in ("ppmi", "pmi"):
         edges = pmi.weigh_and_filter(
             rows,
