@@ -133,8 +133,8 @@ def test_an_unknown_model_is_named_with_the_known_ones_before_anything_runs(
 ) -> None:
     before = lakes.state(lake)
     assert lakes.run("train", lake, "train.model=word2vec", *KEYS) == 2
-    message = "train.model = 'word2vec' is unknown; the models are skipgram, keras_node2vec, two_sided, degrees"
-    assert message in capsys.readouterr().err
+    assert {"skipgram", "keras_node2vec", "two_sided"} <= set(MODELS)
+    assert f"train.model = 'word2vec' is unknown; the models are {', '.join(MODELS)}\n" in capsys.readouterr().err
     assert lakes.state(lake) == before
 
 
@@ -174,7 +174,7 @@ def test_every_registered_model_has_its_name_and_section(name: str) -> None:
     spec = find_model(name)
     assert spec is importlib.import_module(MODELS[name]).MODEL
     assert spec.name == name
-    assert spec.section in Train.model_fields
+    assert not spec.section or spec.section in Train.model_fields
     assert check_config(Train(model=name)) is spec
     with pytest.raises(ConfigError, match=f"the models are {', '.join(MODELS)}"):
         find_model(name + "2")
