@@ -1,12 +1,13 @@
 """Weights of pairs: against plain math.log, on independent items, at extreme counts; and the cuts."""
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from support import oracles
+from walkgram.config.pairs import Pmi
 from walkgram.kernels.pairs import pmi
 from walkgram.kernels.pairs.accumulator import PairRows
 
@@ -18,7 +19,6 @@ JOINT = np.array(list(PAIRS.values()), np.float64)
 FX = np.array([FREQUENCY[x] for x, _ in PAIRS], np.float64)
 FY = np.array([FREQUENCY[y] for _, y in PAIRS], np.float64)
 NORMALIZERS = {"users": float(len(BASKETS)), "interactions": float(sum(EVERY))}
-FORMULAS = ["pmi_frequency", "pmi", "ppmi", "npmi", "shifted", "frequency", "cosine"]
 ONE = np.ones(1)
 
 
@@ -28,7 +28,7 @@ def weigh_one(counts: tuple[Any, Any, Any], normalizer: float, formula: str, *pa
     return float(pmi.weigh_pairs(joint, fx, fy, pmi.make_pmi_params(formula, normalizer, *params))[1][0])
 
 
-@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize("formula", pmi.FORMULAS)
 @pytest.mark.parametrize("smoothing", [1.0, 0.75, 0.5])
 @pytest.mark.parametrize("normalizer", NORMALIZERS.values(), ids=NORMALIZERS.keys())
 @pytest.mark.parametrize("directed", [False, True])
@@ -36,11 +36,11 @@ def test_weights_follow_the_formula(formula: str, smoothing: float, normalizer: 
     params = pmi.make_pmi_params(formula, normalizer, 1.1, smoothing, sum(f**smoothing for f in EVERY), directed)
     values, weights = pmi.weigh_pairs(JOINT, FX, FY, params)
     counts = list(zip(JOINT, FX, FY, strict=True))
-    expected = [oracles.weight(formula, *pair, normalizer, 1.1, smoothing, EVERY, directed) for pair in counts]
+    weighting = oracles.Weighting(formula, 1.1, smoothing, EVERY, directed)
+    expected = [oracles.weight(weighting, *pair, normalizer) for pair in counts]
     np.testing.assert_allclose(weights, expected, rtol=1e-12, atol=1e-12)
     assert len({round(w, 9) for w in expected}) > 2
-    pmi_smoothing = 1.0 if formula in ("frequency", "cosine") else smoothing
-    expected = [oracles.weight("pmi", *pair, normalizer, 1.1, pmi_smoothing, EVERY, directed) for pair in counts]
+    expected = [oracles.pair_pmi(weighting, *pair, normalizer) for pair in counts]
     np.testing.assert_allclose(values, expected, rtol=1e-12, atol=1e-12)
 
 
@@ -54,7 +54,7 @@ def test_directed_smoothing_applies_to_the_second_item() -> None:
     assert both == pytest.approx((forward + backward) / 2, rel=1e-12)
 
 
-@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize("formula", pmi.FORMULAS)
 @pytest.mark.parametrize("smoothing", [1.0, 0.75])
 def test_weights_are_bitwise_symmetric(formula: str, smoothing: float) -> None:
     rng = np.random.default_rng(2)
@@ -88,7 +88,7 @@ def test_planted_partners_outweigh_chance_under_every_formula() -> None:
     rng = np.random.default_rng(3)
     baskets = [[item for g in (0, 1) if rng.random() < 0.5 for item in (2 * g, 2 * g + 1)] for _ in range(400)]
     f, both, n = oracles.item_counts(baskets), oracles.pair_counts(baskets), float(len(baskets))
-    for formula in ("pmi", "ppmi", "npmi", "pmi_frequency", "cosine", "frequency"):
+    for formula in pmi.FORMULAS:
         weight = {(x, y): weigh_one((count, f[x], f[y]), n, formula) for (x, y), count in both.items()}
         assert min(weight[0, 1], weight[2, 3]) > max(w for p, w in weight.items() if p not in {(0, 1), (2, 3)})
 
@@ -108,7 +108,7 @@ def test_npmi_is_one_for_items_that_only_occur_together() -> None:
 
 def test_counts_near_two_to_the_53_stay_finite() -> None:
     large = np.array([1.0, 2.0**53])
-    for formula in FORMULAS:
+    for formula in pmi.FORMULAS:
         for array in pmi.weigh_pairs(
             large, large, np.full(2, 2.0**53), pmi.make_pmi_params(formula, 2.0**53, 5.0, 0.75, 2.0**53)
         ):
@@ -126,6 +126,17 @@ def test_an_unknown_formula_is_an_error() -> None:
         pmi.make_pmi_params("pmi2", 1.0)
 
 
+def test_the_configuration_allows_the_formulas_of_the_kernel() -> None:
+    assert set(get_args(Pmi.model_fields["weight"].annotation)) == set(pmi.FORMULAS)
+
+
+def test_a_formula_without_a_branch_has_no_weight() -> None:
+    params = pmi.make_pmi_params("pmi", 100.0)
+    for smoothing in (1.0, 0.75):
+        unknown = params._replace(formula=len(pmi.FORMULAS), smoothing=smoothing)
+        assert math.isnan(pmi.weigh_pairs(20 * ONE, 20 * ONE, 50 * ONE, unknown)[1][0])
+
+
 F = np.array([4000.0, 6.0, 9.0, 5.0, 1.0])
 NO_SUPPORT = np.empty(0, np.int64)
 
@@ -138,7 +149,7 @@ def make_rows(frequency: Any = (5000, 3, 2, 5, 1)) -> PairRows:
 
 @pytest.mark.parametrize("row_first", [False, True])
 @pytest.mark.parametrize("scale", [1.0, 0.3])
-@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize("formula", pmi.FORMULAS)
 def test_rows_and_pairs_get_equal_weights(formula: str, scale: float, row_first: bool) -> None:
     params = pmi.make_pmi_params(formula, 50_000.0, 1.5, 0.75, float((F**0.75).sum()), is_directed=row_first)
     rows, item = make_rows(), np.array([2, 2, 4, 4, 4])
