@@ -90,6 +90,28 @@ def test_a_bad_file_is_an_error_with_file_and_path(tmp_path: Path, text: str, sa
         config.load_config(str(file))
 
 
+def test_a_fault_is_named_by_the_file_or_by_the_override_that_it_comes_from(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[walks]\nwalk_length = 1\n[train]\nworkers = 2\n")
+
+    def explain(*overrides: str) -> str:
+        with pytest.raises(ConfigError) as error:
+            config.load_config(str(file), overrides)
+        return str(error.value)
+
+    assert explain("walks.walk_length=9").startswith(f"{file}: train.workers = 2 needs train.deterministic = false")
+    assert explain("walks.walk_length=0", "train.workers=1").startswith("--set: walks.walk_length: ")
+    assert explain("neighbours.metrics=x", "train.workers=1") == (
+        f"{file}: walks.walk_length: Input should be greater than or equal to 2 (given: 1); "
+        "--set: neighbours.metrics: unknown key; did you mean neighbours.metric?"
+    )
+    assert explain("walks.walk_length=9", "train.workers=3").startswith("--set: train.workers = 3 needs")
+    assert explain("walks.walk_length=9", "train.workers=1", "nonsense.key=3").startswith("--set: nonsense: unknown key")
+    assert explain("walks.walk_length=9", "train.workers=1", "input.columns.x=3").startswith(
+        "--set: input.columns.x: unknown key"
+    )
+
+
 def test_a_missing_file_says_so() -> None:
     with pytest.raises(ConfigError, match="cannot read"):
         config.load_config("nowhere.toml")

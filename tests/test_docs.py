@@ -20,10 +20,6 @@ from walkgram.runtime import cli, launch, pipeline
 ROOT = Path(__file__).parent.parent
 LIB = ROOT / "lib" / "walkgram"
 PAGES = read_pages(ROOT)
-# Files that pages name and that other branches add. A file that exists must leave this set.
-PENDING = {
-    "lib/walkgram/kernels/README.md",
-}
 EXAMPLES = {"conf/mine.toml"}  # files of the reader that pages name
 # First words of a command -> why no test of this file runs it, even in a cheap form.
 NOT_RUN = {
@@ -73,14 +69,8 @@ def test_a_link_resolves(page: str, target: str) -> None:
     path, _, anchor = target.partition("#")
     file = (ROOT / page).parent / path if path else ROOT / page
     name = str(file.resolve().relative_to(ROOT.resolve()))
-    if name not in PENDING:
-        assert file.exists(), f"{page}: {target}"
-        assert not anchor or anchor in find_anchors(PAGES[name]), f"{page}: {target}"
-
-
-@pytest.mark.parametrize("name", sorted(PENDING))
-def test_a_pending_file_is_not_there_yet(name: str) -> None:
-    assert not (ROOT / name).exists(), f"{name} exists now: remove it from PENDING"
+    assert file.exists(), f"{page}: {target}"
+    assert not anchor or anchor in find_anchors(PAGES[name]), f"{page}: {target}"
 
 
 def test_code_spans_name_files_that_exist() -> None:
@@ -92,7 +82,7 @@ def test_code_spans_name_files_that_exist() -> None:
                 continue
             num_paths += 1
             candidates = [base / path for base in (ROOT, LIB, ROOT / "lib", (ROOT / page).parent)]
-            assert any(p.exists() or str(p.resolve().relative_to(ROOT)) in PENDING for p in candidates), f"{page}: {path}"
+            assert any(p.exists() for p in candidates), f"{page}: {path}"
     assert num_paths > 20
 
 

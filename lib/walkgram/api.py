@@ -33,7 +33,7 @@ logger = logging.getLogger("walkgram")
 
 
 class Similar(NamedTuple):
-    """A similar item and its score (cosine)."""
+    """A similar item and its score: by neighbours.metric, the cosine by default."""
 
     item_id: Any
     score: float

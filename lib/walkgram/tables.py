@@ -136,7 +136,7 @@ TABLES = {
                 Column("item_id", ID, "item"),
                 Column("neighbour_id", ID, "its neighbour"),
                 Column("rank", pa.int32(), "1 is the nearest"),
-                Column("score", FLOAT, "cosine"),
+                Column("score", FLOAT, "by neighbours.metric: the cosine, by default"),
             ),
             ("item_id", "rank"),
             made_by=("neighbours",),

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from walkgram.kernels.graph import csr
 from walkgram.kernels.walks import transition, walk
+from walkgram.kernels.walks.params import make_walk_params
+from walkgram.kernels.walks.walk_graph import WalkGraph, build_walk_graph
 
 LENGTH, RUNS = 80, 3
 BIASES = [(1.0, 1.0), (0.5, 2.0), (4.0, 0.25), (0.25, 4.0)]
@@ -48,21 +50,21 @@ class PeerRun:
         return float(json.loads(process.stdout.strip().splitlines()[-1])["rate"])
 
 
-def build_graph(edges: graphs.Edges, weighted: bool = True) -> walk.WalkGraph:
+def build_graph(edges: graphs.Edges, weighted: bool = True) -> WalkGraph:
     """Build walkgram's graph of undirected edges."""
     src, dst, weight = edges
     n = int(dst.max()) + 1
     both = np.append(src, dst), np.append(dst, src), np.append(weight, weight)
     indptr, indices, weights = csr.build_csr(*both, 0, n, n)
-    return walk.build_walk_graph(indptr, indices, weights if weighted else np.ones_like(weights), True)
+    return build_walk_graph(indptr, indices, weights if weighted else np.ones_like(weights), True)
 
 
-def sample_walks(graph: walk.WalkGraph, p: float, q: float, count: int) -> tuple[float, NDArray[np.integer[Any]]]:
+def sample_walks(graph: WalkGraph, p: float, q: float, count: int) -> tuple[float, NDArray[np.integer[Any]]]:
     """Return (steps per CPU second, walks) of `count` walks from nodes in random order."""
     nodes = np.random.default_rng(1).permutation(np.flatnonzero(np.diff(graph.indptr)))
     starts = np.resize(nodes, count)
     start_time = time.process_time()
-    walks, lengths = walk.sample_walks(graph, starts, np.arange(count), 7, p, q, LENGTH)
+    walks, lengths = walk.sample_walks(graph, starts, np.arange(count), make_walk_params(p, q, LENGTH, 7))
     return float((lengths - 1).sum() / (time.process_time() - start_time)), walks
 
 

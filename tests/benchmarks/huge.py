@@ -17,7 +17,9 @@ import numpy as np
 
 from walkgram.kernels.arrays import Int32Array, Int64Array
 from walkgram.kernels.graph import edge_filter
-from walkgram.kernels.walks.walk import WalkGraph, sample_walks
+from walkgram.kernels.walks.params import make_walk_params
+from walkgram.kernels.walks.walk import sample_walks
+from walkgram.kernels.walks.walk_graph import WalkGraph
 from walkgram.lake.blocks import Blocks
 
 HALF = 108
@@ -60,11 +62,12 @@ def main() -> None:
         block = blocks.open(0)
         no_weights = np.empty((0, 2), np.uint32), np.empty(0, np.float32)
         graph = WalkGraph(block["indptr"], block["indices"], *no_weights, block["filter"], np.array([True]))
+        params = make_walk_params(0.5, 2.0, LENGTH, 7)
         walk_ids = np.arange(WALKS)
         starts = np.random.default_rng(2).integers(0, n, WALKS)
-        sample_walks(graph, starts[:256], walk_ids[:256], 7, 0.5, 2.0, LENGTH)
+        sample_walks(graph, starts[:256], walk_ids[:256], params)
         start_time = time.process_time()
-        nodes, _ = sample_walks(graph, starts, walk_ids, 7, 0.5, 2.0, LENGTH)
+        nodes, _ = sample_walks(graph, starts, walk_ids, params)
         seconds = time.process_time() - start_time
     steps = (nodes[:, 1:].astype(np.int64) - nodes[:, :-1]) % n
     result = {

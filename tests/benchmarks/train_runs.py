@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from walkgram import tables
 from walkgram.config.graph import Walks
 from walkgram.kernels.graph import csr
-from walkgram.kernels.walks import walk
+from walkgram.kernels.walks.params import make_walk_params
+from walkgram.kernels.walks.walk import sample_walks
+from walkgram.kernels.walks.walk_graph import WalkGraph, build_walk_graph
 from walkgram.lake import parquet
 from walkgram.lake.manifest import make_manifest
 from walkgram.lake.shards import Shards
@@ -40,7 +42,7 @@ class LabelledGraph:
     """A graph whose node i is the vocabulary's index i. labels (n, kinds) bool."""
 
     name: str
-    graph: walk.WalkGraph
+    graph: WalkGraph
     degree: NDArray[np.int64]
     labels: NDArray[np.bool_]
 
@@ -53,7 +55,7 @@ def number_nodes(name: str, edges: graphs.Edges, labels: NDArray[np.bool_]) -> L
     order = np.lexsort((np.arange(n), -degree))
     index = np.argsort(order)
     both = index[np.append(src, dst)], index[np.append(dst, src)], np.append(weight, weight)
-    return LabelledGraph(name, walk.build_walk_graph(*csr.build_csr(*both, 0, n, n), True), degree[order], labels[order])
+    return LabelledGraph(name, build_walk_graph(*csr.build_csr(*both, 0, n, n), True), degree[order], labels[order])
 
 
 def read_graph(name: str) -> LabelledGraph | None:
@@ -109,7 +111,7 @@ def write_lake(root: Path, graph: LabelledGraph, seed: int, num_walks: int = 10)
     def sample_row_groups(shard: int) -> Iterator[pa.RecordBatch]:
         for walk_ids in plan.row_groups(shard):
             first = starts[walk_ids % len(starts)]
-            samples.append(walk.sample_walks(graph.graph, first, walk_ids, seed, 1.0, 1.0, LENGTH))
+            samples.append(sample_walks(graph.graph, first, walk_ids, make_walk_params(1.0, 1.0, LENGTH, seed)))
             yield counter.pack_walks(walk_ids, *samples[-1])
 
     with Transaction(str(root), make_manifest("walks", {}, {}, "benchmark"), ("walks", "node_visits")) as out:

@@ -1,5 +1,6 @@
 """Invalid input: one error message, exit status 2, no stack trace, no incomplete table."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,13 @@ def test_the_error_names_a_truncated_parquet_source(job: Job, capsys: Any, tmp_p
     file = tmp_path / "ratings.parquet"
     pd.DataFrame({"user_id": [1, 2], "item_id": [1, 2], "rating": [1.0, 2.0], "timestamp": [1, 2]}).to_parquet(file)
     file.write_bytes(file.read_bytes()[:-20])
-    assert_fails(job, capsys, tmp_path / "lake", "truncated or damaged", "interactions", "--set", f"input.path={file}")
+    (tmp_path / "in").mkdir()
+    pd.DataFrame({"user_id": [1], "item_id": [1], "rating": [1.0], "timestamp": [1]}).to_parquet(tmp_path / "in" / "a.parquet")
+    shutil.copy(file, tmp_path / "in" / "b.parquet")  # Spark takes the schema from the first file
+    message = "b.parquet: truncated or damaged file (or other column types than its neighbours'): replace it if it is yours, or"
+    assert_fails(job, capsys, tmp_path / "lake", message, "interactions", "--set", f"input.path={tmp_path / 'in'}")
+    message = f"{file}: cannot be read as parquet (file:{file} is not a Parquet file."
+    assert_fails(job, capsys, tmp_path / "lake", message, "interactions", "--set", f"input.path={file}")
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,10 @@ from support import oracles
 from support import pair_oracles as brute
 from walkgram.config import load as configuration
 from walkgram.config.schema import Config
+from walkgram.kernels.pairs.pmi import FORMULAS
 from walkgram.lake.blocks import Blocks
 from walkgram.stages.pairs import counting, edges
 
-FORMULAS = ("pmi_frequency", "pmi", "ppmi", "npmi", "shifted", "frequency", "cosine")
 OTHER_SPLIT = ("pairs.blocks=5", "pairs.tasks=7", "pairs.counter_columns=3", "pairs.write_table=true")
 
 

@@ -87,7 +87,7 @@ def kernel(x: int) -> int:
 
 @pytest.fixture
 def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
-    """A function that decorates `kernel` as a new process does; the cache directory is tmp_path/cache."""
+    """Return a function that decorates `kernel` as a new process does; the cache directory is tmp_path/cache."""
     monkeypatch.setattr(kernel, "__module__", "walkgram.kernels.some")
     monkeypatch.setitem(sys.modules, "walkgram.kernels.some", ModuleType("walkgram.kernels.some"))
     monkeypatch.setattr(jit, "cache_directory", lambda: tmp_path / "cache")

@@ -40,10 +40,10 @@ def test_an_empty_lake_shows_no_table(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == f"{tmp_path}: no table of walkgram there\n"
 
 
-def test_version_and_module() -> None:
-    command = [sys.executable, "-c", "import sys; from walkgram.runtime.cli import main; sys.exit(main(['--version']))"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == f"walkgram {walkgram.__version__}\n"
+def test_the_package_runs_as_a_module() -> None:
+    for arguments, status, output in ((["--version"], 0, f"walkgram {walkgram.__version__}\n"), (["wlaks"], 2, "")):
+        done = subprocess.run([sys.executable, "-m", "walkgram", *arguments], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (status, output), done.stderr
 
 
 @pytest.mark.parametrize("name", [*JOBS, UPDATE, "run"])

@@ -10,13 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 Graph = Mapping[int, Mapping[int, float]]
 MASK = 2**64 - 1
 GAMMA = 0x9E3779B97F4A7C15
+UNSMOOTHED = ("frequency", "cosine")
+"""The formulas of f(x,y), f(x), f(y), whose pmi is the plain one under any smoothing."""
 
 
 def pair_counts(baskets: Iterable[Iterable[int]]) -> Counter[tuple[int, int]]:
@@ -50,19 +52,32 @@ def directed_weight(formula: str, value: float, joint: float, total: float, shif
     raise ValueError(formula)
 
 
-def weight(  # noqa: PLR0913 - the kernels' tests pass all nine terms of the formula by position
-    formula: str, joint: float, fx: float, fy: float, total: float,
-    shift: float = 1.0, smoothing: float = 1.0, every: Sequence[float] = (), directed: bool = False,
-) -> float:  # fmt: skip
+class Weighting(NamedTuple):
+    """A formula and its parameters: k, a, every item's count (of which a < 1 needs the sum); directed: y is the context."""
+
+    formula: str
+    shift: float = 1.0
+    smoothing: float = 1.0
+    every: Sequence[float] = ()
+    directed: bool = False
+
+
+def weight(weighting: Weighting, joint: float, fx: float, fy: float, total: float) -> float:
     """Return the weight of a pair. Undirected: the mean of x given y and y given x; directed: y is the context."""
+    formula, shift, smoothing, every, directed = weighting
     if formula == "frequency":
         return joint
     if formula == "cosine":
         return joint / math.sqrt(fx * fy)
-    directions = [pmi(joint, fx, fy, total, smoothing, every), pmi(joint, fy, fx, total, smoothing, every)][
-        : 1 if directed else 2
-    ]
-    return sum(directed_weight(formula, value, joint, total, shift) for value in directions) / len(directions)
+    ends = [(fx, fy)] if directed else [(fx, fy), (fy, fx)]
+    values = [pmi(joint, x, y, total, smoothing, every) for x, y in ends]
+    return sum(directed_weight(formula, value, joint, total, shift) for value in values) / len(values)
+
+
+def pair_pmi(weighting: Weighting, joint: float, fx: float, fy: float, total: float) -> float:
+    """Return the pmi that stands beside the weight of a pair."""
+    smoothing = 1.0 if weighting.formula in UNSMOOTHED else weighting.smoothing
+    return weight(weighting._replace(formula="pmi", smoothing=smoothing), joint, fx, fy, total)
 
 
 def undirected(edges: Iterable[tuple[int, int, float]]) -> dict[int, dict[int, float]]:

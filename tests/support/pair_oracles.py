@@ -102,13 +102,11 @@ class PairCounter:
     def weigh_pairs(self, formula: str, normalizer: str, shift: float, smoothing: float) -> dict[Pair, Edge]:
         """Return every pair with its weight, of either sign."""
         f = {item: float(support) for item, (_, support) in self.count_items().items()}
-        n, every, edges = self.normalizer(normalizer), list(f.values()), {}
+        n, edges = self.normalizer(normalizer), {}
+        weighting = oracles.Weighting(formula, shift, smoothing, list(f.values()), self.directed)
         for (x, y), (users, support) in self.count_pairs().items():
             counts = (float(support), f[x], f[y], n)
-            weight = oracles.weight(formula, *counts, shift, smoothing, every, self.directed)
-            pmi_smoothing = 1.0 if formula in ("frequency", "cosine") else smoothing
-            pmi = oracles.weight("pmi", *counts, shift, pmi_smoothing, every, self.directed)
-            edges[x, y] = Edge(users, pmi, weight)
+            edges[x, y] = Edge(users, oracles.pair_pmi(weighting, *counts), oracles.weight(weighting, *counts))
         return edges
 
     def frequent_items(self, min_users: int) -> set[Any]:

@@ -21,6 +21,7 @@ VOLATILE = {"seconds", "run_id"}
 # Names of tables and columns that have changed, so that lakes of older versions can be compared.
 RENAMED = {"below": "interactions_rejected", "tokens": "node_visits"}
 RENAMED_COLUMNS = {"held_out": "validation_loss"}
+RENAMED_ARRAYS = {"slots": "alias_table", "back": "reverse_probabilities", "symmetric": "is_symmetric"}
 
 
 def digest_lake(lake: Path) -> Iterator[tuple[str, int, str]]:
@@ -39,10 +40,11 @@ def digest_lake(lake: Path) -> Iterator[tuple[str, int, str]]:
 
 
 def digest_files(folder: Path, files: list[Path]) -> str:
-    """Return the SHA-256 of files and their names below a folder."""
+    """Return the SHA-256 of files and their names below a folder, in the order of their present names."""
+    names = {str(file.relative_to(folder).with_stem(RENAMED_ARRAYS.get(file.stem, file.stem))): file for file in files}
     digest = hashlib.sha256()
-    for file in files:
-        digest.update(str(file.relative_to(folder)).encode() + file.read_bytes())
+    for name in sorted(names):
+        digest.update(name.encode() + names[name].read_bytes())
     return digest.hexdigest()
 
 

@@ -3,26 +3,24 @@
 from collections.abc import Iterator
 
 import numpy as np
-import pyarrow as pa
+import torch
 
-from walkgram import tables
 from walkgram.config.train import Train
-from walkgram.train.data import arrow_numpy, embedding_table
+from walkgram.train.data import arrow_numpy
 from walkgram.train.models.base import ModelInputs, TableOutput
+from walkgram.train.models.embeddings import embedding_output
 from walkgram.train.models.registry import ModelSpec
 
 
 def solve(inputs: ModelInputs, config: Train) -> Iterator[TableOutput]:
-    """Yield the embeddings."""
-    vocabulary = inputs.tables.read("vocabulary").sort_by("index")
-    vectors = np.zeros((len(vocabulary), 2), np.float32)
-    for part in inputs.tables.iter_row_groups("edges", ["src", "dst", "weight"]):
-        for end in ("src", "dst"):
-            rows = arrow_numpy.to_numpy(part[end])
-            np.add.at(vectors[:, 0], rows, 1)
-            np.add.at(vectors[:, 1], rows, arrow_numpy.to_numpy(part["weight"]))
-    schema: pa.Schema = tables.table_schema("embeddings", vocabulary.schema.field("item_id").type)
-    yield TableOutput("embeddings", schema, embedding_table.embedding_batches(schema, vocabulary, vectors, None, inputs.run_id))
+    """Yield the embeddings of the nodes: the items with an edge."""
+    edges = inputs.tables.read("edges", ["src", "dst", "weight"])
+    src, dst, weight = (arrow_numpy.to_numpy(edges[name]) for name in ("src", "dst", "weight"))
+    nodes, row = np.unique(np.concatenate([src, dst]), return_inverse=True)
+    vectors = np.zeros((len(nodes), 2), np.float32)
+    np.add.at(vectors[:, 0], row, 1)
+    np.add.at(vectors[:, 1], row, np.tile(weight, 2))
+    yield embedding_output(inputs, nodes, torch.from_numpy(vectors), None)
 
 
 MODEL = ModelSpec(name="degrees", reads=lambda _: ("vocabulary", "edges"), writes=lambda _: ("embeddings",), solve=solve)

@@ -13,7 +13,9 @@ from support.oracles import MemoryShard, counted_examples, skip_grams
 from walkgram.config.train import KerasNode2VecConfig as KerasConfig
 from walkgram.config.train import Train
 from walkgram.kernels.sgns import negatives
-from walkgram.kernels.walks import walk
+from walkgram.kernels.walks.params import make_walk_params
+from walkgram.kernels.walks.walk import sample_walks
+from walkgram.kernels.walks.walk_graph import build_walk_graph
 from walkgram.train.data.walks import WalkDataset
 from walkgram.train.models.keras_node2vec import ExampleTable, KerasNode2Vec, build_examples, init_he_normal
 
@@ -109,8 +111,8 @@ def test_negatives_do_not_follow_the_walks_of_the_same_seed(negative_calls: list
     """On a complete graph the walk's next node and the negative are both uniform, and must be so independently."""
     n, length = 200, 30
     row = np.array([[x for x in range(n) if x != v] for v in range(n)], np.int32)
-    graph = walk.build_walk_graph(np.arange(n + 1) * (n - 1), row.ravel(), np.ones(n * (n - 1)), True)
-    nodes, _ = walk.sample_walks(graph, np.arange(n), np.arange(n), 7, 1.0, 1.0, length)
+    graph = build_walk_graph(np.arange(n + 1) * (n - 1), row.ravel(), np.ones(n * (n - 1)), True)
+    nodes, _ = sample_walks(graph, np.arange(n), np.arange(n), make_walk_params(1.0, 1.0, length, 7))
     build_examples(walks([(i, nodes[i].tolist()) for i in range(n)], n=n), 1, 1, 7, False)
     negative = negative_calls[0].reshape(n, 2 * (length - 1))[:, 1:length]
     near = np.abs(negative - nodes[:, 1:]) <= 1

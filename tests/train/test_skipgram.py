@@ -11,7 +11,9 @@ from support.models import MemorySlot, get_replicated
 from support.oracles import MemoryShard, undirected
 from walkgram.config.train import SkipgramConfig, Train
 from walkgram.kernels.graph import csr
-from walkgram.kernels.walks.walk import build_walk_graph, sample_walks
+from walkgram.kernels.walks.params import make_walk_params
+from walkgram.kernels.walks.walk import sample_walks
+from walkgram.kernels.walks.walk_graph import build_walk_graph
 from walkgram.train import loop
 from walkgram.train.data.walks import WalkDataset
 from walkgram.train.models import skipgram_params
@@ -130,7 +132,7 @@ def test_planted_communities_are_found_from_walks(workers: int) -> None:
     indptr, indices, weights = csr.build_csr(edges[:, 0].astype(int), edges[:, 1].astype(int), edges[:, 2], 0, n, n)
     csr_rows = build_walk_graph(indptr, indices, weights, True)
     ids = np.arange(10 * n)
-    nodes, lengths = sample_walks(csr_rows, ids % n, ids, 7, 0.5, 2.0, length)
+    nodes, lengths = sample_walks(csr_rows, ids % n, ids, make_walk_params(0.5, 2.0, length, 7))
     assert (lengths == length).all()
     rows = list(zip(ids.tolist(), nodes.tolist(), strict=True))
     shards = [MemoryShard([rows[:400]]), MemoryShard([rows[400:]])]

@@ -2,6 +2,7 @@
 
 import copy
 import difflib
+import re
 import tomllib
 import types
 import typing
@@ -21,7 +22,7 @@ __all__ = ["describe_keys", "list_keys", "load_config"]
 def load_config(path: str | None, overrides: Sequence[str] = (), base: Mapping[str, Any] | None = None) -> Config:
     """Return the configuration of a TOML file (or of `base`, a mapping) after overrides such as `walks.p=.5`.
 
-    Raises `ConfigError`, one line with the file and, for each fault, the key's path.
+    Raises `ConfigError`, one line with the file (`--set` for an override) and, for each fault, the key's path.
     """
     tree: dict[str, Any] = copy.deepcopy(dict(base or {}))
     where = "configuration"
@@ -33,7 +34,11 @@ def load_config(path: str | None, overrides: Sequence[str] = (), base: Mapping[s
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(f"{where}: " + "; ".join(explain_error(e) for e in error.errors())) from None
+        paths = [override.partition("=")[0].strip() for override in overrides]
+        faults: dict[str, list[str]] = {}
+        for fault in error.errors():
+            faults.setdefault("--set" if is_overridden(fault, paths) else where, []).append(explain_error(fault))
+        raise ConfigError("; ".join(f"{origin}: {'; '.join(texts)}" for origin, texts in faults.items())) from None
 
 
 def read_toml(path: str) -> dict[str, Any]:
@@ -85,6 +90,14 @@ def read_value(kind: Any, text: str) -> Any:
         except (KeyError, ValueError):
             continue
     return text
+
+
+def is_overridden(error: Any, paths: Sequence[str]) -> bool:
+    """Return whether one of pydantic's errors concerns an overridden key; of keys that contradict each other, one of them."""
+    if error["type"] == "value_error":
+        return any(re.search(rf"\b{re.escape(path)}\b", str(error["ctx"]["error"])) for path in paths)
+    at = ".".join(str(part) for part in error["loc"])
+    return any(path == at or path.startswith(f"{at}.") or at.startswith(f"{path}.") for path in paths)
 
 
 def explain_error(error: Any) -> str:

@@ -6,9 +6,10 @@ __all__ = ["Export", "Neighbours", "PipelineConfig", "Report"]
 
 
 class Neighbours(Section):
-    """The k nearest items by cosine, exact."""
+    """The k nearest items by a metric, exact."""
 
     k: int = key(10, "neighbours of an item", "items", ge=1)
+    metric: str = key("cosine", "metric of the scores: a name in lib/walkgram/kernels/knn/registry.py", min_length=1)
     block_rows: int = key(4096, "vectors of a block", "items", ge=1)
 
 

@@ -48,7 +48,7 @@ class SkipgramConfig(Section):
 class Train(Section):
     """The trainer."""
 
-    model: str = key("skipgram", "the model: skipgram, keras_node2vec (lib/walkgram/train/README.md)", min_length=1)
+    model: str = key("skipgram", "the model (lib/walkgram/train/README.md, Models)", min_length=1)
     dim: int = key(64, "numbers of a vector", ge=1, le=65_536)
     epochs: int = key(3, "passes over the walks", ge=1)
     window: int = key(10, "reach of the context on each side", "nodes", ge=1)

@@ -1,4 +1,4 @@
-"""walks, node_visits -> embeddings and losses, by torch; runs under python or torchrun as well, without Spark."""
+"""Walks or other tables, as the model declares -> embeddings, by torch; runs under python or torchrun, without Spark."""
 
 import json
 import time

@@ -94,6 +94,7 @@ def run_training(spec: TrainSpec, group: ProcessGroup) -> TrainOutcome:
             first_loss, last_loss = (f"{epochs[k].loss:.4f}" for k in (0, -1))
             counts = {**model.summarize(), "epochs": len(epochs), "first loss": first_loss, "last loss": last_loss}
         rows = write_outputs(spec, outputs, group)
+    counts = counts or dict(rows)  # a closed form has no epochs to report
     return rows, {**counts, **({"processes": group.world} if group.world > 1 else {})}
 
 

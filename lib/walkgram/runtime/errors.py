@@ -39,7 +39,7 @@ def find_own_error(text: str) -> WalkgramError | None:
     if unreadable:
         return LakeError(
             f"{unreadable.group(1).rstrip('.')}: truncated or damaged file (or other column types than its neighbours'): "
-            "replace it, or run the job that wrote it with --force"
+            "replace it if it is yours, or run the job that wrote it with --force"
         )
     return None
 

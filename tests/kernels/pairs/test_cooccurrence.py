@@ -31,7 +31,7 @@ def expected(
     }
 
 
-@pytest.fixture(params=CASES.values(), ids=CASES)
+@pytest.fixture(params=list(CASES.values()), ids=list(CASES))
 def case(request: pytest.FixtureRequest) -> tuple[tuple[int, int] | None, str]:
     """Return ((window, max_gap) of sequences or None, the weights of users)."""
     return request.param  # type: ignore[no-any-return]

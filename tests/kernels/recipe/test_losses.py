@@ -22,7 +22,7 @@ def test_weighted_bce_is_the_mean_over_the_batch() -> None:
 def test_bce_and_its_gradient_at_extreme_logits(logit: float, label: float, expected: float, gradient: float) -> None:
     logits = torch.tensor([logit], requires_grad=True)
     loss = losses.weighted_bce(logits, torch.tensor([label]), torch.ones(1))
-    loss.backward()
+    torch.autograd.backward(loss)
     assert loss.item() == pytest.approx(expected)
     assert logits.grad is not None
     assert logits.grad.item() == pytest.approx(gradient)
@@ -30,7 +30,8 @@ def test_bce_and_its_gradient_at_extreme_logits(logit: float, label: float, expe
 
 def test_examples_of_weight_zero_have_no_gradient() -> None:
     logits = torch.tensor([3.0, -3.0], requires_grad=True)
-    losses.weighted_bce(logits, torch.tensor([0.0, 1.0]), torch.tensor([0.0, 1.0])).backward()
+    loss = losses.weighted_bce(logits, torch.tensor([0.0, 1.0]), torch.tensor([0.0, 1.0]))
+    torch.autograd.backward(loss)
     assert logits.grad is not None
     assert logits.grad[0] == 0
     assert logits.grad[1] < 0

@@ -1,5 +1,7 @@
 """Parts of a tile's step on the CPU: the draw of its negatives, the sigmoid, and products of rows."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,8 @@ def test_negatives_follow_the_counts_to_the_power_and_differ_by_tile_and_walk() 
 
 def test_the_sigmoid_is_exact_to_its_tolerance_and_finite_at_any_size() -> None:
     x = np.concatenate([np.linspace(-25, 25, 20_001), [-1e30, 1e30]]).astype(np.float32)
-    values = np.array([cpu_tile.sigmoid.py_func(value) for value in x], np.float64)
+    sigmoid: Any = cpu_tile.sigmoid
+    values = np.array([sigmoid.py_func(value) for value in x], np.float64)
     with np.errstate(over="ignore"):
         exact = 1 / (1 + np.exp(-x.astype(np.float64)))
     near = np.abs(x) < 10

@@ -1,13 +1,22 @@
 """Tables of a source as DataFrames: formats, columns, and errors that name the key to set."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.orc as orc
+import pyarrow.parquet as pq
 import pytest
 
 from walkgram.config.source import EdgeColumns, Input
 from walkgram.errors import InputError
-from walkgram.lake.sources.open import open_edges, open_side_table, open_source
+from walkgram.lake.formats.base import Format, open_reader
+from walkgram.lake.formats.registry import FORMATS
+from walkgram.lake.sources.open import find_cause, open_edges, open_side_table, open_source, read_files
+from walkgram.lake.sources.paths import list_source_files
+
+ORC = Format("orc", (".orc",), lambda spark, files, config: open_reader(spark, files).orc(files.spark_uri))
 
 
 def write_text(folder: Path, name: str, text: str) -> str:
@@ -43,6 +52,41 @@ def test_an_edge_table_needs_a_weight_only_if_the_configuration_names_it(spark: 
     assert open_edges(spark, uri, Input(kind="edges"))[1].weight == ""
     with pytest.raises(InputError, match=r"set input\.edge_columns\.weight to one of src, dst"):
         open_edges(spark, uri, Input(kind="edges", edge_columns=EdgeColumns(weight="weight")))
+
+
+@pytest.mark.parametrize(
+    "name, source_format", [("a.parquet", FORMATS["parquet"]), ("a.orc", ORC), ("a.json.gz", FORMATS["json"])]
+)
+def test_a_file_that_a_format_cannot_read_is_named_with_cause_and_remedy(
+    spark: Any, tmp_path: Path, name: str, source_format: Format
+) -> None:
+    """The file is truncated, as by a stopped copy."""
+    table, file = pa.table({"x": list(range(100))}), tmp_path / name
+    if name.endswith(".gz"):
+        file.write_bytes(gzip.compress(b'{"x": 1}\n' * 100))
+    else:
+        (orc if source_format is ORC else pq).write_table(table, file)
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(InputError) as error:
+        read_files(spark, source_format, list_source_files(str(tmp_path)), Input(), {})
+    message = str(error.value)
+    assert message.startswith(f"{tmp_path}: cannot be read as {source_format.name} (")
+    assert name in message
+    assert message.endswith("replace the file if it is truncated or damaged, or set input.format to the format that it has")
+    assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "text, cause",
+    [
+        ("An error occurred while calling o1.orc.\n: java.io.IOException: type id 0\n\tat org.apache", "type id 0"),
+        (": a.B: [X] reading file s3://b/c d.gz. Hint\n\tat a\nCaused by: c.D: the end\n\tat e", "s3://b/c d.gz: the end"),
+        ("[PATH_NOT_FOUND] Path does not exist", "[PATH_NOT_FOUND] Path does not exist"),
+        ("", "no cause is given"),
+    ],
+)
+def test_the_cause_is_the_innermost_one_with_its_file(text: str, cause: str) -> None:
+    assert find_cause(text) == cause
 
 
 def test_edge_lists_serve_edges_only_and_side_tables_go_by_their_suffix(spark: Any, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pyspark.errors import PythonException
 
 from support.graphs import EDGES, build_graph
 from walkgram.kernels.graph import csr
-from walkgram.kernels.walks import walk
+from walkgram.kernels.walks import walk_graph
 
 
 def first_order_probabilities(block: Mapping[str, np.ndarray], n: int) -> np.ndarray:
@@ -20,10 +20,10 @@ def first_order_probabilities(block: Mapping[str, np.ndarray], n: int) -> np.nda
     for row in range(n):
         low, high = block["indptr"][row], block["indptr"][row + 1]
         for edge in range(low, high):
-            threshold = (float(block["slots"][edge, 0]) + 1) / 2**32 if len(block["slots"]) else 1.0
+            threshold = (float(block["alias_table"][edge, 0]) + 1) / 2**32 if len(block["alias_table"]) else 1.0
             dense[row, block["indices"][edge]] += threshold / (high - low)
             if threshold < 1:
-                dense[row, block["indices"][low + block["slots"][edge, 1]]] += (1 - threshold) / (high - low)
+                dense[row, block["indices"][low + block["alias_table"][edge, 1]]] += (1 - threshold) / (high - low)
     return dense
 
 
@@ -39,7 +39,7 @@ def test_the_graph_has_every_edge_in_both_directions_and_a_self_loop_once(spark:
     block = graph.open_partition()
     assert np.allclose(first_order_probabilities(block, n), probabilities, atol=1e-6)
     src = np.repeat(np.arange(n), np.diff(block["indptr"]))
-    assert np.allclose(block["back"], probabilities[block["indices"], src], atol=1e-6)
+    assert np.allclose(block["reverse_probabilities"], probabilities[block["indices"], src], atol=1e-6)
     assert sum(row["nodes"] for row in graph.parts) == 6
     assert sum(row["edges"] for row in graph.parts) == 2 * len(EDGES) - 1
     assert max(row["largest_degree"] for row in graph.parts) == 3
@@ -62,8 +62,8 @@ def test_a_partition_does_not_depend_on_the_number_of_parts(
         is_no_loop = src != dst
         src, dst = np.append(src, dst[is_no_loop]), np.append(dst, src[is_no_loop])
         w = np.append(w, w[is_no_loop])
-    expected = walk.build_walk_graph(*csr.build_csr(src, dst, w, 0, 41, 41), not directed)
-    for name in walk.WalkGraph._fields:
+    expected = walk_graph.build_walk_graph(*csr.build_csr(src, dst, w, 0, 41, 41), not directed)
+    for name in walk_graph.WalkGraph._fields:
         assert one[name].tolist() == seven[name].tolist() == getattr(expected, name).tolist(), name
 
 
@@ -75,14 +75,14 @@ def test_partition_b_of_k_has_the_rows_b_modulo_k(spark: Any, tmp_path: Path, sh
         low, high = single["indptr"][row : row + 2]
         block = partitioned.open_partition(row % shape[0])
         first, last = block["indptr"][row // shape[0]], block["indptr"][row // shape[0] + 1]
-        for name in ("indices", "slots", "back"):
+        for name in ("indices", "alias_table", "reverse_probabilities"):
             assert block[name][first:last].tolist() == single[name][low:high].tolist()
     assert partitioned.nodes.open(0)["nodes"].tolist() == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_graph_of_equal_weights_has_no_alias_table(spark: Any, tmp_path: Path) -> None:
     block = build_graph(spark, tmp_path, 6, [(a, b, 7.0) for a, b, _ in EDGES]).open_partition()
-    assert len(block["slots"]) == len(block["back"]) == 0
+    assert len(block["alias_table"]) == len(block["reverse_probabilities"]) == 0
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 
 from walkgram import tables
 from walkgram.kernels.graph import csr, edge_records, partition
-from walkgram.kernels.walks import messages, walk
+from walkgram.kernels.walks import messages, walk, walk_graph
+from walkgram.kernels.walks.params import make_walk_params
 from walkgram.kernels.walks.partitioned_walk import advance_partition
 from walkgram.stages.graph import build
 from walkgram.stages.walks import message_batches, walks
@@ -36,9 +37,9 @@ def build_rows(directed: bool, weighted: bool) -> tuple[Any, Any, Any]:
     return csr.build_csr(src, dst, w, 0, N, N)
 
 
-def sample_walks(graph: walk.WalkGraph, p: float, q: float) -> tuple[Any, list[int]]:
+def sample_walks(graph: walk_graph.WalkGraph, p: float, q: float) -> tuple[Any, list[int]]:
     """Return (the nodes' dtype, length and nodes of every walk)."""
-    nodes, lengths = walk.sample_walks(graph, IDS % N, IDS, 9, p, q, 15, 0.1, 0.02)
+    nodes, lengths = walk.sample_walks(graph, IDS % N, IDS, make_walk_params(p, q, 15, 9, 0.1, 0.02))
     return nodes.dtype, [x for row, end in zip(nodes.tolist(), lengths.tolist(), strict=True) for x in (end, *row[:end])]
 
 
@@ -46,12 +47,13 @@ def sample_walks(graph: walk.WalkGraph, p: float, q: float) -> tuple[Any, list[i
 @pytest.mark.parametrize(("directed", "weighted"), KINDS)
 def test_wide_indices_in_separate_arrays_give_the_same_walks(p: float, q: float, directed: bool, weighted: bool) -> None:
     indptr, indices, weights = build_rows(directed, weighted)
-    narrow = walk.build_walk_graph(indptr, indices, weights, not directed)
-    assert narrow.slots.flags.c_contiguous != weighted  # 32-bit indices are stored in records
-    separate = narrow._replace(**{name: np.ascontiguousarray(getattr(narrow, name)) for name in ("indices", "slots", "back")})
-    wide = walk.build_walk_graph(indptr, indices.astype(np.int64), weights, not directed)
-    assert wide.slots.flags.c_contiguous
-    for name in walk.WalkGraph._fields:
+    narrow = walk_graph.build_walk_graph(indptr, indices, weights, not directed)
+    assert narrow.alias_table.flags.c_contiguous != weighted  # 32-bit indices are stored in records
+    columns = edge_records.EdgeArrays._fields
+    separate = narrow._replace(**{name: np.ascontiguousarray(getattr(narrow, name)) for name in columns})
+    wide = walk_graph.build_walk_graph(indptr, indices.astype(np.int64), weights, not directed)
+    assert wide.alias_table.flags.c_contiguous
+    for name in walk_graph.WalkGraph._fields:
         assert getattr(wide, name).tolist() == getattr(narrow, name).tolist()
     expected = sample_walks(narrow, p, q)
     assert expected[0] == np.int32
@@ -95,9 +97,9 @@ def build_partitions(count: int, directed: bool, weighted: bool) -> list[dict[st
 
 def walk_partitions(blocks: list[dict[str, Any]], p: float, q: float) -> dict[tuple[int, int], int]:
     """Walk with batches of messages between the partitions; return (walk, step) -> node."""
-    count, params, starts = len(blocks), messages.make_walk_params(p, q, 15, 0.1, 0.02, 9), np.arange(N)
+    count, params, starts = len(blocks), make_walk_params(p, q, 15, 9, 0.1, 0.02), np.arange(N)
     walkers, first_steps = messages.initial_walkers(IDS, (IDS % N).astype(blocks[0]["indices"].dtype))
-    no_walkers, _ = messages.initial_walkers(IDS[:0], walkers.at[:0])
+    no_walkers, _ = messages.initial_walkers(IDS[:0], walkers.current[:0])
     batches, steps = [message_batches.messages_to_batch(walkers)], [message_batches.steps_to_batch(first_steps)]
     while sum(batch.num_rows for batch in batches):
         receivers = message_batches.message_receivers(batches, count)
@@ -108,7 +110,7 @@ def walk_partitions(blocks: list[dict[str, Any]], p: float, q: float) -> dict[tu
             new_messages, new_steps = advance_partition(rows, params, starts, message_batches.batch_to_messages(batch))
             batches += map(message_batches.messages_to_batch, new_messages)
             steps += map(message_batches.steps_to_batch, new_steps)
-    columns = [zip(*(batch[name].to_pylist() for name in ("walk", "step", "node")), strict=True) for batch in steps]
+    columns = [zip(*(batch[name].to_pylist() for name in ("walk_id", "step", "node")), strict=True) for batch in steps]
     return {(w, s): node for rows_of_batch in columns for w, s, node in rows_of_batch}
 
 
@@ -124,12 +126,12 @@ def test_wide_partitions_give_the_walks_of_narrow_ones(
         for wide_block, narrow_block in zip(blocks, narrow[count], strict=True):
             assert "records" not in wide_block
             assert wide_block["indices"].dtype == np.int64
-            for name in walk.WalkGraph._fields:
+            for name in walk_graph.WalkGraph._fields:
                 assert wide_block[name].tolist() == narrow_block[name].tolist()
-    expected = sample_walks(walk.WalkGraph(*(narrow[1][0][name] for name in walk.WalkGraph._fields)), p, q)[1]
-    graph = walk.WalkGraph(*(wide[1][0][name] for name in walk.WalkGraph._fields))
+    expected = sample_walks(walk_graph.WalkGraph(*(narrow[1][0][name] for name in walk_graph.WalkGraph._fields)), p, q)[1]
+    graph = walk_graph.WalkGraph(*(wide[1][0][name] for name in walk_graph.WalkGraph._fields))
     assert sample_walks(graph, p, q) == (np.int64, expected)
-    nodes, lengths = walk.sample_walks(graph, IDS % N, IDS, 9, p, q, 15, 0.1, 0.02)
+    nodes, lengths = walk.sample_walks(graph, IDS % N, IDS, make_walk_params(p, q, 15, 9, 0.1, 0.02))
     expected_steps = {(w, s): int(nodes[w, s]) for w in IDS.tolist() for s in range(lengths[w])}
     assert walk_partitions(wide[3], p, q) == expected_steps
 

@@ -1,23 +1,34 @@
-"""A weighted edge's facts side by side: threshold, alias, node, and the share of its way back, in one cache line.
+"""The data of a weighted edge side by side in one cache line: threshold, alias, node, probability of the reverse step.
 
-Walks read all of an edge or nothing of it, so that records save a cache miss a step over an array for each fact.
+Walks read either all data of an edge or none of it: records save a cache miss a step over an array for each.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["unpack_block", "view_columns"]
+from walkgram.kernels.arrays import Float32Array, IntArray, UInt32Matrix
+
+__all__ = ["EdgeArrays", "unpack_block", "view_columns"]
 
 
-def view_columns(records: NDArray[np.uint32]) -> Mapping[str, NDArray[Any]]:
-    """slots (m, 2) uint32, indices (m,) int32, back (m,) float32 of records (m, 4) uint32; back is empty where (m, 3)."""
-    back = records.view(np.float32)[:, 3] if records.shape[1] == 4 else np.empty(0, np.float32)
-    return {"slots": records[:, :2], "indices": records.view(np.int32)[:, 2], "back": back}
+class EdgeArrays(NamedTuple):
+    """The arrays of m edges: alias_table (m, 2) uint32, indices (m,), reverse_probabilities (m,) float32; some may be empty."""
+
+    alias_table: UInt32Matrix
+    indices: IntArray
+    reverse_probabilities: Float32Array
+
+
+def view_columns(records: UInt32Matrix) -> EdgeArrays:
+    """Return views of the columns of records (m, 4) uint32; without reverse probabilities the records are (m, 3)."""
+    has_reverse = records.shape[1] == 4
+    reverse_probabilities = records.view(np.float32)[:, 3] if has_reverse else np.empty(0, np.float32)
+    return EdgeArrays(records[:, :2], records.view(np.int32)[:, 2], reverse_probabilities)
 
 
 def unpack_block(block: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
-    """The arrays of a block, its records, where it has them, as the views of their columns."""
-    return block if "records" not in block else {**block, **view_columns(block["records"])}
+    """Return the arrays of a block; its records, if it has them, as views of their columns."""
+    return block if "records" not in block else {**block, **view_columns(block["records"])._asdict()}

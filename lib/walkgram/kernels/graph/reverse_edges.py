@@ -1,74 +1,75 @@
-"""The ways back: for each edge t -> v the share of v -> t in the weight of v's row, which folding asks for."""
-
-from typing import Any
+"""The probabilities of reverse steps: for each edge t -> v the probability of v -> t by weight, which folding needs."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from walkgram.kernels.arrays import Float32Array, Float64Array, Int64Array, IntArray
 from walkgram.kernels.jit import njit
 
 __all__ = ["compute_reverse_probabilities", "match_reverse_weights", "sum_rows", "transpose_csr"]
 
-Ints = NDArray[np.integer[Any]]
-Longs = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
 
 @njit
-def sum_rows(indptr: Longs, weights: Floats) -> tuple[Floats, Floats]:
-    """(largest, total): of each row the largest weight and the sum over it, so that no sum overflows; 0 where it is empty."""
+def sum_rows(indptr: Int64Array, weights: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Return (largest, totals) of each row: its largest weight, and the sum of its weights in units of the largest.
+
+    In these units no sum overflows. Both are 0 for an empty row.
+    """
     largest, totals = np.zeros(len(indptr) - 1, np.float64), np.zeros(len(indptr) - 1, np.float64)
     for row in range(len(indptr) - 1):
-        for at in range(indptr[row], indptr[row + 1]):
-            largest[row] = max(largest[row], weights[at])
-        for at in range(indptr[row], indptr[row + 1]):
-            totals[row] += weights[at] / largest[row]
+        for edge in range(indptr[row], indptr[row + 1]):
+            largest[row] = max(largest[row], weights[edge])
+        for edge in range(indptr[row], indptr[row + 1]):
+            totals[row] += weights[edge] / largest[row]
     return largest, totals
 
 
 @njit
-def compute_reverse_probabilities(indices: Ints, back: Floats, largest: Floats, totals: Floats) -> NDArray[np.float32]:
-    """(edges,) float32: for the edge t -> v the share of v -> t in its row's weight, 0 where there is none.
+def compute_reverse_probabilities(
+    indices: IntArray, reverse_weights: Float64Array, largest: Float64Array, totals: Float64Array
+) -> Float32Array:
+    """Return (m,) float32: for each edge t -> v the probability of v -> t by weight, 0 if v -> t is no edge.
 
-    back (edges,): the weight of v -> t, 0 where there is none; largest, totals: (n,), `row_totals` of all nodes.
+    reverse_weights (m,): the weight of v -> t, 0 if it is no edge; largest, totals (n,): `sum_rows` of all nodes.
     """
-    out = np.zeros(len(indices), np.float32)
-    for at in range(len(indices)):
-        if back[at] > 0.0:
-            out[at] = back[at] / largest[indices[at]] / totals[indices[at]]
-    return out
+    probabilities = np.zeros(len(indices), np.float32)
+    for edge in range(len(indices)):
+        if reverse_weights[edge] > 0.0:
+            probabilities[edge] = reverse_weights[edge] / largest[indices[edge]] / totals[indices[edge]]
+    return probabilities
 
 
 @njit
-def match_reverse_weights(indptr: Longs, indices: Ints, indptr_in: Longs, indices_in: Ints, weights_in: Floats) -> Floats:
-    """(edges,) float64: for the edge row -> v the weight of v -> row, 0 where there is none.
+def match_reverse_weights(
+    indptr: Int64Array, indices: IntArray, indptr_in: Int64Array, indices_in: IntArray, weights_in: Float64Array
+) -> Float64Array:
+    """Return (m,) float64: for each edge row -> v the weight of v -> row, 0 if it is no edge. O(m).
 
-    indptr_in, indices_in, weights_in: for the same rows the edges that lead to them, as CSR by the other end.
+    indptr_in, indices_in, weights_in: CSR of the edges that lead to the same rows, by their sources.
     """
-    out = np.zeros(len(indices), np.float64)
+    reverse_weights = np.zeros(len(indices), np.float64)
     for row in range(len(indptr) - 1):
-        place, end = indptr_in[row], indptr_in[row + 1]
-        for at in range(indptr[row], indptr[row + 1]):
-            while place < end and indices_in[place] < indices[at]:
-                place += 1
-            if place < end and indices_in[place] == indices[at]:
-                out[at] = weights_in[place]
-    return out
+        edge_in, end_in = indptr_in[row], indptr_in[row + 1]
+        for edge in range(indptr[row], indptr[row + 1]):
+            while edge_in < end_in and indices_in[edge_in] < indices[edge]:
+                edge_in += 1
+            if edge_in < end_in and indices_in[edge_in] == indices[edge]:
+                reverse_weights[edge] = weights_in[edge_in]
+    return reverse_weights
 
 
 @njit
-def transpose_csr(indptr: Longs, indices: Ints, weights: Floats) -> tuple[Longs, Ints, Floats]:
-    """The CSR of the edges turned round; rows 0..n-1 of a whole graph. O(edges)."""
-    out = np.zeros(len(indptr), np.int64)
+def transpose_csr(indptr: Int64Array, indices: IntArray, weights: Float64Array) -> tuple[Int64Array, IntArray, Float64Array]:
+    """Return (indptr, indices, weights) of the reversed edges of a graph with rows 0..n-1. O(m)."""
+    indptr_in = np.zeros(len(indptr), np.int64)
     for node in indices:
-        out[node + 1] += 1
+        indptr_in[node + 1] += 1
     for row in range(len(indptr) - 1):
-        out[row + 1] += out[row]
-    place = out[:-1].copy()
-    turned, moved = np.empty_like(indices), np.empty_like(weights)
+        indptr_in[row + 1] += indptr_in[row]
+    positions = indptr_in[:-1].copy()
+    indices_in, weights_in = np.empty_like(indices), np.empty_like(weights)
     for row in range(len(indptr) - 1):
-        for at in range(indptr[row], indptr[row + 1]):
-            new = place[indices[at]]
-            turned[new], moved[new] = row, weights[at]
-            place[indices[at]] += 1
-    return out, turned, moved
+        for edge in range(indptr[row], indptr[row + 1]):
+            position = positions[indices[edge]]
+            indices_in[position], weights_in[position] = row, weights[edge]
+            positions[indices[edge]] += 1
+    return indptr_in, indices_in, weights_in

@@ -1,4 +1,4 @@
-"""The metrics by name. A new metric is a file in this folder and a line in `METRICS`."""
+"""The metrics by name: `neighbours.metric` names one of METRICS. A new metric is a file in this folder and a line there."""
 
 from walkgram.errors import ConfigError
 from walkgram.kernels.knn.cosine import COSINE

@@ -13,6 +13,7 @@ from walkgram.kernels.jit import njit
 from walkgram.kernels.pairs.accumulator import PairRows
 
 __all__ = [
+    "FORMULAS",
     "EdgeBuffer",
     "EdgeCuts",
     "ItemStats",
@@ -107,7 +108,9 @@ def output_buffer(size: int) -> EdgeBuffer:
 
 @njit
 def apply_formula(params: PmiParams, pmi: float, joint: float) -> float:
-    """Return the weight of one direction's pmi."""
+    """Return the weight of one direction's pmi; NaN, which makes no edge, for a formula without a branch."""
+    if params.formula == PMI:
+        return pmi
     if params.formula == PMI_FREQUENCY:
         return pmi * joint
     if params.formula == PPMI:
@@ -116,7 +119,7 @@ def apply_formula(params: PmiParams, pmi: float, joint: float) -> float:
         return max(pmi - params.log_shift, 0.0)
     if params.formula == NPMI:  # 1 where f(x,y) = N
         return 1.0 if joint >= params.normalizer else pmi / -np.log(joint / params.normalizer)
-    return pmi
+    return np.nan
 
 
 @njit

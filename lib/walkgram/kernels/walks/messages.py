@@ -1,83 +1,83 @@
-"""What walkers between blocks of a graph are made of: the block, the rule, the letters and the steps (`advance.py`)."""
+"""The records that partitions of a graph exchange: the partition itself, walkers as messages, and the steps of walks."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from walkgram.kernels.walks.transition import Biases, compute_biases
+from walkgram.kernels.arrays import (
+    BoolArray,
+    Float32Array,
+    Float64Array,
+    Int32Array,
+    Int64Array,
+    IntArray,
+    UInt32Matrix,
+)
 
-__all__ = ["GraphPartition", "WalkParams", "WalkSteps", "WalkerMessages", "initial_walkers", "make_walk_params"]
+__all__ = ["GraphPartition", "WalkSteps", "WalkerMessages", "initial_walkers"]
 
 
 class GraphPartition(NamedTuple):
-    """Rows `number`, number + among, ... of a graph: the arrays of `walk.Graph` that a block has."""
+    """The rows number, number + num_partitions, ... of a graph; the arrays as in `walk_graph.WalkGraph`."""
 
-    indptr: NDArray[np.int64]
-    indices: NDArray[np.integer[Any]]
-    slots: NDArray[np.uint32]
-    back: NDArray[np.float32]
+    indptr: Int64Array
+    indices: IntArray
+    alias_table: UInt32Matrix
+    reverse_probabilities: Float32Array
     number: int
-    among: int
-
-
-class WalkParams(NamedTuple):
-    """How to walk. `plain`: by weight alone."""
-
-    bias: Biases
-    plain: bool
-    walk_length: int
-    restart: float
-    stop: float
-    seed: np.uint64
+    num_partitions: int
 
 
 class WalkerMessages(NamedTuple):
-    """Walkers on their way, m of them.
+    """Walkers on their way to another partition, m of them.
 
-    walk (m,) int64 ids; step (m,) int32, the node to be chosen; attempt (m,) int32, the tries made for it; at, before (m,):
-    the last nodes, before < 0 where the step is by weight alone; share (m,) float32 of the edge at -> before. A letter with
-    candidates goes to the block of `before`:
-    candidates[ends[i]:ends[i + 1]] are asked for in turn, the first one that the answer accepts is taken; the last is `sure`
-    if the others fail, or, where parts[part_ends[i]:part_ends[i + 1]] is not empty, the last ones are the whole row of `at`,
-    to choose from by the exact rule; else the walker goes back for further tries. shares: of the edges candidate -> at. Other
-    letters go to the block of `at`.
+    walk_id (m,) int64. step (m,) int32: of the node to choose. attempt (m,) int32: tries made for it. current, previous (m,):
+    the last nodes; previous < 0 where the step is by weight alone. reverse_probability (m,) float32: of current -> previous.
+
+    A message with candidates is a query to the partition of `previous`, any other goes to that of `current`. Candidates of
+    message i: candidates[candidate_ends[i]:candidate_ends[i + 1]], with the probability of candidate -> current, float32. The
+    first one whose adjacency to `previous` accepts it is taken. If there is none: the last one, if accepts_last (m,) bool is
+    set; else, if weights[weight_ends[i]:weight_ends[i + 1]] float64 is not empty, one drawn exactly from the last candidates,
+    which are then the complete row of `current` with these weights; else the walker returns to `current` for more tries.
     """
 
-    walk: NDArray[np.int64]
-    step: NDArray[np.int32]
-    attempt: NDArray[np.int32]
-    at: NDArray[np.integer[Any]]
-    before: NDArray[np.integer[Any]]
-    share: NDArray[np.float32]
-    sure: NDArray[np.bool_]
-    ends: NDArray[np.int64]
-    candidates: NDArray[np.integer[Any]]
-    shares: NDArray[np.float32]
-    part_ends: NDArray[np.int64]
-    parts: NDArray[np.float64]
+    walk_id: Int64Array
+    step: Int32Array
+    attempt: Int32Array
+    current: IntArray
+    previous: IntArray
+    reverse_probability: Float32Array
+    accepts_last: BoolArray
+    candidate_ends: Int64Array
+    candidates: IntArray
+    candidate_probabilities: Float32Array
+    weight_ends: Int64Array
+    weights: Float64Array
 
 
 class WalkSteps(NamedTuple):
-    """Nodes that walks have come to: walk (m,) int64 ids, step (m,) int32, node (m,)."""
+    """Steps of walks: walk_id (m,) int64, step (m,) int32, and the node (m,) at this step."""
 
-    walk: NDArray[np.int64]
-    step: NDArray[np.int32]
-    node: NDArray[np.integer[Any]]
-
-
-def make_walk_params(p: float, q: float, walk_length: int, restart: float, stop: float, seed: int) -> WalkParams:
-    """The rule of these parameters."""
-    return WalkParams(compute_biases(p, q), p == q == 1.0, walk_length, restart, stop, np.uint64(seed))
+    walk_id: Int64Array
+    step: Int32Array
+    node: IntArray
 
 
-def initial_walkers(walk_ids: NDArray[np.int64], starts: NDArray[np.integer[Any]]) -> tuple[WalkerMessages, WalkSteps]:
-    """Walkers that stand at their starts, and those starts as their steps 0."""
-    m, dtype = len(walk_ids), starts.dtype
-    none, zeros = np.empty(0, dtype), np.zeros(m + 1, np.int64)
-    steps = WalkSteps(walk_ids, np.zeros(m, np.int32), starts)
-    return WalkerMessages(
-        walk_ids, np.ones(m, np.int32), np.zeros(m, np.int32),
-        starts, np.full(m, -1, dtype), np.zeros(m, np.float32), np.zeros(m, np.bool_),
-        zeros, none, np.empty(0, np.float32), zeros, np.empty(0, np.float64),
-    ), steps  # fmt: skip
+def initial_walkers(walk_ids: Int64Array, starts: IntArray) -> tuple[WalkerMessages, WalkSteps]:
+    """Return walkers at their starts (m,), and the starts as their steps 0."""
+    m, index_dtype = len(walk_ids), starts.dtype
+    walkers = WalkerMessages(
+        walk_id=walk_ids,
+        step=np.ones(m, np.int32),
+        attempt=np.zeros(m, np.int32),
+        current=starts,
+        previous=np.full(m, -1, index_dtype),
+        reverse_probability=np.zeros(m, np.float32),
+        accepts_last=np.zeros(m, np.bool_),
+        candidate_ends=np.zeros(m + 1, np.int64),
+        candidates=np.empty(0, index_dtype),
+        candidate_probabilities=np.empty(0, np.float32),
+        weight_ends=np.zeros(m + 1, np.int64),
+        weights=np.empty(0, np.float64),
+    )
+    return walkers, WalkSteps(walk_ids, np.zeros(m, np.int32), starts)

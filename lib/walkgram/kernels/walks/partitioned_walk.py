@@ -1,210 +1,238 @@
-"""The walks of `walk.py` for a graph cut into blocks of nodes: walkers run inside a block and leave it as letters.
+"""The walks of `walk` for a graph in partitions: walkers advance inside a partition, and leave it as messages.
 
-Block b of B holds the rows b, b + B, b + 2B, ... (`parts.py`). A walker at a node of another block goes there; one that must
-know whether its candidates are neighbours of a node before, whose row lies in another block, sends all of them there in
-one letter (walker-to-vertex query, KnightKing, Yang et al., SOSP 2019, section 5), and goes on from there: at most two
-letters a step, as long as TRIES candidates are enough. The draws, the rule and the arithmetic are those of `walk.py`, so the
-walks are the same.
+Partition b of B holds the rows b, b + B, b + 2B, ... (`graph.partition`). A walker whose current node lies in another
+partition moves there. A second-order step that depends on whether its candidates are neighbours of the previous node, whose
+row lies in another partition, sends all its candidates there in one query (walker-to-vertex query, KnightKing, Yang et al.,
+SOSP 2019, section 5), and continues from the reply: at most two messages a step, as long as MAX_TRIES candidates suffice. The
+draws, the rule and the arithmetic are those of `walk`, so the walks are equal.
 """
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from walkgram import rng
+from walkgram.kernels.arrays import Float64Array, Int64Array, IntArray, Integer
 from walkgram.kernels.graph.csr import has_edge
 from walkgram.kernels.jit import njit
-from walkgram.kernels.walks.messages import GraphPartition, WalkerMessages, WalkParams, WalkSteps
+from walkgram.kernels.walks.exact_draw import row_weights, sample_biased
+from walkgram.kernels.walks.messages import GraphPartition, WalkerMessages, WalkSteps
+from walkgram.kernels.walks.params import WalkParams
+from walkgram.kernels.walks.partition_output import (
+    CANDIDATES,
+    PartitionOutput,
+    WalkerState,
+    add_candidate,
+    add_weights,
+    copy_output,
+    make_output,
+    record_step,
+    send_message,
+)
 from walkgram.kernels.walks.phases import ACCEPT, EXACT, RESTART, RETURN, SLOT, STOP
-from walkgram.kernels.walks.rejection import row_weights, sample_biased
+from walkgram.kernels.walks.transition import Biases
 from walkgram.kernels.walks.walk import MAX_TRIES
 
 __all__ = ["advance_partition"]
 
 U64 = np.uint64
-BUFFER_CAPACITY = 1 << 20  # letters, candidates, steps that are made before they are taken away
-MESSAGES, CANDIDATES, PARTS, STEPS = 0, 1, 2, 3  # what `used` counts
+BUFFER_CAPACITY = 1 << 20  # messages, candidates, steps that are buffered before they are copied
+SEND_ACCEPTED, SEND_ROW, SEND_QUERY = -1, -2, -3  # instead of an edge: the step depends on another partition
+
+
+class RowSpan(NamedTuple):
+    """The edges start..end-1 of a row."""
+
+    start: int
+    end: int
 
 
 def advance_partition(
-    block: GraphPartition, how: WalkParams, starts: NDArray[np.int64], letters: WalkerMessages, room: int = BUFFER_CAPACITY
+    partition: GraphPartition, params: WalkParams, starts: Int64Array, messages: WalkerMessages, capacity: int = BUFFER_CAPACITY
 ) -> tuple[list[WalkerMessages], list[WalkSteps]]:
-    """Let every walker run until it must leave the block: (letters that go out, steps that were made), in portions.
+    """Advance every walker until it leaves the partition or ends; return the messages and the steps, in batches.
 
-    starts: the sorted start nodes, for restarts. Walkers that end send no letter. A portion is taken away when it has `room`.
+    starts: the sorted start nodes, for restarts. A walk that ends sends no message. capacity: of the buffers of a batch.
     """
-    widest, dtype = int(np.diff(block.indptr).max(initial=0)), block.indices.dtype
-    wide = room + MAX_TRIES + 1 + widest
-    space = WalkerMessages(
-        np.empty(room, np.int64), np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, dtype),
-        np.empty(room, dtype), np.empty(room, np.float32), np.empty(room, np.bool_), np.zeros(room + 1, np.int64),
-        np.empty(wide, dtype), np.empty(wide, np.float32), np.zeros(room + 1, np.int64), np.empty(room + widest, np.float64),
-    )  # fmt: skip
-    made = room + how.walk_length
-    trail = WalkSteps(np.empty(made, np.int64), np.empty(made, np.int32), np.empty(made, dtype))
-    out, steps, first = [], [], 0
-    while first < len(letters.walk):
-        used = np.zeros(4, np.int64)
-        first = advance_batch(block, how, starts, letters, first, space, trail, used, room)
-        m, c, d, s = used
-        heads: Any = [a[:m].copy() for a in space[:7]]
-        tails: Any = [space.ends[: m + 1], space.candidates[:c], space.shares[:c], space.part_ends[: m + 1], space.parts[:d]]
-        out.append(WalkerMessages(*heads, *[a.copy() for a in tails]))
-        steps.append(WalkSteps(trail.walk[:s].copy(), trail.step[:s].copy(), trail.node[:s].copy()))
-    return out, steps
+    output = make_output(partition, capacity, params.walk_length, MAX_TRIES)
+    sent_messages, steps = [], []
+    first = 0
+    while first < len(messages.walk_id):
+        first = advance_batch(partition, params, starts, messages, first, output, capacity)
+        new_messages, new_steps = copy_output(output)
+        sent_messages.append(new_messages)
+        steps.append(new_steps)
+    return sent_messages, steps
 
 
 @njit(nogil=True)
 def advance_batch(
-    block: Any, how: Any, starts: Any, letters: Any, first: int, out: Any, steps: Any, used: Any, room: int
-) -> Any:
-    """Advance the walkers first, first + 1, ... while there is room; returns the first one that was left."""
+    partition: GraphPartition, params: WalkParams, starts: Int64Array, messages: WalkerMessages, first: int,
+    output: PartitionOutput, capacity: int,
+) -> int:  # fmt: skip
+    """Advance the walkers first, first + 1, ... until a buffer is full; return the first one that has not advanced."""
     i = first
-    while i < len(letters.walk) and used.max() < room:
-        advance_walker(block, how, starts, letters, i, out, steps, used)
+    while i < len(messages.walk_id) and output.counts.max() < capacity:
+        advance_walker(partition, params, starts, messages, i, output)
         i += 1
     return i
 
 
 @njit(nogil=True)
-def advance_walker(block: Any, how: Any, starts: Any, letters: Any, i: int, out: Any, steps: Any, used: Any) -> None:
-    """Advance one walker until it ends or leaves."""
-    walk, step, share, tried = letters.walk[i], letters.step[i], letters.share[i], letters.attempt[i]
-    at, before = letters.at[i], letters.before[i]
-    of = rng.derive_stream(how.seed, walk)
-    if letters.ends[i + 1] > letters.ends[i]:
-        place = resolve_reply(block, how.bias, letters, i, of)
-        if place >= 0:
-            at, before, share, tried = letters.candidates[place], at, letters.shares[place], 0
-            record_step(steps, used, walk, step, at)
+def advance_walker(
+    partition: GraphPartition, params: WalkParams, starts: Int64Array, messages: WalkerMessages, i: int, output: PartitionOutput
+) -> None:
+    """Advance the walker of message i until it leaves the partition or ends."""
+    walk_id, reverse_probability = messages.walk_id[i], messages.reverse_probability[i]
+    step, attempt = np.int64(messages.step[i]), np.int64(messages.attempt[i])  # a NamedTuple of one type in the loop below
+    current, previous = np.int64(messages.current[i]), np.int64(messages.previous[i])
+    stream = rng.derive_stream(params.seed, walk_id)
+    if messages.candidate_ends[i + 1] > messages.candidate_ends[i]:
+        chosen = resolve_query(partition, params.biases, messages, i, stream)
+        if chosen >= 0:
+            previous, current = current, np.int64(messages.candidates[chosen])
+            attempt = np.int64(0)
+            reverse_probability = messages.candidate_probabilities[chosen]
+            record_step(output, walk_id, step, current)
             step += 1
-    while step < how.walk_length:
-        if at % block.among != block.number:
-            send_message(out, used, walk, step, tried, at, before, share, False)
+    while step < params.walk_length:
+        walker = WalkerState(walk_id, stream, step, attempt, current, previous, reverse_probability)
+        if current % partition.num_partitions != partition.number:
+            send_message(output, walker, False)
             return
-        if tried == 0 and how.stop > 0.0 and rng.to_unit(rng.draw_bits(of, step, 0, STOP)) < how.stop:
+        is_first_try = attempt == 0
+        if is_first_try and draw_event(stream, step, STOP, params.stop_probability):
             return
-        if tried == 0 and how.restart > 0.0 and rng.to_unit(rng.draw_bits(of, step, 0, RESTART)) < how.restart:
-            at, before = starts[walk % len(starts)], -1
+        if is_first_try and draw_event(stream, step, RESTART, params.restart_probability):
+            previous, current = np.int64(-1), starts[walk_id % len(starts)]
         else:
-            low, high = block.indptr[at // block.among], block.indptr[at // block.among + 1]
-            if low == high:
+            row = find_row(partition, current)
+            if row.start == row.end:
                 return
-            if how.plain or before < 0:
-                edge = propose_edge(block, of, step, 0, low, high)
+            if params.is_first_order or previous < 0:
+                edge = propose_edge(partition, stream, step, 0, row)
             else:
-                edge, tried = second_order_step(block, how.bias, of, step, tried, before, share, low, high, out, used)
+                edge, tries = second_order_step(partition, params.biases, walker, row, output)
                 if edge < 0:
-                    send_message(out, used, walk, step, tried, at, before, share, edge == -1)
+                    walker = WalkerState(walk_id, stream, step, tries, current, previous, reverse_probability)
+                    send_message(output, walker, edge == SEND_ACCEPTED)
                     return
-            share = block.back[edge] if len(block.back) > 0 else np.float32(0.0)
-            at, before, tried = block.indices[edge], at, 0
-        record_step(steps, used, walk, step, at)
+            probabilities = partition.reverse_probabilities
+            reverse_probability = probabilities[edge] if len(probabilities) > 0 else np.float32(0.0)
+            previous, current = current, np.int64(partition.indices[edge])
+            attempt = np.int64(0)
+        record_step(output, walk_id, step, current)
         step += 1
 
 
 @njit(inline="always")
-def propose_edge(block: Any, of: Any, step: int, attempt: int, low: int, high: int) -> Any:
-    """The edge that a try draws by weight, as `phases.propose` draws it."""
-    word, degree = rng.draw_bits(of, step, attempt, SLOT), U64(high - low)
-    edge = low + np.int64(rng.scale_below(word, degree))
-    if len(block.slots) > 0 and ((word * degree) >> U64(32)) > U64(block.slots[edge, 0]):
-        edge = low + np.int64(block.slots[edge, 1])
-    return edge
+def find_row(partition: GraphPartition, node: Integer) -> RowSpan:
+    """Return the row of a node of this partition."""
+    local_row = int(node) // partition.num_partitions
+    return RowSpan(partition.indptr[local_row], partition.indptr[local_row + 1])
+
+
+@njit(inline="always")
+def draw_event(stream: np.uint64, step: Integer, draw: int, probability: float) -> bool:
+    """Draw whether an event of this probability happens before a step."""
+    return bool(probability > 0.0 and rng.to_unit(rng.draw_bits(stream, step, 0, draw)) < probability)
+
+
+@njit(inline="always")
+def propose_edge(partition: GraphPartition, stream: np.uint64, step: Integer, attempt: Integer, row: RowSpan) -> int:
+    """Draw an edge by weight, as `phases.propose_edges` draws it."""
+    word, degree = rng.draw_bits(stream, step, attempt, SLOT), U64(row.end - row.start)
+    edge = row.start + np.int64(rng.scale_below(word, degree))
+    alias_table = partition.alias_table
+    if len(alias_table) > 0 and ((word * degree) >> U64(32)) > U64(alias_table[edge, 0]):
+        edge = row.start + np.int64(alias_table[edge, 1])
+    return int(edge)
 
 
 @njit(nogil=True)
 def second_order_step(
-    block: Any, bias: Any, of: Any, step: int, tried: int, before: Any, share: Any, low: int, high: int, out: Any, used: Any
-) -> Any:
-    """(edge, tries made) of a second-order step; below 0: the block of `before` must be asked for the candidates in `out`.
+    partition: GraphPartition, biases: Biases, walker: WalkerState, row: RowSpan, output: PartitionOutput
+) -> tuple[int, Integer]:
+    """Return (edge, tries made) of a second-order step.
 
-    -1: the last candidate is sure; -2: the whole row follows the questions; -3: no answer may accept any, then go on trying.
+    Instead of an edge, if the partition of the previous node must decide about the candidates, which are added to `output`:
+    SEND_ACCEPTED: the last one is accepted if no other is. SEND_ROW: the complete row follows the candidates. SEND_QUERY: more
+    tries follow if none is accepted.
     """
-    s = np.float64(share) if len(block.back) > 0 else 1.0 / (high - low)
-    fold = bias.excess * s / (bias.envelope + bias.excess * s)
-    sure, most, wanted = min(bias.near, bias.far), max(bias.near, bias.far), bias.near > bias.far
-    here, asked = before % block.among == block.number, used[CANDIDATES]
-    first, last = (block.indptr[before // block.among], block.indptr[before // block.among + 1]) if here else (0, 0)
-    limit = max(MAX_TRIES, high - low)
-    for attempt in range(tried, limit):
-        if used[CANDIDATES] - asked == MAX_TRIES:
-            return -3, attempt
-        if bias.excess > 0.0 and rng.to_unit(rng.draw_bits(of, step, attempt, RETURN)) < fold:
-            edge = low + np.searchsorted(block.indices[low:high], before)
+    stream, step, previous = walker.stream, walker.step, walker.previous
+    degree, is_local = row.end - row.start, previous % partition.num_partitions == partition.number
+    reverse = np.float64(walker.reverse_probability) if len(partition.reverse_probabilities) > 0 else 1.0 / degree
+    return_share = biases.excess * reverse / (biases.envelope + biases.excess * reverse)
+    lower = min(biases.neighbour_acceptance, biases.distant_acceptance)
+    upper = max(biases.neighbour_acceptance, biases.distant_acceptance)
+    accepts_neighbours = biases.neighbour_acceptance > biases.distant_acceptance
+    previous_start, previous_end = 0, 0
+    if is_local:
+        previous_row = find_row(partition, previous)
+        previous_start, previous_end = previous_row.start, previous_row.end
+    counts, first_candidate = output.counts, output.counts[CANDIDATES]
+    max_tries = max(MAX_TRIES, degree)
+    for attempt in range(walker.attempt, max_tries):
+        if counts[CANDIDATES] - first_candidate == MAX_TRIES:
+            return SEND_QUERY, attempt
+        if biases.excess > 0.0 and rng.to_unit(rng.draw_bits(stream, step, attempt, RETURN)) < return_share:
+            edge = row.start + int(np.searchsorted(partition.indices[row.start : row.end], previous))
         else:
-            edge = propose_edge(block, of, step, attempt, low, high)
-            x, coin = block.indices[edge], rng.to_unit(rng.draw_bits(of, step, attempt, ACCEPT))
-            if coin >= (bias.back if x == before else most):
+            edge = propose_edge(partition, stream, step, attempt, row)
+            node, coin = partition.indices[edge], rng.to_unit(rng.draw_bits(stream, step, attempt, ACCEPT))
+            if coin >= (biases.return_acceptance if node == previous else upper):
                 continue
-            if x != before and coin >= sure:
-                if not here:
-                    add_candidate(block, edge, out, used)
+            if node != previous and coin >= lower:
+                if not is_local:
+                    add_candidate(partition, edge, output)
                     continue
-                if has_edge(block.indices, first, last, x) != wanted:
+                if has_edge(partition.indices, previous_start, previous_end, node) != accepts_neighbours:
                     continue
-        if used[CANDIDATES] == asked:
+        if counts[CANDIDATES] == first_candidate:
             return edge, attempt
-        add_candidate(block, edge, out, used)
-        return -1, attempt
-    if not here:
-        for edge in range(low, high):
-            add_candidate(block, edge, out, used)
-        parts = row_weights(block.slots, low, high)
-        out.parts[used[PARTS] : used[PARTS] + len(parts)] = parts
-        used[PARTS] += len(parts)
-        return -2, limit
-    near = np.empty(high - low, np.bool_)
-    for k in range(high - low):
-        near[k] = has_edge(block.indices, first, last, block.indices[low + k])
-    u = rng.to_unit(rng.draw_bits(of, step, limit, EXACT))
-    return low + sample_biased(block.indices[low:high], row_weights(block.slots, low, high), near, before, bias, u), limit
+        add_candidate(partition, edge, output)
+        return SEND_ACCEPTED, attempt
+    if not is_local:
+        for edge in range(row.start, row.end):
+            add_candidate(partition, edge, output)
+        add_weights(row_weights(partition.alias_table, row.start, row.end), output)
+        return SEND_ROW, max_tries
+    coin = rng.to_unit(rng.draw_bits(stream, step, max_tries, EXACT))
+    nodes, weights = partition.indices[row.start : row.end], row_weights(partition.alias_table, row.start, row.end)
+    return row.start + draw_from_row(partition, nodes, weights, previous, biases, coin), max_tries
 
 
 @njit(nogil=True)
-def resolve_reply(block: Any, bias: Any, letters: Any, i: int, of: Any) -> Any:
-    """The place of the candidate that a letter to this block, that of its node before, comes to; -1: none of them."""
-    row = letters.before[i] // block.among
-    low, high = block.indptr[row], block.indptr[row + 1]
-    first, end = letters.ends[i], letters.ends[i + 1]
-    parts = letters.parts[letters.part_ends[i] : letters.part_ends[i + 1]]
-    questions = end - len(parts) - (1 if letters.sure[i] else 0)
-    for place in range(first, questions):
-        if has_edge(block.indices, low, high, letters.candidates[place]) == (bias.near > bias.far):
-            return place
-    if letters.sure[i]:
+def draw_from_row(
+    partition: GraphPartition, nodes: IntArray, weights: Float64Array, previous: Integer, biases: Biases, coin: float
+) -> int:
+    """Return the position in a row that a coin in [0, 1) draws by the exact rule; `previous` lies in this partition.
+
+    nodes, weights: of the complete row.
+    """
+    row = find_row(partition, previous)
+    is_neighbour = np.empty(len(nodes), np.bool_)
+    for k in range(len(nodes)):
+        is_neighbour[k] = has_edge(partition.indices, row.start, row.end, nodes[k])
+    return sample_biased(nodes, weights, is_neighbour, previous, biases, coin)
+
+
+@njit(nogil=True)
+def resolve_query(partition: GraphPartition, biases: Biases, messages: WalkerMessages, i: int, stream: np.uint64) -> Integer:
+    """Return the position of the candidate that query i takes, -1 if it takes none. The partition is that of `previous`."""
+    previous = messages.previous[i]
+    start, end = int(messages.candidate_ends[i]), int(messages.candidate_ends[i + 1])
+    weights = messages.weights[messages.weight_ends[i] : messages.weight_ends[i + 1]]
+    end_of_tries = end - len(weights) - (1 if messages.accepts_last[i] else 0)
+    accepts_neighbours = biases.neighbour_acceptance > biases.distant_acceptance
+    row = find_row(partition, previous)
+    for position in range(start, end_of_tries):
+        node = messages.candidates[position]
+        if has_edge(partition.indices, row.start, row.end, node) == accepts_neighbours:
+            return position
+    if messages.accepts_last[i]:
         return end - 1
-    if len(parts) == 0:
+    if len(weights) == 0:
         return -1
-    near = np.empty(len(parts), np.bool_)
-    for k in range(len(parts)):
-        near[k] = has_edge(block.indices, low, high, letters.candidates[questions + k])
-    u = rng.to_unit(rng.draw_bits(of, letters.step[i], letters.attempt[i], EXACT))
-    return questions + sample_biased(letters.candidates[questions:end], parts, near, letters.before[i], bias, u)
-
-
-@njit(inline="always")
-def add_candidate(block: Any, edge: int, out: Any, used: Any) -> None:
-    """Add an edge's node to the candidates."""
-    out.candidates[used[CANDIDATES]] = block.indices[edge]
-    out.shares[used[CANDIDATES]] = block.back[edge] if len(block.back) > 0 else np.float32(0.0)
-    used[CANDIDATES] += 1
-
-
-@njit(inline="always")
-def send_message(out: Any, used: Any, walk: int, step: int, tried: int, at: Any, before: Any, share: Any, sure: bool) -> None:
-    """Add a letter, with the candidates since the last one."""
-    k = used[MESSAGES]
-    out.walk[k], out.step[k], out.attempt[k], out.at[k], out.before[k] = walk, step, tried, at, before
-    out.share[k], out.sure[k] = share, sure
-    out.ends[k + 1], out.part_ends[k + 1] = used[CANDIDATES], used[PARTS]
-    used[MESSAGES] += 1
-
-
-@njit(inline="always")
-def record_step(steps: Any, used: Any, walk: int, step: int, node: Any) -> None:
-    """Add a step."""
-    k = used[STEPS]
-    steps.walk[k], steps.step[k], steps.node[k] = walk, step, node
-    used[STEPS] += 1
+    coin = rng.to_unit(rng.draw_bits(stream, messages.step[i], messages.attempt[i], EXACT))
+    return end_of_tries + draw_from_row(partition, messages.candidates[end_of_tries:end], weights, previous, biases, coin)

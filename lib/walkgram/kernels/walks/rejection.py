@@ -1,218 +1,176 @@
-"""The second order's part of a try: is the candidate accepted? By coin, edge filter, search, or the exact law."""
-
-from typing import Any
+"""Rejection sampling of a second-order step: accept a candidate by coin, edge filter or search, or reject it."""
 
 import numpy as np
 
 from walkgram import rng
+from walkgram.kernels.arrays import BoolArray, Int64Array, IntArray, UInt32Array, UInt64Array
 from walkgram.kernels.graph import edge_filter
-from walkgram.kernels.graph.csr import has_edge
 from walkgram.kernels.jit import njit
 from walkgram.kernels.prefetch import prefetch_address
-from walkgram.kernels.walks.phases import EXACT, pack_counter
+from walkgram.kernels.walks.compile import allocating_jit, phase_jit
+from walkgram.kernels.walks.lanes import WalkerLanes
 from walkgram.kernels.walks.transition import Biases
+from walkgram.kernels.walks.walk_graph import WalkGraph
 
-__all__ = [
-    "draw_exact",
-    "prefilter",
-    "reject_by_adjacency",
-    "return_probability",
-    "row_weights",
-    "sample_biased",
-    "take_return_edge",
-    "test_adjacency",
-]
+__all__ = ["prefilter", "reject_by_adjacency", "return_probability", "take_return_edge", "test_adjacency"]
 
 U64 = np.uint64
-UNKNOWN = np.uint64(0xFFFFFFFFFFFFFFFF)  # the edge of a walker that went back without drawing it
+UNKNOWN_EDGE = np.uint64(0xFFFFFFFFFFFFFFFF)  # the edge of a walker that took the return edge without drawing it
 
 
-@njit(nogil=True)
-def take_return_edge(
-    streams: Any, pending: Any, left: int, before: Any, fold: Any, shared: Any, drawn: Any, chosen: Any, edge: Any
-) -> int:  # fmt: skip
-    """Take the folded return edge, before any candidate is drawn; returns how many walkers are left in `pending`.
+@njit(inline="always")
+def take_return_edge(lanes: WalkerLanes, num_pending: int, previous: IntArray, counter: np.uint64) -> int:
+    """Draw which pending walkers take the folded return edge; return how many are still pending.
 
-    A walker that goes back gets `chosen` = the node before and an unknown edge.
+    The candidate of a walker that takes it is its node of previous (LANES,), its edge is UNKNOWN_EDGE.
     """
-    for k in range(left):
-        drawn[k] = rng.mix_bits(streams[pending[k]] ^ shared)
-    kept = 0
-    for k in range(left):  # without branches: nobody can predict who goes back
+    pending, words, edges, candidates = lanes.pending, lanes.words, lanes.edges, lanes.candidates
+    streams, return_probabilities = lanes.streams, lanes.return_probabilities
+    for k in range(num_pending):
+        words[k] = rng.mix_bits(streams[pending[k]] ^ counter)
+    still_pending = 0
+    for k in range(num_pending):  # selections: a branch on a random coin is mispredicted
         i = pending[k]
-        goes = rng.to_unit(drawn[k]) < fold[i]
-        chosen[i] = before[i] if goes else chosen[i]
-        edge[i] = UNKNOWN if goes else edge[i]
-        pending[kept] = i
-        kept += 0 if goes else 1
-    return kept
+        returns = rng.to_unit(words[k]) < return_probabilities[i]
+        candidates[i] = previous[i] if returns else candidates[i]
+        edges[i] = UNKNOWN_EDGE if returns else edges[i]
+        pending[still_pending] = i
+        still_pending += 0 if returns else 1
+    return still_pending
 
 
-@njit(nogil=True)
-def prefilter(
-    streams: Any, pending: Any, left: int, before: Any, chosen: Any, bias: Biases, shared: Any, drawn: Any, asked: Any
-) -> tuple[int, int]:
-    """Settle what needs no adjacency. (rejected, questions): the rejected stay at the front of `pending`.
+@njit(inline="always")
+def prefilter(lanes: WalkerLanes, num_pending: int, previous: IntArray, biases: Biases, counter: np.uint64) -> tuple[int, int]:
+    """Accept or reject the candidates that need no adjacency; return (number of rejected walkers, number of queries).
 
-    `asked` lists the walkers whose candidate is accepted or not by whether it is a neighbour of the node before.
+    The rejected walkers are moved to the front of `pending`. `queries` lists the walkers whose candidate is accepted or not by
+    whether it is a neighbour of the previous node.
     """
-    sure, most = min(bias.near, bias.far), max(bias.near, bias.far)
-    for k in range(left):
-        drawn[k] = rng.mix_bits(streams[pending[k]] ^ shared)
-    rejected, questions = 0, 0
-    for k in range(left):
+    lower = min(biases.neighbour_acceptance, biases.distant_acceptance)
+    upper = max(biases.neighbour_acceptance, biases.distant_acceptance)
+    pending, queries, words, candidates, streams = lanes.pending, lanes.queries, lanes.words, lanes.candidates, lanes.streams
+    for k in range(num_pending):
+        words[k] = rng.mix_bits(streams[pending[k]] ^ counter)
+    num_rejected, num_queries = 0, 0
+    for k in range(num_pending):
         i = pending[k]
-        coin = rng.to_unit(drawn[k])
-        to_back = chosen[i] == before[i]
-        open_question = (not to_back) & (coin >= sure) & (coin < most)
-        refused = (to_back & (coin >= bias.back)) | ((not to_back) & (coin >= most))
-        asked[questions] = i
-        questions += 1 if open_question else 0
-        pending[rejected] = i
-        rejected += 1 if refused else 0
-    return rejected, questions
+        coin = rng.to_unit(words[k])
+        returns = candidates[i] == previous[i]
+        is_query = (not returns) & (coin >= lower) & (coin < upper)
+        is_rejected = (returns & (coin >= biases.return_acceptance)) | ((not returns) & (coin >= upper))
+        queries[num_queries] = i
+        num_queries += 1 if is_query else 0
+        pending[num_rejected] = i
+        num_rejected += 1 if is_rejected else 0
+    return num_rejected, num_queries
 
 
-@njit(nogil=True)
-def test_adjacency(
-    indptr: Any, indices: Any, words: Any, symmetric: bool, before: Any, chosen: Any, asked: Any, questions: int, keys: Any,
-    near: Any, maybe: Any,
+@njit(inline="always")
+def test_adjacency(graph: WalkGraph, lanes: WalkerLanes, num_queries: int, previous: IntArray) -> None:
+    """Set is_neighbour of each query: whether the candidate is a neighbour of the previous node. Filter first, then search."""
+    num_unresolved = filter_adjacency(graph, lanes, num_queries, previous)
+    if num_unresolved > 0:
+        rows, nodes = previous, lanes.candidates
+        search_rows(graph.indptr, graph.indices, rows, nodes, lanes.unresolved, num_unresolved, lanes.is_neighbour)
+
+
+@njit(inline="always")
+def filter_adjacency(graph: WalkGraph, lanes: WalkerLanes, num_queries: int, previous: IntArray) -> int:
+    """Set is_neighbour of each query by the edge filter; list those with a positive answer in `unresolved`, return how many."""
+    filter_words, is_symmetric, is_neighbour = graph.filter, graph.is_symmetric[0], lanes.is_neighbour
+    queries, unresolved, hashes, candidates = lanes.queries, lanes.unresolved, lanes.words, lanes.candidates
+    for k in range(num_queries):
+        i = queries[k]
+        hashes[k] = edge_filter.hash_edge(previous[i], candidates[i], is_symmetric)
+        prefetch_address(filter_words, edge_filter.locate_word(hashes[k], len(filter_words)))
+    num_unresolved = 0
+    for k in range(num_queries):
+        i = queries[k]
+        is_neighbour[i] = edge_filter.may_contain(filter_words, hashes[k])
+        unresolved[num_unresolved] = i
+        num_unresolved += 1 if is_neighbour[i] else 0
+    return num_unresolved
+
+
+@allocating_jit
+def search_rows(
+    indptr: Int64Array, indices: IntArray, rows: IntArray, nodes: IntArray, walkers: UInt32Array, count: int,
+    is_member: BoolArray,
 ) -> None:  # fmt: skip
-    """near[i] for every asked walker i: whether its candidate is a neighbour of the node before."""
-    for k in range(questions):
-        i = asked[k]
-        keys[k] = edge_filter.hash_edge(before[i], chosen[i], symmetric)
-        prefetch_address(words, edge_filter.locate_word(keys[k], len(words)))
-    found = 0
-    for k in range(questions):
-        i = asked[k]
-        near[i] = edge_filter.may_contain(words, keys[k])
-        maybe[found] = i
-        found += 1 if near[i] else 0
-    if found > 0:
-        search_rows(indptr, indices, before, chosen, maybe, found, near)
-
-
-@njit(nogil=True)
-def search_rows(indptr: Any, indices: Any, rows: Any, sought: Any, walkers: Any, count: int, found: Any) -> None:
-    """found[i]: whether sought[i] is in the sorted, non-empty row of rows[i], for the first `count` walkers i."""
-    place = np.empty(count, np.uint64)
-    locate_edges(indptr, indices, rows, sought, walkers, count, place)
+    """Set is_member[i], for each of the first `count` walkers i: whether nodes[i] is in the sorted, non-empty row rows[i]."""
+    edges = np.empty(count, np.uint64)
+    locate_edges(indptr, indices, rows, nodes, walkers, count, edges)
     for k in range(count):
         i = walkers[k]
-        found[i] = indices[place[k]] == sought[i]
+        is_member[i] = indices[edges[k]] == nodes[i]
 
 
-@njit(nogil=True)
-def locate_edges(indptr: Any, indices: Any, rows: Any, sought: Any, walkers: Any, count: int, place: Any) -> None:
-    """place[k]: the last edge of the k-th walker's row, or its first, that leads no further than sought.
+@allocating_jit
+def locate_edges(
+    indptr: Int64Array, indices: IntArray, rows: IntArray, nodes: IntArray, walkers: UInt32Array, count: int,
+    edges: UInt64Array,
+) -> None:  # fmt: skip
+    """Set edges[k], for the first `count` walkers: the last edge of row rows[i] to a node <= nodes[i], or the row's first edge.
 
-    Binary searches in lockstep.
+    Binary searches in lockstep, so that their cache misses overlap.
     """
-    size = np.empty(count, np.uint64)
-    longest = U64(0)
+    sizes = np.empty(count, np.uint64)
+    max_size = U64(0)
     for k in range(count):
         row = U64(rows[walkers[k]])
-        place[k] = U64(indptr[row])
-        size[k] = U64(indptr[row + U64(1)]) - place[k]
-        longest = max(longest, size[k])
-    while longest > U64(1):
+        edges[k] = U64(indptr[row])
+        sizes[k] = U64(indptr[row + U64(1)]) - edges[k]
+        max_size = max(max_size, sizes[k])
+    while max_size > U64(1):
         for k in range(count):
-            half = size[k] >> U64(1)
-            ahead = place[k] + half
-            place[k] = ahead if indices[ahead] <= sought[walkers[k]] else place[k]
-            size[k] -= half
-        longest -= longest >> U64(1)
+            half = sizes[k] >> U64(1)
+            middle = edges[k] + half
+            edges[k] = middle if indices[middle] <= nodes[walkers[k]] else edges[k]
+            sizes[k] -= half
+        max_size -= max_size >> U64(1)
 
 
-@njit(nogil=True)
-def reject_by_adjacency(asked: Any, questions: int, near: Any, bias: Biases, pending: Any, rejected: int) -> int:
-    """Add the asked walkers whose answer is the worse one to the rejected; returns how many there are then."""
-    wanted = bias.near > bias.far
-    for k in range(questions):
-        i = asked[k]
-        pending[rejected] = i
-        rejected += 1 if near[i] != wanted else 0
-    return rejected
+@njit(inline="always")
+def reject_by_adjacency(lanes: WalkerLanes, num_queries: int, num_rejected: int, biases: Biases) -> int:
+    """Add the queries with the less probable answer to the rejected walkers in `pending`; return how many these are then."""
+    accepts_neighbours = biases.neighbour_acceptance > biases.distant_acceptance
+    queries, pending, is_neighbour = lanes.queries, lanes.pending, lanes.is_neighbour
+    for k in range(num_queries):
+        i = queries[k]
+        pending[num_rejected] = i
+        num_rejected += 1 if is_neighbour[i] != accepts_neighbours else 0
+    return num_rejected
 
 
-@njit(nogil=True)
-def return_probability(
-    indptr: Any, indices: Any, back: Any, walkers: Any, count: int, at: Any, chosen: Any, edge: Any, bias: Biases,
-    unknown: Any, place: Any, fold: Any,
-) -> None:  # fmt: skip
-    """fold[i] = e s / (M + e s) for the step at -> chosen, s the share of the edge back; an unknown edge is searched."""
-    if len(back) > 0:
-        searched = 0
-        for k in range(count):
-            i = walkers[k]
-            prefetch_address(back, edge[i])
-            unknown[searched] = i
-            searched += 1 if edge[i] == UNKNOWN else 0
-        if searched > 0:
-            locate_edges(indptr, indices, at, chosen, unknown, searched, place)
-        for k in range(searched):
-            edge[unknown[k]] = place[k]
-    for k in range(count):
-        i = walkers[k]
-        if len(back) > 0:
-            share = np.float64(back[edge[i]])
-        else:  # equal weights, and every edge has its way back
-            row = U64(chosen[i])
-            share = 1.0 / (indptr[row + U64(1)] - indptr[row])
-        fold[i] = bias.excess * share / (bias.envelope + bias.excess * share)
+@phase_jit
+def return_probability(graph: WalkGraph, lanes: WalkerLanes, num_moving: int, biases: Biases) -> None:
+    """Set return_probabilities of the moving walkers for the next step: e s / (M + e s), s of the edge candidate -> current."""
+    indptr, reverse_probabilities = graph.indptr, graph.reverse_probabilities
+    active, candidates, edges, return_probabilities = lanes.active, lanes.candidates, lanes.edges, lanes.return_probabilities
+    has_probabilities = len(reverse_probabilities) > 0
+    if has_probabilities:
+        num_unknown = list_unknown_edges(graph, lanes, num_moving)
+        if num_unknown > 0:
+            locate_edges(indptr, graph.indices, lanes.current, candidates, lanes.queries, num_unknown, lanes.words)
+        for k in range(num_unknown):
+            edges[lanes.queries[k]] = lanes.words[k]
+    for k in range(num_moving):
+        i = active[k]
+        if has_probabilities:
+            probability = np.float64(reverse_probabilities[edges[i]])
+        else:  # equal weights, and every edge has a reverse edge
+            row = U64(candidates[i])
+            probability = 1.0 / (indptr[row + U64(1)] - indptr[row])
+        return_probabilities[i] = biases.excess * probability / (biases.envelope + biases.excess * probability)
 
 
-@njit(nogil=True)
-def draw_exact(
-    indptr: Any, indices: Any, slots: Any, streams: Any, walkers: Any, at: Any, before: Any, bias: Biases, step: int,
-    attempt: int, chosen: Any, edge: Any,
-) -> int:  # fmt: skip
-    """Choose by the exact probabilities for those walkers who have tried as often as their row is long.
-
-    Returns how many are left at the front of `walkers`. By inversion, the weights taken back from the alias slots:
-    O(degree log degree).
-    """
-    coins = pack_counter(step, attempt, EXACT)
-    left = 0
-    for i in walkers:
-        low, high, last = indptr[at[i]], indptr[at[i] + 1], before[i]
-        if high - low > attempt:
-            walkers[left] = i
-            left += 1
-            continue
-        near = np.empty(high - low, np.bool_)
-        for k in range(high - low):
-            near[k] = has_edge(indices, indptr[last], indptr[last + 1], indices[low + k])
-        parts = row_weights(slots, low, high)
-        place = sample_biased(indices[low:high], parts, near, last, bias, rng.to_unit(rng.mix_bits(streams[i] ^ coins)))
-        edge[i] = U64(low + place)
-        chosen[i] = indices[low + place]
-    return left
-
-
-@njit(nogil=True)
-def row_weights(slots: Any, low: int, high: int) -> Any:
-    """(high - low,) float64: the row's weights, up to a factor, taken back from its alias slots; ones where it has none."""
-    parts = np.ones(high - low, np.float64)
-    if len(slots) > 0:
-        parts[:] = 0.0
-        for slot in range(low, high):
-            part = (np.float64(slots[slot, 0]) + 1.0) / 4294967296.0
-            parts[slot - low] += part
-            parts[slots[slot, 1]] += 1.0 - part
-    return parts
-
-
-@njit(nogil=True)
-def sample_biased(nodes: Any, parts: Any, near: Any, last: Any, bias: Biases, u: float) -> Any:
-    """The place in a row that the coin u in [0, 1) chooses by the exact rule; `last` is the node before."""
-    upto = np.empty(len(nodes), np.float64)
-    total = 0.0
-    for k in range(len(nodes)):
-        weight = bias.near if near[k] else bias.far
-        if nodes[k] == last:
-            weight = bias.back + bias.excess / bias.envelope  # 1 / p over the envelope
-        total += weight * parts[k]
-        upto[k] = total
-    return min(np.searchsorted(upto, u * total, side="right"), len(nodes) - 1)
+@phase_jit
+def list_unknown_edges(graph: WalkGraph, lanes: WalkerLanes, num_moving: int) -> int:
+    """List the moving walkers that took the return edge in `queries`, return how many; prefetch the others' probabilities."""
+    num_unknown = 0
+    for k in range(num_moving):
+        i = lanes.active[k]
+        prefetch_address(graph.reverse_probabilities, lanes.edges[i])
+        lanes.queries[num_unknown] = i
+        num_unknown += 1 if lanes.edges[i] == UNKNOWN_EDGE else 0
+    return num_unknown

@@ -1,8 +1,11 @@
 """Open the tables of a source as DataFrames with the user's own columns."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from walkgram.config.source import EdgeColumns, Input
@@ -41,7 +44,7 @@ def open_edges(spark: SparkSession, uri: str, config: Input) -> tuple[SourceFram
     requires_weight = bool(columns.weight) and "weight" in columns.model_fields_set
     source_format, files = select_format(uri, config, is_edges=True)
     if source_format.is_edge_list:
-        frame = source_format.read(spark, files, config)
+        frame = read_format(spark, source_format, files, config)
         if requires_weight and "weight" not in frame.columns:
             raise InputError(f'{uri}: the lines hold no weight {columns.weight!r}: set input.edge_columns.weight to ""')
         source = SourceFrame(frame, source_format.is_text)
@@ -76,11 +79,33 @@ def read_files(
     spark: SparkSession, source_format: Format, files: SourceFiles, config: Input, columns: Mapping[str, str]
 ) -> SourceFrame:
     """Read the files of a table and check its columns, as `open_source` does."""
-    frame = source_format.read(spark, files, config)
+    frame = read_format(spark, source_format, files, config)
     if not frame.columns or frame.columns == ["_corrupt_record"]:
         raise InputError(f"{files.uri}: no columns could be read: is it empty, or is input.format wrong?")
     check_columns(files.uri, frame.columns, columns)
     return SourceFrame(frame, source_format.is_text)
+
+
+def read_format(spark: SparkSession, source_format: Format, files: SourceFiles, config: Input) -> DataFrame:
+    """Read the files by the format's reader. Raises `InputError` for files that it cannot open.
+
+    Spark reads the schema here (footers, or all of JSON). What is damaged behind it is found by the job that reads the rows.
+    """
+    try:
+        return source_format.read(spark, files, config)
+    except (PySparkException, Py4JError, OSError) as error:
+        raise InputError(
+            f"{files.uri}: cannot be read as {source_format.name} ({find_cause(str(error))}): replace the file if it is "
+            "truncated or damaged, or set input.format to the format that it has"
+        ) from error
+
+
+def find_cause(text: str) -> str:
+    """Return the first line of the innermost cause that Spark's text reports, with the file that was read."""
+    causes = re.findall(r"^(?:Caused by)?: [\w.$]+: (.+)$", text, re.MULTILINE)
+    cause = causes[-1].strip() if causes else next(iter(text.strip().splitlines()), "no cause is given")
+    file = re.search(r"reading file (\S.*?)\.\s", text)
+    return cause if file is None or file.group(1) in cause else f"{file.group(1)}: {cause}"
 
 
 def check_columns(source: str, names: Sequence[str], columns: Mapping[str, str]) -> None:

@@ -42,7 +42,7 @@ class GraphLayout(NamedTuple):
 
 def estimate_mib(n: int, num_edges: int, directed: bool) -> float:
     """Return the MiB of a graph in one partition, with weights that differ. num_edges: directed edges, both ways counted."""
-    return (8 * n + num_edges * (16 + edge_filter.BITS / 8 / (1 if directed else 2)) * (2 if n > 2**31 else 1)) / 2**20
+    return (8 * n + num_edges * (16 + edge_filter.BITS_PER_EDGE / 8 / (1 if directed else 2)) * (2 if n > 2**31 else 1)) / 2**20
 
 
 def write_parts(
@@ -100,7 +100,7 @@ def summarize_part(number: int, arrays: Mapping[str, np.ndarray]) -> dict[str, n
     degrees, weights = np.diff(arrays["indptr"]), arrays["weights"]
     return {
         "part": np.array([number]),
-        "nodes": np.array([np.count_nonzero(arrays["present"])]),
+        "nodes": np.array([np.count_nonzero(arrays["is_node"])]),
         "edges": np.array([len(weights)]),
         "largest_degree": np.array([degrees.max(initial=0)]),
         "lightest": np.array([weights.min(initial=np.inf)]),
@@ -121,12 +121,12 @@ def write_nodes(
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         setup.apply()
         for _ in batches:
-            columns = {"present": np.zeros(n, np.bool_), "largest": np.zeros(n), "totals": np.zeros(n)}
+            columns = {"is_node": np.zeros(n, np.bool_), "largest": np.zeros(n), "totals": np.zeros(n)}
             for number in part_numbers:
                 block = parts.open(number)
                 for name, column in columns.items():
                     column[number::num_parts] = block[name]
-            indices = np.flatnonzero(columns.pop("present"))
+            indices = np.flatnonzero(columns.pop("is_node"))
             nodes.write(0, {"nodes": indices})
             parts.write(num_parts, columns)
             yield from to_batches({"nodes": np.array([len(indices)])})
@@ -138,10 +138,10 @@ def write_partitions(
     tasks: DataFrame, part_numbers: Sequence[int], layout: GraphLayout, parts: BlockStore, graph: BlockStore,
     setup: TaskSetup = NO_SETUP,
 ) -> DataFrame:  # fmt: skip
-    """Write partition `id` for each row of `tasks`, the arrays of `walk.WalkGraph`; returns block, edges.
+    """Write partition `id` for each row of `tasks`, the arrays of `walk_graph.WalkGraph`; returns block, edges.
 
-    If the weights differ and indices are 32 bits, slots, indices and back are columns of one array `records`. Only a graph of
-    one partition has an edge filter. The arrays are filled in place: a task's memory is that of a part, and of the filter.
+    If the weights differ and indices are 32 bits, the edges' arrays are columns of one array `records`. Only a graph of one
+    partition has an edge filter. The arrays are filled in place: a task's memory is that of a part, and of the filter.
     """
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -166,36 +166,38 @@ def assemble_partition(
     for first, block in blocks.items():
         indptr[1 + first :: stride] = np.diff(block["indptr"])
     np.cumsum(indptr, out=indptr)
-    arrays = create_edge_arrays(new_array, int(indptr[-1]), layout)
-    indices, slots, back = (arrays[name] for name in ("indices", "slots", "back"))
+    columns = create_edge_arrays(new_array, int(indptr[-1]), layout)
     totals = parts.open(layout.num_parts)
     for first, block in blocks.items():
-        columns = [(block["indices"], indices)]
-        if len(slots):
-            table = block["slots"] if len(block["slots"]) else csr.identity_alias_table(block["indptr"])
-            columns += [(table[:, 0], slots[:, 0]), (table[:, 1], slots[:, 1])]
-        if len(back):
-            reverse = block["back"] if layout.directed else block["weights"]
+        copies: list[tuple[np.ndarray, np.ndarray]] = [(block["indices"], columns.indices)]
+        if len(columns.alias_table):
+            table = block["alias_table"] if len(block["alias_table"]) else csr.identity_alias_table(block["indptr"])
+            copies += [(table[:, 0], columns.alias_table[:, 0]), (table[:, 1], columns.alias_table[:, 1])]
+        if len(columns.reverse_probabilities):
+            reverse_weights = block["reverse_weights"] if layout.directed else block["weights"]
             probabilities = reverse_edges.compute_reverse_probabilities(
-                block["indices"], reverse, totals["largest"], totals["totals"]
+                block["indices"], reverse_weights, totals["largest"], totals["totals"]
             )
-            columns.append((probabilities, back))
-        for source, target in columns:
+            copies.append((probabilities, columns.reverse_probabilities))
+        for source, target in copies:
             partition.scatter_rows(block["indptr"], source, first, stride, indptr, target)
-    words = edge_filter.build_edge_filter(indptr, indices, not layout.directed) if count == 1 else np.empty(0, np.uint64)
+    words = np.empty(0, np.uint64)
+    if count == 1:
+        words = edge_filter.build_edge_filter(indptr, columns.indices, not layout.directed)
     new_array("filter", np.uint64, len(words))[:] = words
-    new_array("symmetric", np.bool_, 1)[:] = not layout.directed
+    new_array("is_symmetric", np.bool_, 1)[:] = not layout.directed
     return int(indptr[-1])
 
 
-def create_edge_arrays(new_array: NewArray, num_edges: int, layout: GraphLayout) -> Mapping[str, np.ndarray]:
-    """Create indices, slots and back of a partition: columns of `records`, or separate arrays."""
+def create_edge_arrays(new_array: NewArray, num_edges: int, layout: GraphLayout) -> edge_records.EdgeArrays:
+    """Create the arrays of a partition's edges: columns of `records`, or separate arrays."""
     index_dtype, has_reverse = csr.index_dtype(layout.n), layout.has_reverse_probabilities
     if not layout.has_equal_weights and index_dtype is np.int32:
         return edge_records.view_columns(new_array("records", np.uint32, (num_edges, 4 if has_reverse else 3)))
     is_trivial = layout.has_equal_weights and not layout.directed  # the reverse probability is then 1 / degree
-    return {
-        "indices": new_array("indices", index_dtype, num_edges),
-        "slots": new_array("slots", np.uint32, (0 if layout.has_equal_weights else num_edges, 2)),
-        "back": new_array("back", np.float32, num_edges if has_reverse and not is_trivial else 0),
-    }
+    num_reverse = num_edges if has_reverse and not is_trivial else 0
+    return edge_records.EdgeArrays(
+        alias_table=new_array("alias_table", np.uint32, (0 if layout.has_equal_weights else num_edges, 2)),
+        indices=new_array("indices", index_dtype, num_edges),
+        reverse_probabilities=new_array("reverse_probabilities", np.float32, num_reverse),
+    )

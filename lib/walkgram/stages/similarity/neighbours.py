@@ -1,4 +1,4 @@
-"""embeddings -> neighbours: the join of the items with themselves by cosine."""
+"""embeddings -> neighbours: the join of the items with themselves."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -12,8 +12,11 @@ __all__ = ["find_neighbours"]
 
 
 def find_neighbours(context: StageContext, embeddings: DataFrame, num_items: int, config: Neighbours) -> DataFrame:
-    """Return the table `neighbours`: the config.k nearest other items of every item; ties: the more frequent, then item_id."""
+    """Return the table `neighbours`: the config.k nearest other items of every item by config.metric.
+
+    Ties: the more frequent, then item_id.
+    """
     rows = number_rows(embeddings, "item_id", F.col("frequency").desc(), F.col("item_id").asc())
     items = JoinSide("embeddings", rows, num_items)
-    joined = join_similar(context, SimilarityJoin("cosine", k=config.k, block_rows=config.block_rows), items)
+    joined = join_similar(context, SimilarityJoin(config.metric, k=config.k, block_rows=config.block_rows), items)
     return select_schema(joined.withColumnsRenamed({"left_id": "item_id", "right_id": "neighbour_id"}), "neighbours")

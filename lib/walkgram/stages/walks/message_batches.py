@@ -10,6 +10,9 @@ from walkgram.kernels.walks.messages import WalkerMessages, WalkSteps
 
 __all__ = ["batch_to_messages", "message_receivers", "messages_to_batch", "split_by_receiver", "steps_to_batch"]
 
+SCALARS = WalkerMessages._fields[:7]
+LISTS = {"candidates": "candidate_ends", "candidate_probabilities": "candidate_ends", "weights": "weight_ends"}
+
 
 def split_by_receiver(batches: Sequence[pa.RecordBatch], receivers: np.ndarray, num_receivers: int) -> Sequence[pa.RecordBatch]:
     """Split the rows of all batches by receiver, in order. receivers: of each row, 0..num_receivers-1."""
@@ -23,10 +26,12 @@ def split_by_receiver(batches: Sequence[pa.RecordBatch], receivers: np.ndarray, 
 
 
 def message_receivers(batches: Sequence[pa.RecordBatch], num_partitions: int) -> np.ndarray:
-    """Return the receiving partition of each message: that of `before` if it has candidates to test, else that of `at`."""
+    """Return the receiving partition of each message: that of `previous` if it has candidates, else of `current`."""
     messages = pa.Table.from_batches(batches)
     has_candidates = messages["candidates"].combine_chunks().value_lengths().to_numpy() > 0
-    return np.asarray(np.where(has_candidates, messages["before"].to_numpy(), messages["at"].to_numpy()) % num_partitions)
+    return np.asarray(
+        np.where(has_candidates, messages["previous"].to_numpy(), messages["current"].to_numpy()) % num_partitions
+    )
 
 
 def steps_to_batch(steps: WalkSteps) -> pa.RecordBatch:
@@ -35,22 +40,19 @@ def steps_to_batch(steps: WalkSteps) -> pa.RecordBatch:
 
 
 def messages_to_batch(messages: WalkerMessages) -> pa.RecordBatch:
-    """Pack messages as rows."""
-    scalars = {name: pa.array(getattr(messages, name)) for name in WalkerMessages._fields[:7]}
-    lists = {
-        name: pa.LargeListArray.from_arrays(pa.array(ends), pa.array(getattr(messages, name)))
-        for name, ends in (("candidates", messages.ends), ("shares", messages.ends), ("parts", messages.part_ends))
-    }
-    return pa.RecordBatch.from_pydict(scalars | lists)
+    """Pack messages as rows: a column for each scalar, and lists of candidates, their probabilities, and weights."""
+    columns = {name: pa.array(getattr(messages, name)) for name in SCALARS}
+    for name, ends in LISTS.items():
+        offsets, values = pa.array(getattr(messages, ends)), pa.array(getattr(messages, name))
+        columns[name] = pa.LargeListArray.from_arrays(offsets, values)
+    return pa.RecordBatch.from_pydict(columns)
 
 
 def batch_to_messages(rows: pa.RecordBatch) -> WalkerMessages:
     """Unpack the rows of `messages_to_batch`."""
-    scalars: Any = [rows[name].to_numpy(zero_copy_only=False) for name in WalkerMessages._fields[:7]]
-    ends, part_ends = (
-        np.concatenate([[0], np.cumsum(rows[name].value_lengths().to_numpy(zero_copy_only=False))]).astype(np.int64)
-        for name in ("candidates", "parts")
-    )
-    candidates, shares, parts = (rows[name].flatten().to_numpy() for name in ("candidates", "shares", "parts"))
-    lists: Any = [ends, candidates, shares, part_ends, parts]
-    return WalkerMessages(*scalars, *lists)
+    arrays: dict[str, Any] = {name: rows[name].to_numpy(zero_copy_only=False) for name in SCALARS}
+    for name, ends in LISTS.items():
+        lengths = rows[name].value_lengths().to_numpy(zero_copy_only=False)
+        arrays[ends] = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        arrays[name] = rows[name].flatten().to_numpy()
+    return WalkerMessages(**arrays)

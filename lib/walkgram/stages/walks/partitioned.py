@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame
 from walkgram.errors import LakeError
 from walkgram.kernels.graph import csr, edge_records
 from walkgram.kernels.walks import visit_counts
-from walkgram.kernels.walks.messages import GraphPartition, WalkerMessages, WalkSteps, initial_walkers, make_walk_params
+from walkgram.kernels.walks.messages import GraphPartition, WalkerMessages, WalkSteps, initial_walkers
 from walkgram.kernels.walks.partitioned_walk import advance_partition
 from walkgram.kernels.walks.walk import MAX_TRIES
 from walkgram.stages.ports import BlockStore, ExchangeStore, ShardStore, to_batches
@@ -28,7 +28,7 @@ from walkgram.stages.walks.message_batches import (
     split_by_receiver,
     steps_to_batch,
 )
-from walkgram.stages.walks.walks import VisitCounter, WalkPlan
+from walkgram.stages.walks.walks import VisitCounter, WalkPlan, walk_params
 
 __all__ = ["PartitionedWalk", "walk_partitioned"]
 
@@ -67,13 +67,15 @@ class PartitionedWalk:
 
     def run_partition(self, superstep: int, partition: int) -> None:
         """Advance the walkers of a partition; write their steps, then their messages, which mark the task as finished."""
-        config, starts = self.plan.config, self.starts.open(0)["nodes"]
+        params, starts = walk_params(self.plan.config), self.starts.open(0)["nodes"]
         arrays = edge_records.unpack_block(self.graph.open(partition))
         rows = GraphPartition(
-            arrays["indptr"], arrays["indices"], arrays["slots"], arrays["back"], partition, self.num_partitions
-        )
-        params = make_walk_params(
-            config.p, config.q, config.walk_length, config.restart_probability, config.stop_probability, config.seed
+            indptr=arrays["indptr"],
+            indices=arrays["indices"],
+            alias_table=arrays["alias_table"],
+            reverse_probabilities=arrays["reverse_probabilities"],
+            number=partition,
+            num_partitions=self.num_partitions,
         )
         no_messages, no_steps = initial_walkers(np.empty(0, np.int64), np.empty(0, csr.index_dtype(self.plan.n)))
         messages, steps = [messages_to_batch(no_messages)], [steps_to_batch(no_steps)]  # fix the columns if nothing is sent
@@ -122,13 +124,13 @@ class PartitionedWalk:
         """Assemble the row groups of a shard as `stages.walks.walks` splits them."""
         walk_ids = self.plan.walk_ids(self.wave[shard])
         nodes = np.zeros((len(walk_ids), self.plan.config.walk_length), csr.index_dtype(self.plan.n))
-        lengths, last = np.zeros(len(walk_ids), np.int64), np.full(len(walk_ids), -1, np.int64)
+        lengths, last_steps = np.zeros(len(walk_ids), np.int64), np.full(len(walk_ids), -1, np.int64)
         for superstep in range(num_supersteps):
             for sender in range(self.num_partitions):
                 batch = self.steps.read(superstep, sender, shard)
-                walk, step, node = (batch[name].to_numpy() for name in WalkSteps._fields)
-                visit_counts.place_steps(walk - walk_ids.start, step, node, nodes, lengths, last)
-        if (last + 1 != lengths).any():
+                walk_id, step, node = (batch[name].to_numpy() for name in WalkSteps._fields)
+                visit_counts.place_steps(walk_id - walk_ids.start, step, node, nodes, lengths, last_steps)
+        if (last_steps + 1 != lengths).any():
             raise LakeError("steps of walks are missing between supersteps: run jobs/walks.py with --force")
         for group in self.plan.row_groups(self.wave[shard]):
             rows = slice(group[0] - walk_ids.start, group[-1] + 1 - walk_ids.start)
@@ -137,7 +139,7 @@ class PartitionedWalk:
 
 def walk_of_steps(steps: Sequence[pa.RecordBatch]) -> np.ndarray:
     """Return the walk_id of each step."""
-    return np.asarray(pa.Table.from_batches(steps)["walk"].to_numpy())
+    return np.asarray(pa.Table.from_batches(steps)["walk_id"].to_numpy())
 
 
 def walk_partitioned(

@@ -14,12 +14,14 @@ from walkgram.config.graph import Walks
 from walkgram.errors import InputError
 from walkgram.kernels.graph import edge_records
 from walkgram.kernels.walks import visit_counts
-from walkgram.kernels.walks.walk import WalkGraph, sample_walks
+from walkgram.kernels.walks.params import WalkParams, make_walk_params
+from walkgram.kernels.walks.walk import sample_walks
+from walkgram.kernels.walks.walk_graph import WalkGraph
 from walkgram.stages.ports import BlockStore, ShardStore, select_schema, to_batches
 from walkgram.stages.source.columns import quote_name, read_id
 from walkgram.stages.workers import NO_SETUP, TaskSetup
 
-__all__ = ["VisitCounter", "WalkPlan", "sum_visits", "walks_schema", "write_start_nodes", "write_walks"]
+__all__ = ["VisitCounter", "WalkPlan", "sum_visits", "walk_params", "walks_schema", "write_start_nodes", "write_walks"]
 
 ROW_GROUP_NODES = 1 << 20  # nodes of a row group, which the trainer reads as one
 SHARD_NODES = 1 << 25  # nodes of a shard, some 80 MB
@@ -69,23 +71,27 @@ class WalkPlan:
             yield np.arange(low, min(low + size, walk_ids.stop))
 
 
+def walk_params(config: Walks) -> WalkParams:
+    """Return the parameters of the walk kernels."""
+    return make_walk_params(
+        config.p, config.q, config.walk_length, config.seed, config.restart_probability, config.stop_probability
+    )
+
+
 def write_walks(tasks: DataFrame, plan: WalkPlan, graph: BlockStore, starts: BlockStore, shards: ShardStore) -> DataFrame:
     """Write the shards `id` of `tasks` that do not exist yet; returns the visits of all shards: index, count.
 
     The walks depend only on the graph and the configuration of their distribution: not on tasks, shards or cores. Memory: the
     graph, mapped once a host, and for each task 8 bytes a node for the counts (less above DENSE_NODES) and a row group.
     """
-    config = plan.config
+    params = walk_params(plan.config)
 
     def sample_shard(shard: int, counter: VisitCounter) -> Iterator[pa.RecordBatch]:
         block, nodes = edge_records.unpack_block(graph.open(0)), starts.open(0)["nodes"]
         walk_graph = WalkGraph(*(block[name] for name in WalkGraph._fields))
         for walk_ids in plan.row_groups(shard):
             first = np.asarray(nodes[walk_ids % len(nodes)])
-            walks, lengths = sample_walks(
-                walk_graph, first, walk_ids, config.seed, config.p, config.q, config.walk_length,
-                config.restart_probability, config.stop_probability,
-            )  # fmt: skip
+            walks, lengths = sample_walks(walk_graph, first, walk_ids, params)
             yield counter.pack_walks(walk_ids, walks, lengths)
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -1,4 +1,4 @@
-"""Counter-based random numbers: against Python's whole numbers, known answers, and statistics."""
+"""Counter-based random numbers: against Python's integers, known answers, and statistics."""
 
 import numpy as np
 import pytest
@@ -10,9 +10,9 @@ from walkgram import rng
 BIG = 2**64 - 1
 
 
-def word(seed: int, key: int, step: int, attempt: int, draw: int) -> int:
-    of = np.uint64(rng.derive_stream(np.uint64(seed), np.uint64(key)))
-    return int(rng.draw_bits(of, step, attempt, draw))
+def draw_word(seed: int, key: int, step: int, attempt: int, draw: int) -> int:
+    stream = np.uint64(rng.derive_stream(np.uint64(seed), np.uint64(key)))
+    return int(rng.draw_bits(stream, step, attempt, draw))
 
 
 def test_mix_gives_the_published_first_outputs_of_splitmix64() -> None:
@@ -22,9 +22,9 @@ def test_mix_gives_the_published_first_outputs_of_splitmix64() -> None:
 
 @pytest.mark.parametrize("seed", [0, 7, 2**63 - 1])
 @pytest.mark.parametrize("key", [0, 1, 2**40, 2**63 - 1])
-def test_bits_are_those_of_whole_number_arithmetic(seed: int, key: int) -> None:
+def test_bits_are_those_of_integer_arithmetic(seed: int, key: int) -> None:
     for step, attempt, draw in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (2**24 - 1, 2**32 - 1, 255)]:
-        assert word(seed, key, step, attempt, draw) == oracles.word(seed, key, step, attempt, draw)
+        assert draw_word(seed, key, step, attempt, draw) == oracles.word(seed, key, step, attempt, draw)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 10, 2**31, 2**32 - 1])
@@ -51,13 +51,13 @@ def test_a_longer_array_begins_with_the_shorter_one() -> None:
 
 @pytest.mark.parametrize("axis", ["seed", "key", "step", "attempt", "draw"])
 def test_each_coordinate_alone_gives_uniform_uncorrelated_numbers(axis: str) -> None:
-    place = {"seed": 5, "key": 6, "step": 7, "attempt": 8, "draw": 9}
-    numbers = np.array([word(**{**place, axis: i}) / 2**64 for i in range(256)])
+    coordinates = {"seed": 5, "key": 6, "step": 7, "attempt": 8, "draw": 9}
+    numbers = np.array([draw_word(**{**coordinates, axis: i}) / 2**64 for i in range(256)])
     assert stats.kstest(numbers, "uniform").pvalue > 1e-3
     assert abs(np.corrcoef(numbers[1:], numbers[:-1])[0, 1]) < 0.25
 
 
-def test_neighbouring_keys_do_not_run_in_step() -> None:
+def test_the_streams_of_neighbouring_keys_are_not_correlated() -> None:
     matrix = rng.draw_unit_matrix(7, 200, 500, 0)
     correlation = np.corrcoef(matrix) - np.eye(200)
     assert np.abs(correlation).max() < 0.25
@@ -79,11 +79,11 @@ def test_all_permutations_are_equally_likely() -> None:
 
 
 @pytest.mark.parametrize(("n", "buffer"), [(0, 4), (1, 4), (10, 1), (10, 4), (10, 10), (10, 99)])
-def test_a_shuffle_buffer_gives_back_every_number_once(n: int, buffer: int) -> None:
+def test_a_shuffle_buffer_emits_every_number_once(n: int, buffer: int) -> None:
     assert sorted(rng.draw_buffered_permutation(7, 1, n, buffer).tolist()) == list(range(n))
 
 
-def test_a_shuffle_buffer_never_gives_a_number_before_it_was_filled_in() -> None:
+def test_a_shuffle_buffer_emits_no_number_before_it_is_in_the_buffer() -> None:
     out = rng.draw_buffered_permutation(7, 1, 1000, 50)
     assert (out - np.arange(1000) < 50).all()
     assert sorted(out.tolist()) == list(range(1000))
@@ -91,7 +91,7 @@ def test_a_shuffle_buffer_never_gives_a_number_before_it_was_filled_in() -> None
     assert rng.draw_buffered_permutation(7, 1, 20, 1).tolist() == list(range(20))
 
 
-def test_a_shuffle_buffer_picks_every_held_place_alike() -> None:
+def test_a_shuffle_buffer_draws_its_positions_uniformly() -> None:
     first = np.array([rng.draw_buffered_permutation(7, key, 30, 10)[0] for key in range(4000)])
     last = np.array([rng.draw_buffered_permutation(7, key, 10, 10)[-1] for key in range(4000)])
     assert stats.chisquare(np.bincount(first, minlength=10)).pvalue > 1e-3
