@@ -1,11 +1,14 @@
 """The command `walkgram`, and the main of every file in jobs/: parse, load, run; errors in one line, with an exit status."""
 
 import argparse
+import contextlib
 import logging
+import signal
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from walkgram.config.load import describe_keys, load_config
@@ -120,7 +123,11 @@ def run_guarded(parser: argparse.ArgumentParser, body: Body, argv: Sequence[str]
     try:
         overrides = [*args.overrides, *([f"lake.path={args.lake}"] if getattr(args, "lake", None) else [])]
         config = load_config(args.config, overrides, None if args.config else sample.SAMPLE_CONFIG)
-        body(config, RunOptions(args.force, args.verbose, print_line))
+        with stop_on_sigterm():
+            body(config, RunOptions(args.force, args.verbose, print_line))
+    except Terminated:
+        print(f"{parser.prog}: stopped by SIGTERM; finished tables stay, and a rerun continues from them", file=sys.stderr)
+        return 143
     except KeyboardInterrupt:
         print(f"{parser.prog}: stopped; finished tables stay, and a rerun continues from them", file=sys.stderr)
         return 130
@@ -133,6 +140,27 @@ def run_guarded(parser: argparse.ArgumentParser, body: Body, argv: Sequence[str]
         print(f"{parser.prog}: error: {message}", file=sys.stderr)
         return status
     return 0
+
+
+class Terminated(BaseException):
+    """SIGTERM has arrived; no `Exception`, so that nothing on the way takes it for an error of its own."""
+
+
+@contextlib.contextmanager
+def stop_on_sigterm() -> Iterator[None]:
+    """Raise `Terminated` in the block when SIGTERM arrives; leave the signal alone outside the main thread."""
+
+    def stop(number: int, frame: object) -> None:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def print_line(line: str) -> None:

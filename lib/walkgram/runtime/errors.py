@@ -1,14 +1,21 @@
 """Errors in one line: what the user reads, and the exit status of the command."""
 
 import contextlib
+import errno
+import os
 import re
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
 
 from walkgram import errors
 from walkgram.errors import LakeError, Stopped, WalkgramError
+from walkgram.lake.file_list import find_files
 
-__all__ = ["raise_own_errors", "summarize_error"]
+__all__ = ["explain_full_disk", "raise_own_errors", "summarize_error"]
 
+FULL_DISK = "No space left on device"
 RAISED_IN_TASK = r"walkgram\.errors\.(\w+): (.+)"
 UNREADABLE = r"\[FAILED_READ_FILE[^\]]*\][^\n]*?(\S+:/[^\s]+)"
 
@@ -42,6 +49,54 @@ def find_own_error(text: str) -> WalkgramError | None:
             "replace it if it is yours, or run the job that wrote it with --force"
         )
     return None
+
+
+@contextlib.contextmanager
+def explain_full_disk(root: str, staging: str) -> Iterator[None]:
+    """Raise a full disk, here or in a task of Spark, as `LakeError` with the bytes that are staged and those that are free."""
+    try:
+        yield
+    except Exception as error:
+        is_full = (isinstance(error, OSError) and error.errno == errno.ENOSPC) or FULL_DISK in str(error)
+        if not is_full:
+            raise
+        free = [
+            f"{count_free(folder):,} bytes are free at {folder}" for folder in (root, local_folder()) if "://" not in folder
+        ]
+        raise LakeError(
+            f"{find_path(error) or root}: no space left on the disk: this run has staged {count_bytes(staging):,} bytes; "
+            f"{'; '.join(free)}: make room there, or set lake.path or spark.local.dir to a larger disk, and run it again"
+        ) from error
+
+
+def find_path(error: Exception) -> str:
+    """Return the path that an error of a full disk names, "" where it names none."""
+    if isinstance(error, OSError) and error.filename:
+        return str(error.filename)
+    named = re.search(r"(?:file:)?(/[^\s'\"()]+)[^\n]*" + FULL_DISK, str(error))
+    return named[1].rstrip(":.,") if named else ""
+
+
+def local_folder() -> str:
+    """Return the folder of Spark's temporary files on this host."""
+    context = getattr(sys.modules.get("pyspark"), "SparkContext", None)
+    active = context._active_spark_context if context is not None else None
+    configured = active.getConf().get("spark.local.dir", "") if active is not None else ""
+    return (os.environ.get("SPARK_LOCAL_DIRS") or configured or tempfile.gettempdir()).split(",")[0]
+
+
+def count_free(folder: str) -> int:
+    """Return the free bytes of the disk that a folder is on; 0 where it does not exist."""
+    with contextlib.suppress(OSError):
+        return shutil.disk_usage(folder).free
+    return 0
+
+
+def count_bytes(folder: str) -> int:
+    """Return the bytes of the files below a folder of the lake."""
+    with contextlib.suppress(OSError, LakeError):
+        return sum(find_files(folder).values())
+    return 0
 
 
 def summarize_error(error: BaseException) -> tuple[str, int]:

@@ -21,7 +21,7 @@ from walkgram.runtime import progress
 from walkgram.runtime.code_identity import digest_code
 from walkgram.runtime.context import RunContext, RunOptions
 from walkgram.runtime.cpu import CpuMeter, describe_cpu
-from walkgram.runtime.errors import raise_own_errors
+from walkgram.runtime.errors import explain_full_disk, raise_own_errors
 
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
@@ -118,10 +118,13 @@ def run_locked(job: Job, config: "Config", options: RunOptions, lock: LakeLock) 
     options.log(f"{job.name}: {job.summary}")
     started, meter = time.monotonic(), CpuMeter()
     resume = job.resumes and not options.force
-    with raise_own_errors(), Transaction(root, identity, outputs, resume, lock) as out:
+    with raise_own_errors(), explain_full_disk(root, ""), Transaction(root, identity, outputs, resume, lock) as out:
         context = RunContext(job.name, sections, inputs, out, options)
         context.meter_cpu(meter)
-        with progress.show_progress(job.name, context.current_progress, enabled=options.show_progress):
+        with (
+            explain_full_disk(root, out.staging),
+            progress.show_progress(job.name, context.current_progress, enabled=options.show_progress),
+        ):
             context.check_inputs(job.uses_spark)
             out.counts = dict(job.run(context))
     for action in context.commit_actions:
