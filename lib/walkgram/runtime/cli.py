@@ -12,6 +12,8 @@ from walkgram.config.load import describe_keys, load_config
 from walkgram.jobs.base import Job
 from walkgram.jobs.registry import JOBS, UPDATE, load_job
 from walkgram.lake.sources import sample
+from walkgram.redaction import redact
+from walkgram.runtime.arguments import Parser
 from walkgram.runtime.context import RunOptions
 from walkgram.runtime.errors import summarize_error
 from walkgram.runtime.job import run_job
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run_line(name.replace("-", "_"), rest)
     if name in (*JOBS, UPDATE):
         return run_single(load_job(name), rest)
-    print(f"walkgram: error: {name}: no such command; walkgram --help lists them", file=sys.stderr)
+    print(f"walkgram: error: {redact(name)}: no such command; walkgram --help lists them", file=sys.stderr)
     return 2
 
 
@@ -86,7 +88,7 @@ def run_line(name: str, argv: Sequence[str]) -> int:
 
 def make_parser(prog: str, summary: str, sections: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser of a command; its --help lists every key that the command reads."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         description=summary,
         epilog="keys (--set section.key=value, or in the TOML file):" + describe_keys(["lake", "spark", *sections]),
@@ -121,26 +123,26 @@ def run_guarded(parser: argparse.ArgumentParser, body: Body, argv: Sequence[str]
         return 130
     except Exception as error:
         if args.verbose:
-            traceback.print_exc()
+            sys.stderr.write(redact(traceback.format_exc()))
         message, status = summarize_error(error)
         if "pyspark" in sys.modules:
             print(file=sys.stderr)  # Spark's progress bar leaves its line open
-        print(f"{parser.prog}: error: {message}", file=sys.stderr)
+        print(f"{parser.prog}: error: {redact(message)}", file=sys.stderr)
         return status
     return 0
 
 
 def print_line(line: str) -> None:
-    """Print a line of progress at once."""
-    print(line, flush=True)
+    """Print a line of progress at once, without secrets."""
+    print(redact(line), flush=True)
 
 
 class StandardErrorHandler(logging.Handler):
     """Prints messages on the standard error stream of the moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record's message."""
-        print(self.format(record), file=sys.stderr, flush=True)
+        """Print a record's message, without secrets."""
+        print(redact(self.format(record)), file=sys.stderr, flush=True)
 
 
 def show_warnings() -> None:
@@ -173,7 +175,7 @@ def print_keys(argv: Sequence[str]) -> int:
     from walkgram.config.schema import Config
 
     names = list(Config.model_fields)
-    parser = argparse.ArgumentParser(prog="walkgram keys", description=COMMANDS["keys"])
+    parser = Parser(prog="walkgram keys", description=COMMANDS["keys"])
     parser.add_argument("section", nargs="*", choices=[*names, []], help=f"of {', '.join(names)}; none: all")
     print(describe_keys(parser.parse_args(list(argv)).section or names).lstrip("\n"))
     return 0

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from walkgram import errors
 from walkgram.errors import LakeError, Stopped, WalkgramError
+from walkgram.redaction import redact
 
 __all__ = ["raise_own_errors", "summarize_error"]
 
@@ -57,4 +58,4 @@ def summarize_error(error: BaseException) -> tuple[str, int]:
         return str(own), 2
     raised = re.findall(r"^[A-Za-z_][\w.]*(?:Error|Exception|Invalid): .+$", text, re.MULTILINE)
     first = raised[-1] if raised else next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first} (--verbose shows the stack trace)", 1
+    return f"{type(error).__name__}: {redact(first)} (--verbose shows the stack trace)", 1
