@@ -28,6 +28,7 @@ def assert_refused(capfd: pytest.CaptureFixture[str], *arguments: str, named: st
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("walkgram.runtime.pipeline.run_job", lambda *_: pytest.fail("a job has started"))
 
 
 def test_every_key_has_bad_values_and_every_kind_of_fault_occurs() -> None:

@@ -102,6 +102,7 @@ def test_a_key_in_a_path_is_refused_and_not_shown(key: str, tmp_path: Path, capf
         assert cli.main(["run", "--verbose", "--set", f"lake.path={tmp_path / 'lake'}", "--set", f"{key}={uri}"]) == 2
         shown = capfd.readouterr()
         assert f"{key}: the {uri.partition(':')[0]}:// URI holds a key" in shown.err
+        assert "(given:" not in shown.err
         assert ("AWS_ACCESS_KEY_ID" if uri.startswith("s3") else "AZURE_CLIENT_ID") in shown.err
         assert_hidden(tmp_path, *shown)
     assert list(tmp_path.iterdir()) == []

@@ -168,8 +168,9 @@ def test_a_lock_that_was_cleared_meanwhile_is_taken_anew(tmp_path: Path, monkeyp
     def clear_once(descriptor: int, mode: int) -> None:
         flock(descriptor, mode)
         if not (tmp_path / "cleared").exists():
-            file.unlink()
             (tmp_path / "cleared").touch()
+            file.rename(tmp_path / "former.lock")
+            file.touch()
 
     monkeypatch.setattr("fcntl.flock", clear_once)
     descriptor = block_cache.hold_lock(file, fcntl.LOCK_SH)

@@ -50,6 +50,7 @@ def assert_refused(message: str, capfd: pytest.CaptureFixture[str], *keys: str) 
 @pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("walkgram.runtime.pipeline.run_job", lambda *_: pytest.fail("a job has started"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
