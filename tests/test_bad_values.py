@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -37,6 +38,16 @@ def test_every_key_has_bad_values_and_every_kind_of_fault_occurs() -> None:
     counts = {reason: sum(bad.reason == reason for bad in BAD_VALUES) for reason in reasons}
     assert min(counts.values()) >= 10, counts
     assert len(BAD_VALUES) >= 300
+
+
+def test_every_number_has_a_least_value() -> None:
+    """The values above follow from the limits: a limit that is removed would take its case with it."""
+    numbers = {
+        key: field.metadata for key, field in walk_keys() if {int, float} & {field.annotation, *get_args(field.annotation)}
+    }
+    limited = {key for key, limits in numbers.items() if any(hasattr(limit, "ge") or hasattr(limit, "gt") for limit in limits)}
+    assert set(numbers) - limited == {"interactions.min_rating", "edges.min_weight"}
+    assert len(limited) > 40
 
 
 @pytest.mark.parametrize("bad", BAD_VALUES, ids=lambda bad: bad.id)
