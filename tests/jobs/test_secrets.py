@@ -136,6 +136,18 @@ def test_an_argument_that_is_refused_shows_no_secret(arguments: list[str], capfd
     assert SECRETS[0] not in shown.out + shown.err
 
 
+def test_a_stack_trace_shows_no_secret(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(f"no answer from http://u:{SECRETS[0]}@host")
+
+    monkeypatch.setattr(cli, "load_config", fail)
+    assert cli.main(["run", "--verbose"]) == 1
+    shown = capfd.readouterr().err
+    assert "Traceback" in shown
+    assert "RuntimeError: no answer from http://***@host" in shown
+    assert SECRETS[0] not in shown
+
+
 def test_the_api_refuses_a_key_in_a_path(tmp_path: Path) -> None:
     from walkgram import Pipeline
 
