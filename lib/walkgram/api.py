@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from walkgram.config.load import load_config
+from walkgram.config.locations import require_location
 from walkgram.errors import ConfigError, InputError
 from walkgram.lake import manifest, paths
 from walkgram.lake.commit_record import settle_commits
 from walkgram.lake.file_list import check_files, checksum_in_threads
+from walkgram.redaction import redact
 from walkgram.runtime.context import RunOptions
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ class Pipeline:
             if not isinstance(values, Mapping):
                 raise ConfigError(f"{name}: give the section's keys as a mapping, such as walks={{'p': 0.5}}")
             base[name] = {**base.get(name, {}), **values}
+        require_location("lake.path", str(lake))
         # Absolute: tasks may run in another folder than this program.
         base["lake"] = {**base.get("lake", {}), "path": str(paths.local_path(str(lake)) or lake)}
         self.config: Config = load_config(None, base=base)
@@ -97,7 +100,7 @@ class Pipeline:
         config = self._with_source(None if frame is not None else source, name_columns(self.config.input, frame, columns))
         options = RunOptions(
             force=force,
-            log=logger.info,
+            log=lambda line: logger.info("%s", redact(line)),
             spark=self.user_session,
             source_frame=frame,
             source_id=fingerprint_frame(frame, tag) if frame is not None else "",
@@ -146,6 +149,7 @@ class Pipeline:
 
     def _with_source(self, path: "str | Path | DataFrame | None", columns: Mapping[str, Any]) -> "Config":
         """Return the configuration with the source's path and columns."""
+        require_location("input.path", str(path or ""))
         changes = dict(columns) | ({} if path is None else {"path": str(path)})
         section = self.config.input.model_copy(update=changes)
         return self.config.model_copy(update={"input": section})

@@ -3,11 +3,16 @@
 A job prints the message alone and exits with status 2; `--verbose` shows the stack trace too.
 """
 
+from walkgram.redaction import redact
+
 __all__ = ["ConfigError", "EnvironmentMismatch", "InputError", "LakeError", "Stopped", "TrainError", "WalkgramError"]
 
 
 class WalkgramError(Exception):
-    """Base class of the errors that end a job and that the user can correct."""
+    """Base class of the errors that end a job and that the user can correct. The message shows no secret of a URI."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redact(message))
 
 
 class ConfigError(WalkgramError):

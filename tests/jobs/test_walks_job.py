@@ -199,6 +199,10 @@ def test_an_interrupted_run_continues_unless_forced_or_changed(
     assert not list((lake / "_staging").iterdir())
 
 
+def test_more_partitions_than_nodes_are_refused(refused: Callable[..., None], lake: Path) -> None:
+    refused("graph.partitions = 9 is above the 8 nodes", "graph", lake, "graph.partitions=9")
+
+
 @pytest.mark.parametrize(("rows", "message"), [
     ([(0, 1), (8, 2)], "table edges: src 8 is no index of the vocabulary (0..7)"),
     ([(0, 1), (2, -1)], "table edges: dst -1 is no index of the vocabulary (0..7)"),

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from walkgram.config.base import Section, key
+from walkgram.config.locations import Location
 
 __all__ = ["Lake", "Spark"]
 
@@ -10,8 +11,10 @@ __all__ = ["Lake", "Spark"]
 class Lake(Section):
     """Storage of the tables."""
 
-    path: str = key(
-        "out/lake", "folder of the tables: a local path, or a URI that both pyarrow.fs and Spark support", min_length=1
+    path: Location = key(
+        "out/lake",
+        "folder of the tables: a local path, or a URI that both pyarrow.fs and Spark support, without credentials",
+        min_length=1,
     )
     verify: Literal["checksums", "sizes"] = key(
         "checksums",

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from walkgram.config.base import Section, key
+from walkgram.config.locations import Location
 
 __all__ = ["Graph", "Walks"]
 
@@ -30,7 +31,7 @@ class Walks(Section):
         le=1e100,
     )
     seed: int = key(7, "seed of the walks; they do not depend on the number of tasks, shards or partitions", ge=0, lt=2**63)
-    starts: str = key("", 'table (Parquet, or CSV with header) of the start nodes; "": every node')
+    starts: Location = key("", 'table (Parquet, or CSV with header) of the start nodes; "": every node')
     starts_column: str = key("item_id", "column of ids in walks.starts", min_length=1)
     restart_probability: float = key(0.0, "probability that a step returns to the walk's start", ge=0, lt=1)
     stop_probability: float = key(0.0, "probability that a walk ends before a step", ge=0, lt=1)

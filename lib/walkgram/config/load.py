@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from walkgram.config.base import Section
+from walkgram.config.locations import FAULT
 from walkgram.config.schema import Config
 from walkgram.errors import ConfigError
 
@@ -49,6 +50,8 @@ def read_toml(path: str) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}; give --config a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
+    except ValueError:
+        raise ConfigError(f"{path!r}: cannot read the configuration: a NUL byte; give --config a TOML file") from None
 
 
 def set_key(tree: dict[str, Any], override: str) -> None:
@@ -109,6 +112,8 @@ def explain_error(error: Any) -> str:
         return f"{path}: unknown key" + (f"; did you mean {near[0]}?" if near else "; --help lists the keys")
     if error["type"] == "value_error":  # the model's own words, which name the keys
         return str(error["ctx"]["error"])
+    if error["type"] == FAULT:
+        return f"{path}: {error['msg']}"
     return f"{path}: {error['msg']} (given: {error['input']!r})"
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from walkgram.config.base import Section, key
+from walkgram.config.locations import Location
 
 __all__ = ["Edges", "Interactions", "Merge", "Pairs", "Pmi"]
 
@@ -23,10 +24,10 @@ class Interactions(Section):
 class Merge(Section):
     """A day's changes, read with the keys of the input (input.columns, .format, .bad_rows, ...)."""
 
-    upserts: str = key(
+    upserts: Location = key(
         "", 'table of new and changed interactions; of a (user, item) the latest time wins, then the higher rating; "": none'
     )
-    deletes: str = key("", 'table of user and item ids to delete, before merge.upserts is added; "": none')
+    deletes: Location = key("", 'table of user and item ids to delete, before merge.upserts is added; "": none')
 
 
 class Pairs(Section):

@@ -37,6 +37,7 @@ class Config(Section):
     def check_report_group(self) -> "Config":
         """Raise `ValueError` where report.group names a column that the items table will not have."""
         group, keep = self.report.group, self.input.item_columns.keep
-        if group and self.input.items and group not in keep:
+        is_sample = self.input.source == "sample" and not self.input.path and self.input.kind == "interactions"
+        if group and (self.input.items or is_sample) and group not in keep:
             raise ValueError(f"report.group: {group} is not among input.item_columns.keep {keep}")
         return self

@@ -2,7 +2,10 @@
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from walkgram.config.base import Section, key
+from walkgram.config.locations import Location, Url
 
 __all__ = ["Columns", "EdgeColumns", "Input", "ItemColumns", "Sample"]
 
@@ -38,14 +41,14 @@ class Input(Section):
     """Source of the interactions (and of the items), or of the edges."""
 
     kind: Literal["interactions", "edges"] = key("interactions", "content of the source: interactions, or the edges of a graph")
-    path: str = key("", "folder or file of the source; if it is set, input.source has no effect")
+    path: Location = key("", "folder or file of the source; if it is set, input.source has no effect")
     source: Literal["files", "archive", "sample"] = key(
         "files", "source if input.path is empty: files (an error that asks for a path), archive (download input.url), sample"
     )
-    interactions: str = key("", 'file or folder of the interactions (or edges) in the folder input.path; "": all of it')
-    items: str = key("", 'items table in input.path (or an absolute path); "": none')
+    interactions: Location = key("", 'file or folder of the interactions (or edges) in the folder input.path; "": all of it')
+    items: Location = key("", 'items table in input.path (or an absolute path); "": none')
     directed: bool = key(False, "kind edges: true if an edge leads from src to dst only")
-    nodes: str = key("", 'kind edges: table of all nodes (column item_columns.item_id) in input.path; "": none')
+    nodes: Location = key("", 'kind edges: table of all nodes (column item_columns.item_id) in input.path; "": none')
     format: Literal["auto", "csv", "parquet", "json", "edgelist"] = key(
         "auto",
         "csv (with header), parquet, json (one object a line), edgelist (src dst [weight], split at blanks); auto: by suffix",
@@ -62,9 +65,19 @@ class Input(Section):
     columns: Columns = key(Columns, "")
     item_columns: ItemColumns = key(ItemColumns, "")
     edge_columns: EdgeColumns = key(EdgeColumns, "")
-    url: str = key("", "address of the zip archive to download (input.source = archive)")
-    cache: str = key("", 'folder of downloads; "": the user\'s cache folder')
+    url: Url = key(
+        "", "address of the zip archive to download (input.source = archive); its secrets are hidden in all output", repr=False
+    )
+    cache: Location = key("", 'folder of downloads; "": the user\'s cache folder')
     sha256: dict[str, str] = key(dict, "SHA-256 of each file taken from the archive")
+
+    @model_validator(mode="after")
+    def check_archive(self) -> "Input":
+        """Raise `ValueError` where the archive to download has no address, or nothing to check it by."""
+        if self.source == "archive" and not self.path:
+            for name in (name for name in ("url", "sha256") if not getattr(self, name)):
+                raise ValueError(f"input.{name} is empty: input.source = archive needs it, or set input.path")
+        return self
 
 
 class Sample(Section):

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from walkgram.config.base import Section, key
+from walkgram.config.locations import Location
 
 __all__ = ["KerasNode2VecConfig", "SkipgramConfig", "Train"]
 
@@ -80,13 +81,13 @@ class Train(Section):
         "auto", "skipgram: where the tables lie; auto: the CPU where deterministic, else cuda where there is one"
     )
     dtype: Literal["float32", "bfloat16"] = key("float32", "skipgram on cuda: numbers of the tables")
-    warm_start: str = key(
+    warm_start: Location = key(
         "", '"lake": start at this lake\'s last embeddings, where there are any; or the folder of an embeddings table'
     )
     validation_walks: int = key(0, "walks, about so many, that measure the loss of each epoch and train nothing", "walks", ge=0)
     patience: int = key(0, "end after so many epochs without a lower validation loss; 0: never", "epochs", ge=0)
     checkpoint_minutes: float = key(10.0, "a checkpoint at least this often, besides each epoch's", "minutes", gt=0)
-    tensorboard: str = key("", 'folder of TensorBoard\'s event files (extra `tensorboard`); "": none')
+    tensorboard: Location = key("", 'folder of TensorBoard\'s event files (extra `tensorboard`); "": none')
     run_id: str = key("", 'run_id of the embeddings; "": from the configuration and the walks')
     keras_node2vec: KerasNode2VecConfig = key(KerasNode2VecConfig, "")
     skipgram: SkipgramConfig = key(SkipgramConfig, "")

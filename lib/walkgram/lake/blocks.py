@@ -1,14 +1,11 @@
 """Block files: named numpy arrays in folders `block-00000`, ..., which readers map into memory.
 
-All workers of a host share the same pages. A local block is mapped in place. A remote one is copied once a host into a
-cache folder (WALKGRAM_CACHE, else one in the system's temporary folder), under a lock.
+All workers of a host share the same pages. A local block is mapped in place. A remote one is copied once a host
+(`block_cache.py`).
 """
 
 import contextlib
-import fcntl
 import functools
-import hashlib
-import os
 import shutil
 import tempfile
 import uuid
@@ -22,6 +19,7 @@ from pyarrow import fs
 
 from walkgram.errors import LakeError
 from walkgram.lake import paths
+from walkgram.lake.block_cache import fetch_block
 
 __all__ = ["Blocks"]
 
@@ -108,7 +106,7 @@ def open_block(folder: str, version: str, number: int) -> Arrays:
     """Map the arrays of a block, once a process."""
     block = paths.local_path(paths.join_path(folder, block_name(number)))
     if block is None:
-        block = fetch_block(folder, version, number)
+        block = fetch_block(folder, version, block_name(number))
     arrays = {}
     for file in sorted(block.glob("*.npy")):
         try:
@@ -118,19 +116,3 @@ def open_block(folder: str, version: str, number: int) -> Arrays:
     if not arrays:
         raise LakeError(f"{block}: no such block: run the job that writes it again with --force")
     return arrays
-
-
-def fetch_block(folder: str, version: str, number: int) -> Path:
-    """Copy a remote block into this host's cache, once for any number of workers; return the local folder."""
-    cache = Path(os.environ.get("WALKGRAM_CACHE") or Path(tempfile.gettempdir()) / f"walkgram-cache-{os.getuid()}")
-    block = cache / hashlib.sha256(f"{folder} {version}".encode()).hexdigest()[:24] / block_name(number)
-    block.parent.mkdir(parents=True, exist_ok=True)
-    with (block.parent / f"{block.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not block.exists():
-            temporary = block.with_suffix(f".{uuid.uuid4().hex}")
-            system, path = paths.resolve(paths.join_path(folder, block_name(number)))
-            temporary.mkdir()
-            fs.copy_files(path, str(temporary), source_filesystem=system)
-            temporary.rename(block)
-    return block

@@ -13,6 +13,7 @@ import os
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any
 from walkgram.errors import LakeError
 from walkgram.lake import paths
 
-__all__ = ["LakeLock", "LockRecord", "is_alive", "list_locks"]
+__all__ = ["LakeLock", "LockRecord", "is_alive", "list_locks", "release_all"]
 
 FOLDER = "_locks"
 HEARTBEAT_SECONDS = 10.0
@@ -62,6 +63,15 @@ class LockRecord:
         return bool(own & (theirs | set(other.reads)) or theirs & set(self.reads))
 
 
+_held: "weakref.WeakSet[LakeLock]" = weakref.WeakSet()
+
+
+def release_all() -> None:
+    """Remove the files of all locks that this process holds, before it ends without leaving its blocks."""
+    for lock in list(_held):
+        lock.release()
+
+
 class LakeLock:
     """The lock of one run. Use as a context manager; it is held inside the block.
 
@@ -92,12 +102,19 @@ class LakeLock:
         except BaseException:
             self._remove()
             raise
+        _held.add(self)
         self._heartbeat.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._released.set()
         self._heartbeat.join(5)
+        self.release()
+
+    def release(self) -> None:
+        """Remove the lock's file."""
+        _held.discard(self)
+        self._released.set()
         self._remove()
 
     def require_held(self) -> None:

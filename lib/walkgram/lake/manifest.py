@@ -12,6 +12,7 @@ from typing import Any
 
 from walkgram.errors import LakeError
 from walkgram.lake import paths
+from walkgram.redaction import redact_values
 
 __all__ = [
     "MANIFEST",
@@ -53,7 +54,8 @@ class Manifest:
 
 
 def make_manifest(job: str, config: Mapping[str, Any], inputs: Mapping[str, str], code: str) -> Manifest:
-    """Return the manifest of a new run, without counts and times; its id is the SHA-256 of the arguments."""
+    """Return the manifest of a new run, without counts and times; its id is the SHA-256 of the arguments without secrets."""
+    config, inputs = redact_values(config), redact_values(inputs)
     text = json.dumps([job, code, config, inputs], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return Manifest(job, digest, uuid.uuid4().hex, config, inputs, code)

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from pyarrow import fs
 
+from walkgram.config.locations import split_scheme
 from walkgram.errors import LakeError
+from walkgram.lake.remote import REMOTE_ERRORS, ask_path, explain_failure, open_file_system
 
 __all__ = [
     "atomic_write",
+    "check_reachable",
     "check_writable",
     "copy_folder",
     "exists",
@@ -39,19 +42,15 @@ def resolve(uri: str) -> tuple[fs.FileSystem, str]:
     local = local_path(uri)
     if local is not None:
         return fs.LocalFileSystem(), str(local)
-    try:
-        system, path = fs.FileSystem.from_uri(uri.replace("s3a://", "s3://", 1))
-    except (ValueError, OSError) as error:
-        raise LakeError(f"{uri}: no such file system: {error}") from None
-    return system, path
+    return open_file_system(uri)
 
 
 def local_path(uri: str) -> Path | None:
     """Return the absolute local path of a bare path or a file: URI, None for any other scheme."""
-    for prefix in ("file://", "file:"):
-        if uri.startswith(prefix):
-            return Path(uri.removeprefix(prefix)).absolute()
-    return None if "://" in uri else Path(uri).expanduser().absolute()
+    scheme, path = split_scheme(uri)
+    if scheme == "file":
+        return Path(path.removeprefix("localhost") if path.startswith("localhost/") else path).absolute()
+    return None if scheme else Path(uri).expanduser().absolute()
 
 
 def spark_uri(uri: str) -> str:
@@ -200,14 +199,26 @@ def has_atomic_rename(uri: str) -> bool:
     return isinstance(system, fs.LocalFileSystem) or system.type_name in ("hdfs", "viewfs")
 
 
+def check_reachable(key: str, uri: str) -> None:
+    """Ask the remote file system of a key once, before anything is written. Raises `LakeError` where it does not answer."""
+    if local_path(uri) is not None:
+        return
+    try:
+        ask_path(uri)
+    except LakeError as error:
+        raise LakeError(f"{key} {error}") from None
+
+
 def check_writable(uri: str) -> None:
     """Create the lake's folder and write a probe. Raises `LakeError` if it is a file or cannot be written."""
-    system, path = resolve(uri)
-    if system.get_file_info(path).type == fs.FileType.File:
+    system, _ = resolve(uri)
+    if is_file(uri):
         raise LakeError(f"lake.path {uri} is a file: name a folder")
     probe = join_path(uri, f"_probe-{uuid.uuid4().hex}")
     try:
         write_bytes(probe, b"")
         system.delete_file(resolve(probe)[1])
-    except OSError as error:
-        raise LakeError(f"lake.path {uri} cannot be written: {error}; name a folder that you may write to") from None
+    except REMOTE_ERRORS as error:
+        raise LakeError(
+            f"lake.path {uri} cannot be written: {explain_failure(error)}; name a folder that you may write to"
+        ) from None

@@ -1,23 +1,23 @@
 """The command `walkgram`, and the main of every file in jobs/: parse, load, run; errors in one line, with an exit status."""
 
 import argparse
-import contextlib
 import logging
-import signal
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from walkgram.config.load import describe_keys, load_config
 from walkgram.jobs.base import Job
 from walkgram.jobs.registry import JOBS, UPDATE, load_job
 from walkgram.lake.sources import sample
+from walkgram.redaction import redact
+from walkgram.runtime.arguments import Parser
 from walkgram.runtime.context import RunOptions
 from walkgram.runtime.errors import summarize_error
 from walkgram.runtime.job import run_job
+from walkgram.runtime.signals import STOPPED, exit_on_signals
 
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run_line(name.replace("-", "_"), rest)
     if name in (*JOBS, UPDATE):
         return run_single(load_job(name), rest)
-    print(f"walkgram: error: {name}: no such command; walkgram --help lists them", file=sys.stderr)
+    print(f"walkgram: error: {redact(name)}: no such command; walkgram --help lists them", file=sys.stderr)
     return 2
 
 
@@ -94,7 +94,7 @@ def run_line(name: str, argv: Sequence[str]) -> int:
 
 def make_parser(prog: str, summary: str, sections: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser of a command; its --help lists every key that the command reads."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         description=summary,
         epilog="keys (--set section.key=value, or in the TOML file):" + describe_keys(["lake", "spark", *sections]),
@@ -123,57 +123,33 @@ def run_guarded(parser: argparse.ArgumentParser, body: Body, argv: Sequence[str]
     try:
         overrides = [*args.overrides, *([f"lake.path={args.lake}"] if getattr(args, "lake", None) else [])]
         config = load_config(args.config, overrides, None if args.config else sample.SAMPLE_CONFIG)
-        with stop_on_sigterm():
+        with exit_on_signals(parser.prog):
             body(config, RunOptions(args.force, args.verbose, print_line))
-    except Terminated:
-        print(f"{parser.prog}: stopped by SIGTERM; finished tables stay, and a rerun continues from them", file=sys.stderr)
-        return 143
     except KeyboardInterrupt:
-        print(f"{parser.prog}: stopped; finished tables stay, and a rerun continues from them", file=sys.stderr)
+        print(f"{parser.prog}: {STOPPED}", file=sys.stderr)
         return 130
     except Exception as error:
         if args.verbose:
-            traceback.print_exc()
+            sys.stderr.write(redact(traceback.format_exc()))
         message, status = summarize_error(error)
         if "pyspark" in sys.modules:
             print(file=sys.stderr)  # Spark's progress bar leaves its line open
-        print(f"{parser.prog}: error: {message}", file=sys.stderr)
+        print(f"{parser.prog}: error: {redact(message)}", file=sys.stderr)
         return status
     return 0
 
 
-class Terminated(BaseException):
-    """SIGTERM has arrived; no `Exception`, so that nothing on the way takes it for an error of its own."""
-
-
-@contextlib.contextmanager
-def stop_on_sigterm() -> Iterator[None]:
-    """Raise `Terminated` in the block when SIGTERM arrives; leave the signal alone outside the main thread."""
-
-    def stop(number: int, frame: object) -> None:
-        raise Terminated
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
 def print_line(line: str) -> None:
-    """Print a line of progress at once."""
-    print(line, flush=True)
+    """Print a line of progress at once, without secrets."""
+    print(redact(line), flush=True)
 
 
 class StandardErrorHandler(logging.Handler):
     """Prints messages on the standard error stream of the moment."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record's message."""
-        print(self.format(record), file=sys.stderr, flush=True)
+        """Print a record's message, without secrets."""
+        print(redact(self.format(record)), file=sys.stderr, flush=True)
 
 
 def show_warnings() -> None:
@@ -206,7 +182,7 @@ def print_keys(argv: Sequence[str]) -> int:
     from walkgram.config.schema import Config
 
     names = list(Config.model_fields)
-    parser = argparse.ArgumentParser(prog="walkgram keys", description=COMMANDS["keys"])
+    parser = Parser(prog="walkgram keys", description=COMMANDS["keys"])
     parser.add_argument("section", nargs="*", choices=[*names, []], help=f"of {', '.join(names)}; none: all")
     print(describe_keys(parser.parse_args(list(argv)).section or names).lstrip("\n"))
     return 0

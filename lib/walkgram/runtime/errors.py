@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from walkgram import errors
 from walkgram.errors import LakeError, Stopped, WalkgramError
 from walkgram.lake.file_list import find_files
+from walkgram.redaction import redact
 
 __all__ = ["explain_full_disk", "raise_own_errors", "summarize_error"]
 
@@ -112,4 +113,4 @@ def summarize_error(error: BaseException) -> tuple[str, int]:
         return str(own), 2
     raised = re.findall(r"^[A-Za-z_][\w.]*(?:Error|Exception|Invalid): .+$", text, re.MULTILINE)
     first = raised[-1] if raised else next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return f"{type(error).__name__}: {first} (--verbose shows the stack trace)", 1
+    return f"{type(error).__name__}: {redact(first)} (--verbose shows the stack trace)", 1

@@ -17,6 +17,7 @@ from walkgram.lake.commit_record import CommitRecord, complete_commit, settle_co
 from walkgram.lake.lock import LakeLock
 from walkgram.lake.manifest import Manifest
 from walkgram.lake.transaction import Transaction, find_outdated
+from walkgram.redaction import redact
 from walkgram.runtime import progress
 from walkgram.runtime.code_identity import digest_code
 from walkgram.runtime.context import RunContext, RunOptions
@@ -26,7 +27,7 @@ from walkgram.runtime.errors import explain_full_disk, raise_own_errors
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
 
-__all__ = ["code_version", "find_makers", "lock_tables", "make_identity", "run_job", "select_sections"]
+__all__ = ["code_version", "find_makers", "lock_tables", "make_identity", "require_reachable", "run_job", "select_sections"]
 
 PREFIX = "walkgram."
 
@@ -75,6 +76,8 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
     """
     options, sections, root = options or RunOptions(), select_sections(config, job), config.lake.path
     job.check(sections)
+    if options.lock is None:
+        require_reachable(config, [job], options)
     outputs = tuple(job.writes(sections))
     paths.check_writable(root)
     if not (job.takes_frame and options.source_frame is not None):
@@ -87,6 +90,13 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
         removed = remove_tables(root, job.name, lock.record.run)
         options.log(f"{job.name}: nothing to write under this configuration" + "".join(f"; removed {name}" for name in removed))
         return False
+
+
+def require_reachable(config: "Config", jobs: Sequence[Job], options: RunOptions) -> None:
+    """Raise `LakeError` where the file system of the lake, or of a job's source, does not answer; nothing is written."""
+    paths.check_reachable("lake.path", config.lake.path)
+    if options.source_frame is None and any(job.takes_frame for job in jobs):
+        paths.check_reachable("input.path", config.input.path)
 
 
 def lock_tables(root: str, jobs: Sequence[tuple[Job, "Config"]]) -> LakeLock:
@@ -154,7 +164,7 @@ def remove_tables(root: str, job: str, run: str) -> list[str]:
 def is_merged(table: Manifest, identity: Manifest, sources: Mapping[str, str]) -> bool:
     """Return whether a job that replaces what it reads (a merge) has taken these sources in: its other inputs are replaced."""
     same = (table.job, table.code, table.config) == (identity.job, identity.code, identity.config)
-    return same and bool(sources) and all(table.inputs.get(path) == known for path, known in sources.items())
+    return same and bool(sources) and all(table.inputs.get(redact(path)) == known for path, known in sources.items())
 
 
 def format_count(name: str, value: object) -> str:

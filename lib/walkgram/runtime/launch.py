@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from walkgram.errors import Stopped, TrainError, WalkgramError
+from walkgram.redaction import redact
 from walkgram.runtime.errors import summarize_error
 from walkgram.train import distributed
 
@@ -150,7 +151,7 @@ class RemoteCall:
             return request.function(request.spec, distributed.init_process_group())
         except Exception as error:
             if not isinstance(error, WalkgramError):
-                traceback.print_exc()
+                sys.stderr.write(redact(traceback.format_exc()))
             failure = WorkerFailure(*summarize_error(error))
             # The driver shows it.
             logger.error("walkgram %s, process %s: error: %s", request.job, os.environ.get("RANK"), failure.message)

@@ -13,7 +13,7 @@ from walkgram.lake.commit_record import settle_commits
 from walkgram.runtime import launch
 from walkgram.runtime.context import RunOptions
 from walkgram.runtime.cpu import describe_cpu
-from walkgram.runtime.job import lock_tables, run_job, select_sections
+from walkgram.runtime.job import lock_tables, require_reachable, run_job, select_sections
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -80,9 +80,11 @@ def run_pipeline(
     """
     options = options or RunOptions()
     launch.check_single_process()
+    paths.check_reachable("lake.path", config.lake.path)  # the order depends on what the lake holds
     jobs = order_jobs(available_jobs(config, update), config, wanted or config.pipeline.tables)
     for job in jobs:
         job.check(select_sections(config, job))
+    require_reachable(config, jobs, options)
     paths.check_writable(config.lake.path)
     settle_commits(config.lake.path)
     with lock_tables(config.lake.path, [(job, select_sections(config, job)) for job in jobs]) as lock:

@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 
 from walkgram.errors import EnvironmentMismatch
 from walkgram.runtime.preflight import check_spark_version
+from walkgram.runtime.signals import keep_interrupt_handler
 
 __all__ = ["get_session"]
 
@@ -98,7 +99,7 @@ def create_session(name: str) -> SparkSession:
     if conf.get("spark.app.name", SHELL_NAME) == SHELL_NAME:
         conf.set("spark.app.name", f"walkgram {name}")
     # The SparkContext takes the workers' interpreter from the environment alone, and only while it is created.
-    with temporary_environment(PYSPARK_PYTHON=conf.get("spark.pyspark.python", python) or python):
+    with keep_interrupt_handler(), temporary_environment(PYSPARK_PYTHON=conf.get("spark.pyspark.python", python) or python):
         try:
             return SparkSession.builder.config(conf=conf).getOrCreate()
         except Exception as error:

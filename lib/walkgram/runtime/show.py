@@ -8,8 +8,11 @@ from walkgram.config.load import describe_keys
 from walkgram.errors import WalkgramError
 from walkgram.jobs.base import Job
 from walkgram.jobs.registry import JOBS, UPDATE, load_job
+from walkgram.lake import paths
 from walkgram.lake.commit_record import read_lake
 from walkgram.lake.manifest import Manifest
+from walkgram.redaction import redact, redact_values
+from walkgram.runtime.arguments import Parser
 from walkgram.runtime.context import RunOptions
 from walkgram.runtime.job import code_version, find_makers, select_sections
 
@@ -23,7 +26,7 @@ COLUMNS = ("table", "rows", "made", "by", "seconds", "CPU s", "state")
 
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of `walkgram show`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="walkgram show",
         description="list a lake's tables: rows, when and from what, seconds, CPU seconds, which are stale and why",
         epilog="stale is judged by the configuration that is given (--config, --set) and by the code that is installed\n"
@@ -47,6 +50,7 @@ def show_lake(config: "Config", options: RunOptions) -> None:
 def describe_lake(config: "Config") -> Iterator[str]:
     """Yield the lines of `walkgram show`. Raises `LakeError` where the lake is not there."""
     root = config.lake.path
+    paths.check_reachable("lake.path", root)
     found = read_lake(root)
     if not found:
         yield f"{root}: no table of walkgram there"
@@ -95,7 +99,7 @@ def explain_table(config: "Config", job: Job, table: Manifest, found: Mapping[st
     """Return why the job would make the table anew, whatever its inputs' own state; "" where it would not."""
     sections = select_sections(config, job)
     for name in job.sections:
-        values = getattr(config, name).model_dump()
+        values = redact_values(getattr(config, name).model_dump())
         changed = [key for key in values if table.config.get(name, {}).get(key, values[key]) != values[key]]
         if changed:
             key = changed[0]
@@ -108,7 +112,7 @@ def explain_table(config: "Config", job: Job, table: Manifest, found: Mapping[st
     except WalkgramError as error:
         return f"its source cannot be read: {error}"
     for path, known in sources.items():
-        if table.inputs.get(path, known) != known:
+        if table.inputs.get(redact(path), known) != known:
             return f"the source {path} has changed"
     if table.code != code_version(job, sections):
         return f"the code of job {job.name} has changed"

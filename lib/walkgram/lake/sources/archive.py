@@ -1,12 +1,15 @@
 """Download a public archive once into a cache and check it file by file."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pooch
 import requests
 
 from walkgram.errors import InputError
+from walkgram.redaction import redact
 
 __all__ = ["fetch_archive"]
 
@@ -20,7 +23,8 @@ def fetch_archive(url: str, sha256: Mapping[str, str], cache: str) -> str:
     if not sha256:
         raise InputError("input.sha256: name the archive's files and their SHA-256, so that the download can be checked")
     root = Path(cache).expanduser() if cache else Path(pooch.os_cache("walkgram"))
-    name = url.rpartition("/")[2] or "archive.zip"
+    name = unquote(urlsplit(url).path).rpartition("/")[2] or "archive.zip"
+    pooch.get_logger().addFilter(redact_record)
     try:
         unzipped = pooch.retrieve(
             url,
@@ -40,6 +44,12 @@ def fetch_archive(url: str, sha256: Mapping[str, str], cache: str) -> str:
         raise InputError(f"{url}: not a zip archive ({error}): removed from {root}, try again or give INPUT=folder") from None
     folders = {find_verified(unzipped, file, digest, root / name) for file, digest in sha256.items()}
     return str(folders.pop())
+
+
+def redact_record(record: logging.LogRecord) -> bool:
+    """Hide the secrets of a log record; a filter of pooch's logger, which logs the address that it downloads."""
+    record.msg, record.args = redact(record.getMessage()), ()
+    return True
 
 
 def find_verified(unzipped: list[str], file: str, digest: str, archive: Path) -> Path:

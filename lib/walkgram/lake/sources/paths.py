@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from pyarrow import fs
 
+from walkgram.config.locations import split_scheme
 from walkgram.config.source import Input
 from walkgram.errors import InputError
 from walkgram.lake import paths
@@ -58,7 +59,7 @@ def resolve_below(root: str, name: str) -> str:
     """Return `name` inside the folder `root`: the folder itself if the name is empty, the name if it is absolute or a URI."""
     if not name:
         return root
-    return name if name.startswith("/") or "://" in name else paths.join_path(root, name)
+    return name if name.startswith("/") or split_scheme(name)[0] else paths.join_path(root, name)
 
 
 def list_source_files(uri: str) -> SourceFiles:
