@@ -27,7 +27,7 @@ export WITH_WORDS
 WITH = "$$PYSPARK_PYTHON" -c "$$WITH_WORDS"
 
 .DEFAULT_GOAL := help
-.PHONY: help java setup run test test-slow check keys bench-walks bench-pairs bench-train format lock zip clean
+.PHONY: help java setup run test test-slow cluster-test check keys bench-walks bench-pairs bench-train format lock zip clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ test: java $(READY)  ## the default tests
 
 test-slow: java $(READY)  ## the tests that take minutes
 	$(WITH) ARGS "$$PYSPARK_PYTHON" -m pytest -m slow
+
+cluster-test: java $(READY)  ## the tests on a cluster of a master and two workers on loopback, by spark-submit
+	$(WITH) ARGS "$$PYSPARK_PYTHON" -m pytest tests/jobs/test_submit.py tests/jobs/test_lost_executors.py -k "cluster or executor"
 
 check: $(READY)  ## ruff (lint and format), mypy strict, the architecture test
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
