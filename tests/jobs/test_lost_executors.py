@@ -75,7 +75,8 @@ def test_a_stage_survives_the_loss_of_an_executor(
         name, lake, "--master", address, "--executor-memory", "512m", "--total-executor-cores", "2",
         "--conf", "spark.scheduler.minRegisteredResourcesRatio=1", "--py-files", str(package_zip(tmp_path / "walkgram.zip")),
         "--conf", "spark.python.daemon.module=support.killing_daemon",
-        "--conf", f"spark.executorEnv.PYTHONPATH={ROOT / 'tests'}", "--conf", f"spark.executorEnv.WALKGRAM_KILL_FLAG={flag}",
+        "--conf", f"spark.executorEnv.PYTHONPATH={ROOT / 'lib'}:{ROOT / 'tests'}",
+        "--conf", f"spark.executorEnv.WALKGRAM_KILL_FLAG={flag}",
         *event_log_options(events), sets=[*KEYS, *keys],
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

@@ -123,6 +123,7 @@ def test_a_truncated_shard_is_named_and_the_former_embeddings_stay(lake: Path, c
     assert lakes.run("train", lake, *KEYS, "train.epochs=1") == 0
     before, path = vectors(lake), shards(lake)[1]
     path.write_bytes(path.read_bytes()[:-200])
+    lakes.restate_files(lake, "walks")
     assert lakes.run("train", lake, *KEYS, "train.epochs=2") == 2
     assert f"{path}: truncated or damaged" in capsys.readouterr().err
     assert vectors(lake) == before
@@ -135,6 +136,7 @@ def test_a_node_beyond_the_vocabulary_is_one_clear_line(lake: Path, capsys: pyte
     rows = table["walk"].to_pylist()
     rows[5][7] = node
     pq.write_table(table.set_column(1, table.schema.field("walk"), pa.array(rows, table.schema.field("walk").type)), path)
+    lakes.restate_files(lake, "walks")
     assert lakes.run("train", lake, *KEYS) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("walkgram train: error: ")
@@ -148,6 +150,7 @@ def test_a_node_beyond_the_vocabulary_is_one_clear_line(lake: Path, capsys: pyte
 def test_an_empty_shard_is_passed_over(lake: Path) -> None:
     path = shards(lake)[2]
     pq.write_table(pq.read_table(path).slice(0, 0), path)
+    lakes.restate_files(lake, "walks")
     assert lakes.run("train", lake, *KEYS, "train.epochs=1") == 0
     assert len(vectors(lake)) == N
 

@@ -144,6 +144,7 @@ def test_a_signal_to_one_stops_all_and_they_resume_to_the_same_vectors(two_proce
 def test_a_shard_that_cannot_be_read_ends_all_and_is_named(lake: Path) -> None:
     path = sorted((lake / "walks").glob("*.parquet"))[1]
     path.write_bytes(path.read_bytes()[:-200])
+    lakes.restate_files(lake, "walks")
     results = wait_for(start(lake, 2))
     assert [status for status, *_ in results] == [2, 2], results
     assert f"{path}: truncated or damaged" in results[0][2]
