@@ -1,5 +1,6 @@
 """The tables as a GraphFrame."""
 
+import sys
 from typing import Any, cast
 
 import pytest
@@ -14,6 +15,13 @@ def test_without_the_jvm_package_the_error_names_its_coordinate(spark: Any) -> N
     edges = spark.createDataFrame([(0, 0, 1.0)], "src long, dst long, weight double")
     with pytest.raises(WalkgramError, match=r"io\.graphframes:graphframes-spark4_2\.13.*spark\.jars\.packages"):
         graphframe.to_graphframe(vertices, edges)
+
+
+def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "graphframes", None)
+    frame: Any = None
+    with pytest.raises(WalkgramError, match=r"install the extra, pip install 'walkgram\[graphframes\]'"):
+        graphframe.to_graphframe(frame, frame)
 
 
 def test_the_graphframe_has_the_rows_of_both_tables(spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,10 +16,14 @@ __all__ = ["to_graphframe"]
 def to_graphframe(vertices: DataFrame, edges: DataFrame) -> "GraphFrame":
     """Return a GraphFrame of `vocabulary` (id is the dense index; item_id, frequency) and `edges`, unchanged.
 
-    Raises `WalkgramError` if GraphFrames' JVM package is not on the classpath.
+    Raises `WalkgramError` if the extra `graphframes` is not installed, or GraphFrames' JVM package is not on the classpath.
     """
-    from graphframes import GraphFrame
-
+    try:
+        from graphframes import GraphFrame
+    except ImportError as error:
+        raise WalkgramError(
+            f"GraphFrames cannot be imported ({error}): install the extra, pip install 'walkgram[graphframes]'"
+        ) from None
     nodes = vertices.withColumnRenamed("index", "id")
     try:
         return GraphFrame(nodes, edges)
