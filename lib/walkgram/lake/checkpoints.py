@@ -1,10 +1,13 @@
 """The last checkpoint of a job, beside the tables: replaced in one step, removed when the job's tables are committed."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 
+from walkgram.errors import LakeError
 from walkgram.lake import paths
+from walkgram.lake.sealed_file import SealedWriter, open_sealed
 
 __all__ = ["CheckpointStore"]
 
@@ -29,12 +32,22 @@ class CheckpointStore:
         return paths.join_path(self.folder, f"{self.job}.pt")
 
     def load(self) -> IO[bytes] | None:
-        """Open the checkpoint for reading; return None if there is none."""
+        """Open the checkpoint for reading, after its checksum is compared; return None if there is none.
+
+        Raises `LakeError` where the file is damaged.
+        """
         if not paths.exists(self.place):
             return None
         system, path = paths.resolve(self.place)
         file: IO[bytes] = system.open_input_file(path)
-        return file
+        sealed = open_sealed(file)
+        if sealed is None:
+            file.close()
+            raise LakeError(
+                f"{self.place}: damaged checkpoint (its bytes differ from those that were written): remove it, or run "
+                f"jobs/{self.job.partition('-')[0]}.py with --force to start over"
+            )
+        return io.BufferedReader(sealed)
 
     def save(self, write: Callable[[IO[bytes]], None]) -> None:
         """Replace the checkpoint by the bytes that `write` writes; the previous one stays until they are complete."""
@@ -42,7 +55,9 @@ class CheckpointStore:
             paths.atomic_write(self.place, self.folder, replace=True) as (system, path),
             system.open_output_stream(path, buffer_size=1 << 20) as stream,
         ):
-            write(stream)
+            sealed = SealedWriter(stream)
+            write(cast(IO[bytes], sealed))
+            sealed.seal()
 
     def remove(self) -> None:
         """Remove the lake's checkpoints, and temporary files that a killed run left."""
