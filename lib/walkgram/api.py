@@ -19,7 +19,7 @@ from walkgram.config.load import load_config
 from walkgram.config.locations import require_location
 from walkgram.errors import ConfigError, InputError
 from walkgram.lake import manifest, paths
-from walkgram.lake.commit_record import settle_commits
+from walkgram.lake.commit_record import read_undisturbed
 from walkgram.lake.file_list import check_files, checksum_in_threads
 from walkgram.redaction import redact
 from walkgram.runtime.context import RunOptions
@@ -115,20 +115,7 @@ class Pipeline:
         Raises `LakeError` where it is not there, with the job that makes it, and where its files are not those that were
         written: names and sizes are compared each time, checksums the first time (key lake.verify).
         """
-        from walkgram.lake import spark_tables
-        from walkgram.runtime.job import find_makers
-        from walkgram.runtime.session import get_session
-
-        makers = find_makers(self.config)
-        if name not in makers:
-            raise ConfigError(f"{name}: no such table; there are {', '.join(sorted(makers))}")
-        settle_commits(self.config.lake.path)
-        found = manifest.require_manifest(self.config.lake.path, name, makers[name])
-        is_read = self.config.lake.verify == "checksums" and f"{name} {found.run}" not in self._verified_runs
-        check_files(self.config.lake.path, {name: found}, checksum_in_threads if is_read else None)
-        self._verified_runs.add(f"{name} {found.run}")
-        spark = self.user_session or get_session("table")
-        return spark_tables.read_frame(spark, paths.join_path(self.config.lake.path, name))
+        return read_undisturbed(self.config.lake.path, name, lambda: self._read_table(name))
 
     def most_similar(self, item_id: Any, k: int = 10) -> list[Similar]:
         """Return the k most similar items and their scores, the best first, from the table `neighbours`.
@@ -146,6 +133,22 @@ class Pipeline:
                 f"item {item_id!r} has no neighbours: it is not in the lake, or has no edge; look at table('edges')"
             )
         return [Similar(row["neighbour_id"], row["score"]) for row in rows]
+
+    def _read_table(self, name: str) -> "DataFrame":
+        """Return a table, after its files are checked."""
+        from walkgram.lake import spark_tables
+        from walkgram.runtime.job import find_makers
+        from walkgram.runtime.session import get_session
+
+        makers = find_makers(self.config)
+        if name not in makers:
+            raise ConfigError(f"{name}: no such table; there are {', '.join(sorted(makers))}")
+        found = manifest.require_manifest(self.config.lake.path, name, makers[name])
+        is_read = self.config.lake.verify == "checksums" and f"{name} {found.run}" not in self._verified_runs
+        check_files(self.config.lake.path, {name: found}, checksum_in_threads if is_read else None)
+        self._verified_runs.add(f"{name} {found.run}")
+        spark = self.user_session or get_session("table")
+        return spark_tables.read_frame(spark, paths.join_path(self.config.lake.path, name))
 
     def _with_source(self, path: "str | Path | DataFrame | None", columns: Mapping[str, Any]) -> "Config":
         """Return the configuration with the source's path and columns."""

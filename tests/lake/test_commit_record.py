@@ -13,7 +13,7 @@ import pytest
 from support.commits import edges_manifest, read_two_tables, write_edges, write_two_tables
 from walkgram.errors import LakeError
 from walkgram.lake import commit_record, paths
-from walkgram.lake.commit_record import CommitRecord, read_lake, settle_commits, write_commit
+from walkgram.lake.commit_record import CommitRecord, read_lake, read_undisturbed, settle_commits, write_commit
 from walkgram.lake.lock import LakeLock
 from walkgram.lake.manifest import read_manifest
 from walkgram.lake.transaction import Transaction
@@ -158,3 +158,59 @@ def test_a_reader_that_may_not_write_says_so(tmp_path: Path) -> None:
             settle_commits(str(tmp_path))
     finally:
         (tmp_path / "_locks").chmod(0o700)
+
+
+def test_many_readers_complete_one_dead_commit_and_none_waits_for_ever(tmp_path: Path) -> None:
+    write_edges(tmp_path, "first")
+    decide(tmp_path, "dead")
+    readers = [threading.Thread(target=settle_commits, args=(str(tmp_path),), daemon=True) for _ in range(6)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(20)
+    assert not any(reader.is_alive() for reader in readers)
+    assert (tmp_path / "edges" / "part").read_text() == "second"
+    assert not list((tmp_path / "_locks").iterdir())
+
+
+def test_a_recovery_leaves_the_commit_to_a_run_that_holds_the_tables(tmp_path: Path) -> None:
+    write_edges(tmp_path, "first")
+    decide(tmp_path, "dead")
+    with LakeLock(str(tmp_path), "next", ["edges"], [], ["edges"]):
+        reader = threading.Thread(target=settle_commits, args=(str(tmp_path),), daemon=True)
+        reader.start()
+        time.sleep(0.5)
+        assert reader.is_alive()
+        assert (tmp_path / "edges" / "part").read_text() == "first"
+        settle_commits(str(tmp_path), "next")
+        reader.join(10)
+    assert not reader.is_alive()
+
+
+def test_an_outdated_table_whose_removal_was_killed_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "has_atomic_rename", lambda _: False)
+    run = write_edges(tmp_path, "first").run
+    (tmp_path / "edges" / "_manifest.json").unlink()  # as far as the removal had come
+    write_commit(str(tmp_path), CommitRecord("dead", "dead", "load_edges", "load_edges-dead", (), {"edges": run}))
+    settle_commits(str(tmp_path))
+    assert not (tmp_path / "edges").exists()
+
+
+def test_a_table_that_a_commit_replaces_while_it_is_read_is_read_again(tmp_path: Path) -> None:
+    write_edges(tmp_path, "first")
+    calls: list[str] = []
+
+    def read() -> str:
+        calls.append((tmp_path / "edges" / "part").read_text())
+        if len(calls) == 1:
+            write_edges(tmp_path, "second")
+            raise LakeError("this file of table edges is missing")
+        return calls[-1]
+
+    assert read_undisturbed(str(tmp_path), "edges", read) == "second"
+    with pytest.raises(LakeError, match="stays wrong"):
+        read_undisturbed(str(tmp_path), "edges", lambda: raise_lake_error("stays wrong"))
+
+
+def raise_lake_error(message: str) -> None:
+    raise LakeError(message)

@@ -150,3 +150,34 @@ def test_the_heartbeat_renews_the_lock_and_does_not_bring_back_one_that_was_take
         time.sleep(0.2)
         with pytest.raises(LakeError, match="was taken over"):
             mine.require_held()
+
+
+def test_a_damaged_lock_is_named_and_never_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "_locks").mkdir()
+    (tmp_path / "_locks" / "x.json").write_text("{")
+    with pytest.raises(LakeError, match=r"_locks/x\.json: damaged lock .* remove this file if no run is at work"):
+        lock(tmp_path, "mine", "edges").__enter__()
+
+
+def test_a_lock_of_a_later_version_counts(tmp_path: Path) -> None:
+    file = tmp_path / "_locks" / "other.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(asdict(OTHER) | {"colour": "red"}))
+    with pytest.raises(LakeError, match="run other"):
+        lock(tmp_path, "mine", "edges").__enter__()
+
+
+@pytest.mark.parametrize("age, is_refused", [(30, True), (90, False)])
+def test_a_process_that_proc_hides_is_judged_by_its_heartbeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age: float, is_refused: bool
+) -> None:
+    file = store(tmp_path, replace(OTHER, host=HOST, pid=os.getpid()))
+    os.utime(file, (time.time() - age, time.time() - age))
+    real = lake_lock.process_start
+    monkeypatch.setattr(lake_lock, "process_start", lambda pid: "?" if pid == os.getpid() else real(pid))
+    if is_refused:
+        with pytest.raises(LakeError, match="run other"):
+            lock(tmp_path, "mine", "edges").__enter__()
+    else:
+        with lock(tmp_path, "mine", "edges"):
+            assert not file.exists()

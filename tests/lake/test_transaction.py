@@ -9,7 +9,7 @@ from support.commits import edges_manifest, read_two_tables, run_job, write_edge
 from walkgram.errors import InputError, LakeError
 from walkgram.lake import paths
 from walkgram.lake.lock import LakeLock
-from walkgram.lake.manifest import make_manifest, require_manifest
+from walkgram.lake.manifest import Manifest, make_manifest, read_manifest, require_manifest
 from walkgram.lake.transaction import Transaction, measure_cpu
 
 
@@ -133,3 +133,30 @@ def test_tables_of_a_run_whose_table_was_replaced_stay_if_the_new_run_reads_one(
         write_part(out, "pairs", "x")
     names = {folder.name for folder in tmp_path.iterdir() if folder.name[0] != "_"}
     assert names == {"interactions", "vocabulary", "items", "pairs"}
+
+
+def test_sources_outside_the_lake_are_no_tables_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object store refuses a path with an empty part, as lake.path and an absolute source would give together."""
+    seen: list[str] = []
+
+    def read(root: str, table: str) -> Manifest | None:
+        seen.append(table)
+        return read_manifest(root, table)
+
+    monkeypatch.setattr("walkgram.lake.transaction.read_manifest", read)
+    sources = {"/data/my ratings.csv": "x", "s3://bucket/day": "y", "interactions": "z"}
+    with Transaction(str(tmp_path), make_manifest("edges", {}, sources, "1"), ["edges"]) as out:
+        write_part(out, "edges", "x")
+    assert set(seen) == {"edges", "interactions"}
+
+
+def test_a_resuming_run_that_lost_its_lock_leaves_the_staged_files_to_the_run_that_has_it(tmp_path: Path) -> None:
+    with (
+        LakeLock(str(tmp_path), "mine", ["edges"], [], ["edges"]) as lock,
+        pytest.raises(LakeError, match="was taken over"),
+        Transaction(str(tmp_path), edges_manifest(), ["edges"], resume=True, lock=lock) as out,
+    ):
+        write_part(out, "edges", "half")
+        (tmp_path / "_locks" / "mine.json").unlink()
+    assert (Path(out.staging) / "edges" / "part").exists()
+    assert not (Path(out.staging) / "edges" / "_manifest.json").exists()

@@ -9,12 +9,13 @@ takes its place; on an object store the former objects are removed, the new ones
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 from walkgram.errors import LakeError
 from walkgram.lake import paths
-from walkgram.lake.lock import LakeLock, is_alive, list_locks
+from walkgram.lake.lock import LakeBusyError, LakeLock, is_alive, list_locks
 from walkgram.lake.manifest import MANIFEST, Manifest, read_manifest
 
 __all__ = [
@@ -24,14 +25,17 @@ __all__ = [
     "list_commits",
     "manifest_uri",
     "read_lake",
+    "read_undisturbed",
     "settle_commits",
     "write_commit",
 ]
 
+Result = TypeVar("Result")
+
 FOLDER = "_commits"
 STAGING = "_staging"
 PREVIOUS = "_previous-"  # prefix of a replaced table, in the staging folder until the commit is complete
-POLL_SECONDS = 0.02
+POLL_SECONDS, BUSY_SECONDS = 0.02, 0.2
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,9 @@ def list_commits(root: str) -> list[CommitRecord]:
             continue  # another writer's temporary file
         uri = paths.join_path(folder, name)
         try:
-            fields = json.loads(paths.read_bytes(uri))
-            records.append(CommitRecord(**{**fields, "tables": tuple(fields["tables"])}))
-        except FileNotFoundError:
-            continue  # complete
+            fields = paths.read_record(uri)
+            if fields is not None:  # else it is complete
+                records.append(CommitRecord(**{**fields, "tables": tuple(fields["tables"])}))
         except (ValueError, TypeError, KeyError) as error:
             raise LakeError(f"{uri}: damaged ({error}): remove this file, then run the job again with --force") from None
     return records
@@ -92,7 +95,8 @@ def complete_commit(root: str, record: CommitRecord) -> None:
             copy_table(root, staging, table, record.run)
     for table, run in record.outdated.items():
         manifest = read_manifest(root, table)
-        if manifest is not None and manifest.run == run:
+        is_half_removed = manifest is None and not paths.has_atomic_rename(root)
+        if is_half_removed or (manifest is not None and manifest.run == run):
             remove_table(root, table, staging)
     paths.remove(staging)
     paths.remove_file(commit_uri(root, record.run))
@@ -120,15 +124,25 @@ def rename_table(root: str, staging: str, table: str, run: str) -> None:
     if not paths.exists(staged):
         present = read_manifest(root, table)
         if present is None or present.run != run:
-            raise LakeError(
-                f"{staged}: the files of table {table}, which a run has committed, were removed: remove "
-                f"{commit_uri(root, run)}, then run the job again with --force"
-            )
+            raise LakeError(explain_removed(root, staging, table, run))
         return
     if paths.exists(final):
         paths.remove(previous)
         paths.move(final, previous)
-    paths.move(staged, final)
+    try:
+        paths.move(staged, final)
+    except OSError:
+        if paths.exists(previous) and not paths.exists(final):
+            paths.move(previous, final)
+        raise
+
+
+def explain_removed(root: str, staging: str, table: str, run: str) -> str:
+    """Return the message for a decided commit without its staged files."""
+    return (
+        f"{paths.join_path(staging, table)}: the files of table {table}, which a run has committed, were removed: remove "
+        f"{commit_uri(root, run)}, then run the job again with --force"
+    )
 
 
 def copy_table(root: str, staging: str, table: str, run: str) -> None:
@@ -137,7 +151,10 @@ def copy_table(root: str, staging: str, table: str, run: str) -> None:
     present = read_manifest(root, table)
     if present is not None and present.run == run:
         return
-    text = paths.read_bytes(manifest_uri(staging, table, has_rename=False))
+    try:
+        text = paths.read_bytes(manifest_uri(staging, table, has_rename=False))
+    except FileNotFoundError:
+        raise LakeError(explain_removed(root, staging, table, run)) from None
     paths.remove_file(paths.join_path(final, MANIFEST))  # without it the table does not exist for a reader
     paths.remove(final)
     paths.copy_folder(staged, final)
@@ -151,20 +168,22 @@ def settle_commits(root: str, for_run: str = "") -> None:
     lock is not in the way. Raises `LakeError` where a dead run's commit cannot be completed.
     """
     for record in list_commits(root):
-        while paths.exists(commit_uri(root, record.run)) and is_run_alive(root, record.lock):
-            time.sleep(POLL_SECONDS)
-        if not paths.exists(commit_uri(root, record.run)):
-            continue
-        tables = (*record.tables, *record.outdated)
-        try:
-            with LakeLock(root, uuid.uuid4().hex, [f"commit of {record.run}"], (), tables, for_run):
-                if paths.exists(commit_uri(root, record.run)):
-                    complete_commit(root, record)
-        except OSError as error:
-            raise LakeError(
-                f"{root}: job {record.job} was killed in the commit of {', '.join(record.tables)}, and the commit cannot be "
-                f"completed ({error}): run any job of walkgram with the right to write there"
-            ) from None
+        tables, uri = (*record.tables, *record.outdated), commit_uri(root, record.run)
+        while paths.exists(uri):
+            if is_run_alive(root, record.lock):
+                time.sleep(POLL_SECONDS)
+                continue
+            try:
+                with LakeLock(root, uuid.uuid4().hex, [f"commit of {record.run}"], (), tables, for_run):
+                    if paths.exists(uri):
+                        complete_commit(root, record)
+            except LakeBusyError:
+                time.sleep(BUSY_SECONDS)  # another one completes it
+            except OSError as error:
+                raise LakeError(
+                    f"{root}: job {record.job} was killed in the commit of {', '.join(record.tables)}, and the commit cannot "
+                    f"be completed ({error}): run any job of walkgram with the right to write there"
+                ) from None
 
 
 def read_lake(root: str) -> dict[str, Manifest]:
@@ -177,6 +196,23 @@ def read_lake(root: str) -> dict[str, Manifest]:
         if found == previous:
             return dict(sorted(found.items(), key=lambda item: (item[1].finished, item[0])))
         previous = found  # a commit may have come between: read once more
+
+
+def read_undisturbed(root: str, table: str, read: Callable[[], Result]) -> Result:
+    """Return read(), which reads a table; repeat it where a commit has replaced the table meanwhile, also if it raised."""
+    while True:
+        settle_commits(root)
+        before, failure = read_manifest(root, table), None
+        try:
+            result = read()
+        except LakeError as error:
+            failure = error
+        settle_commits(root)
+        after = read_manifest(root, table)
+        if (before.run if before else "") == (after.run if after else ""):
+            if failure is not None:
+                raise failure
+            return result
 
 
 def is_run_alive(root: str, run: str) -> bool:

@@ -18,12 +18,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from walkgram.errors import LakeError
 from walkgram.lake import paths
 
-__all__ = ["LakeLock", "LockRecord", "is_alive", "list_locks", "release_all"]
+__all__ = ["LakeBusyError", "LakeLock", "LockRecord", "is_alive", "list_locks", "release_all"]
 
 FOLDER = "_locks"
 HEARTBEAT_SECONDS = 10.0
@@ -70,6 +69,10 @@ def release_all() -> None:
     """Remove the files of all locks that this process holds, before it ends without leaving its blocks."""
     for lock in list(_held):
         lock.release()
+
+
+class LakeBusyError(LakeError):
+    """A live run is in the way."""
 
 
 class LakeLock:
@@ -119,7 +122,11 @@ class LakeLock:
 
     def require_held(self) -> None:
         """Raise `LakeError` if the lock was lost: this process was silent for so long that another run took over."""
-        if not paths.exists(lock_uri(self.root, self.record.run)):
+        rivals = [
+            other for other in list_locks(self.root)
+            if other.run not in (self.record.run, self.for_run) and other.state == HELD and self.record.conflicts(other)
+        ]  # fmt: skip
+        if rivals or not paths.exists(lock_uri(self.root, self.record.run)):
             raise LakeError(
                 f"{self.root}: this run was silent for more than {SILENT_SECONDS:.0f} s, and its lock was taken over: "
                 "nothing was changed; run the job again"
@@ -134,10 +141,11 @@ class LakeLock:
             if not in_the_way:
                 return
             for other in in_the_way:
-                if other.recovery:
-                    continue
-                if other.state == HELD or other.key < self.record.key:
-                    raise LakeError(describe_conflict(self.root, other))
+                if other.recovery and not self.record.recovery:
+                    continue  # it takes a moment
+                is_run = self.record.recovery and not other.recovery  # the run completes the commit under its own lock
+                if is_run or other.state == HELD or other.key < self.record.key:
+                    raise LakeBusyError(describe_conflict(self.root, other))
             time.sleep(POLL_SECONDS)
             if time.monotonic() - written > HEARTBEAT_SECONDS:
                 self._write()
@@ -170,24 +178,31 @@ def lock_uri(root: str, run: str) -> str:
 
 
 def list_locks(root: str) -> list[LockRecord]:
-    """Return the locks of a lake, those of dead runs included."""
+    """Return the locks of a lake, those of dead runs included. Raises `LakeError` where one is damaged."""
     return list(_read_locks(paths.join_path(root, FOLDER)))
 
 
 def _read_locks(folder: str) -> Iterator[LockRecord]:
     for name in paths.list_files(folder):
         if name.endswith(".json"):
-            with contextlib.suppress(OSError, ValueError, TypeError):  # released, or being written
-                fields: dict[str, Any] = json.loads(paths.read_bytes(paths.join_path(folder, name)))
-                lists = {key: tuple(value) for key, value in fields.items() if isinstance(value, list)}
-                yield LockRecord(**{**fields, **lists})
+            uri = paths.join_path(folder, name)
+            try:
+                fields = paths.read_record(uri)
+                if fields is not None:  # else it was released
+                    known = {key: value for key, value in fields.items() if key in LockRecord.__dataclass_fields__}
+                    lists = {key: tuple(value) for key, value in known.items() if isinstance(value, list)}
+                    yield LockRecord(**{**known, **lists})
+            except (ValueError, TypeError) as error:
+                raise LakeError(f"{uri}: damaged lock ({error}): remove this file if no run is at work") from None
 
 
 def is_alive(root: str, record: LockRecord, now_ns: int | None = None) -> bool:
     """Return whether the holder of a lock lives. now_ns: the present by the file system's clock; by default by this host's."""
     host, _ = identify_process()
     if record.host == host:
-        return process_start(record.pid) == record.process
+        start = process_start(record.pid)
+        if start == "" or "?" not in (start, record.process):
+            return start != "" and start == record.process
     modified = paths.modified_ns(lock_uri(root, record.run))
     return modified is not None and (now_ns or time.time_ns()) - modified < SILENT_SECONDS * 1e9
 
@@ -209,17 +224,15 @@ def identify_process() -> tuple[str, str]:
 
 
 def process_start(pid: int) -> str:
-    """Return when a process started, in clock ticks since boot; "" where it has ended, "?" on a system without /proc."""
+    """Return when a process started, in clock ticks since boot; "" where it has ended, "?" where /proc does not show it."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        if Path("/proc/self/stat").exists():
-            return ""
+    except OSError:  # ended, or hidden: of another user, or on a system without /proc
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
             return ""
         except OSError:
-            return "?"
+            pass
         return "?"
     return "" if fields[0] == "Z" else fields[19]

@@ -64,10 +64,10 @@ def make_manifest(job: str, config: Mapping[str, Any], inputs: Mapping[str, str]
 def read_manifest(root: str, table: str) -> Manifest | None:
     """Return the manifest of a finished table, None where the table does not exist. Raises `LakeError` if it is damaged."""
     uri = paths.join_path(root, table, MANIFEST)
-    if not paths.exists(uri):
-        return None
     try:
         return Manifest(**json.loads(paths.read_bytes(uri)))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except (ValueError, TypeError) as error:
         raise LakeError(f"{uri}: damaged ({error}): remove the folder {table} and run its job again") from None
 

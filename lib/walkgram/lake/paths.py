@@ -2,9 +2,12 @@
 
 import contextlib
 import io
+import json
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pyarrow import fs
 
@@ -29,6 +32,7 @@ __all__ = [
     "move",
     "open_text",
     "read_bytes",
+    "read_record",
     "remove",
     "remove_file",
     "resolve",
@@ -83,11 +87,33 @@ def read_bytes(uri: str) -> bytes:
         return bytes(stream.read())
 
 
+def read_record(uri: str) -> dict[str, Any] | None:
+    """Return the JSON object of a small file, None where it does not exist. Raises `ValueError` where it is damaged.
+
+    HDFS shows a file that is written again as empty for a moment, so a damaged one is read again for a second.
+    """
+    for attempt in range(20):
+        try:
+            found: dict[str, Any] = json.loads(read_bytes(uri))
+            return found
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except ValueError:
+            if attempt == 19:
+                raise
+            time.sleep(0.05)
+    return None
+
+
 def write_bytes(uri: str, data: bytes) -> None:
-    """Write a small file and create its folder; readers see the complete file or none."""
+    """Write a small file and create its folder; readers see the complete file or none.
+
+    On HDFS this holds for a new file; one that exists is written in place.
+    """
     system, path = resolve(uri)
     system.create_dir(path.rpartition("/")[0], recursive=True)
-    temporary = f"{path}.{uuid.uuid4().hex}" if isinstance(system, fs.LocalFileSystem) else path
+    is_renamed = isinstance(system, fs.LocalFileSystem) or (has_atomic_rename(uri) and not exists(uri))
+    temporary = f"{path}.{uuid.uuid4().hex}" if is_renamed else path
     with system.open_output_stream(temporary) as stream:
         stream.write(data)
     if temporary != path:

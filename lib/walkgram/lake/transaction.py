@@ -4,6 +4,7 @@ A job writes its tables into `_staging/<job>-<run>/<table>`. The commit gives ea
 which decides it (`commit_record.py`).
 """
 
+import contextlib
 import json
 import os
 import time
@@ -11,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from walkgram import tables as contract
 from walkgram.errors import ConfigError, InputError, LakeError
 from walkgram.lake import paths
-from walkgram.lake.commit_record import STAGING, CommitRecord, complete_commit, manifest_uri, write_commit
+from walkgram.lake.commit_record import STAGING, CommitRecord, commit_uri, complete_commit, manifest_uri, write_commit
 from walkgram.lake.file_list import ChecksumMap, checksum_in_threads, describe_files
 from walkgram.lake.lock import LakeLock
 from walkgram.lake.manifest import Manifest, read_manifest
@@ -64,13 +66,13 @@ class Transaction:
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         """Commit if the run succeeded; otherwise leave the previous tables unchanged."""
-        if kind is not None and self.resume and not isinstance(error, ConfigError | InputError):
-            return
+        keeps_staged = self.resume and not isinstance(error, ConfigError | InputError)
         try:
             if kind is None:
                 self.commit()
+                keeps_staged = False
         finally:
-            if not self._is_decided:
+            if not self._is_decided and not keeps_staged:
                 paths.remove(self.staging)
 
     def commit(self) -> None:
@@ -82,6 +84,8 @@ class Transaction:
         missing = [table for table in self.tables if not paths.exists(self.folder(table))]
         if missing:
             raise LakeError(f"job {self.manifest.job} wrote no {', '.join(missing)}: nothing was changed")
+        if self.lock is not None:
+            self.lock.require_held()
         has_rename, self.cpu = paths.has_atomic_rename(self.root), dict(self.measure_cpu())
         for table in self.tables:
             paths.write_bytes(manifest_uri(self.staging, table, has_rename), self.finish_manifest(table))
@@ -95,8 +99,13 @@ class Transaction:
         try:
             write_commit(self.root, record)
         except OSError:
-            self._is_decided = False
+            with contextlib.suppress(OSError):  # the store may have it nevertheless
+                paths.remove_file(commit_uri(self.root, record.run))
+                self._is_decided = paths.exists(commit_uri(self.root, record.run))
             raise
+        if not paths.exists(self.staging):
+            paths.remove_file(commit_uri(self.root, record.run))
+            raise LakeError(f"{self.staging}: another run has removed the staged files: nothing was changed; run the job again")
         try:
             complete_commit(self.root, record)
         except KeyboardInterrupt:
@@ -120,11 +129,13 @@ class Transaction:
 def find_outdated(root: str, job: str, tables: Sequence[str], inputs: Iterable[str]) -> dict[str, str]:
     """Return the tables that no longer belong to the lake once a job has written `tables`, each with the run that wrote it.
 
+    inputs: tables, and sources outside the lake, which do not count.
+
     These are tables that an earlier run of the job wrote under another configuration, and tables of the runs that wrote one of
     `tables`, such as the interactions beside a replaced vocabulary. The other tables of a run that wrote one of the `inputs`
     stay valid.
     """
-    replaced_runs = list_runs(root, tables) - list_runs(root, inputs)
+    replaced_runs = list_runs(root, tables) - list_runs(root, [name for name in inputs if name in contract.TABLES])
     outdated = {}
     for info in paths.list_folders(root):
         name = info.base_name

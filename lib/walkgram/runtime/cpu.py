@@ -81,6 +81,7 @@ class CpuMeter:
         # Under spark-submit the JVM has started this process; elsewhere it is a child.
         self.root = os.getppid() if "PYSPARK_GATEWAY_PORT" in os.environ else os.getpid()
         self._start = measure_tree(self.root, os.getpid())
+        self._start_own = sum(os.times()[:4])
 
     def read(self) -> dict[str, float]:
         """Return the CPU seconds by kind; without /proc those of this process and its ended children alone."""
@@ -90,8 +91,7 @@ class CpuMeter:
             for kind, value in measure_executors(self.context).items():
                 seconds[kind] += value
         if not any(now.values()):
-            times = os.times()
-            seconds[DRIVER] = times.user + times.system + times.children_user + times.children_system
+            seconds[DRIVER] = sum(os.times()[:4]) - self._start_own
         return {kind: round(max(0.0, value), 3) for kind, value in seconds.items()}
 
 

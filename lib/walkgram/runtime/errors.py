@@ -96,7 +96,7 @@ def count_free(folder: str) -> int:
 def count_bytes(folder: str) -> int:
     """Return the bytes of the files below a folder of the lake."""
     with contextlib.suppress(OSError, LakeError):
-        return sum(find_files(folder).values())
+        return 0 if not folder else sum(find_files(folder).values())
     return 0
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 import walkgram
 from walkgram import tables
+from walkgram.errors import LakeError
 from walkgram.jobs.base import Job
 from walkgram.lake import manifest, paths
 from walkgram.lake.commit_record import CommitRecord, complete_commit, settle_commits, write_commit
@@ -80,11 +81,13 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
         require_reachable(config, [job], options)
     outputs = tuple(job.writes(sections))
     paths.check_writable(root)
-    if not (job.takes_frame and options.source_frame is not None):
-        manifest.check_paths(root, outputs, list(job.sources(sections)))
-    settle_commits(root)
+    settle_commits(root, options.lock.record.run if options.lock is not None else "")
     with lock_tables(root, [(job, sections)]) if options.lock is None else contextlib.nullcontext(options.lock) as lock:
         settle_commits(root, lock.record.run)
+        if not set(job.writes(sections)) <= set(lock.record.writes):
+            raise LakeError(f"{root}: another run has changed the lake meanwhile: run job {job.name} again")
+        if not (job.takes_frame and options.source_frame is not None):
+            manifest.check_paths(root, outputs, list(job.sources(sections)))
         if outputs:
             return run_locked(job, config, options, lock)
         removed = remove_tables(root, job.name, lock.record.run)

@@ -81,12 +81,12 @@ def run_pipeline(
     options = options or RunOptions()
     launch.check_single_process()
     paths.check_reachable("lake.path", config.lake.path)  # the order depends on what the lake holds
+    settle_commits(config.lake.path)
     jobs = order_jobs(available_jobs(config, update), config, wanted or config.pipeline.tables)
     for job in jobs:
         job.check(select_sections(config, job))
     require_reachable(config, jobs, options)
     paths.check_writable(config.lake.path)
-    settle_commits(config.lake.path)
     with lock_tables(config.lake.path, [(job, select_sections(config, job)) for job in jobs]) as lock:
         for number, job in enumerate(jobs, 1):
             numbered = dataclasses.replace(
