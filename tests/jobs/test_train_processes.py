@@ -181,6 +181,7 @@ def test_an_error_in_sparks_processes_is_one_line(lake: Path, capsys: pytest.Cap
     assert "train.num_processes = 3 needs as many of Spark's tasks at once, and there are 2" in capsys.readouterr().err
     path = sorted((lake / "walks").glob("*.parquet"))[1]
     path.write_bytes(path.read_bytes()[:-200])
+    lakes.restate_files(lake, "walks")
     assert lakes.run("train", lake, *KEYS, "train.num_processes=2") == 2
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("walkgram train: error: ")
