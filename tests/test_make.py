@@ -54,10 +54,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+# Set by the make that runs these tests, or by the user.
+OUTER = {
+    *("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", "JAVA_HOME"),
+    *("PYTHON", "CONFIG", "SPARK_CONF", "INPUT", "OUTPUT", "ARGS", "SCALE", "CASES"),
+}
+
+
 def run_make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run make with the stubs; assert that no file P1, P2, ... appears."""
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    clean = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "JAVA_HOME", "MAKELEVEL")}
+    clean = {name: value for name, value in os.environ.items() if name not in OUTER}
     done = subprocess.run(
         ["make", "-C", str(folder), *arguments], env={**clean, "PATH": path, **environment},
         text=True, capture_output=True, check=False,
