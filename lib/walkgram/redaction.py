@@ -2,7 +2,7 @@
 
 A secret is a user with a password in a URI (`http://user:pass@host`, `s3://KEY:SECRET@bucket`), or the value of a query
 parameter, such as `X-Amz-Signature`, `sig` or `token`. Query values are hidden unless their names are known to be harmless,
-because no list of secret names is complete. A secret in the path of a URL cannot be told from a folder.
+because no list of secret names is complete. A secret in the path of a URL cannot be distinguished from a folder.
 """
 
 import re

@@ -106,9 +106,9 @@ def remove_table(root: str, table: str, staging: str) -> None:
     """Remove a table so that no reader sees a part of it."""
     final = paths.join_path(root, table)
     if paths.has_atomic_rename(root):
-        aside = paths.join_path(staging, PREVIOUS + table)
-        paths.remove(aside)
-        paths.move(final, aside)
+        previous = paths.join_path(staging, PREVIOUS + table)
+        paths.remove(previous)
+        paths.move(final, previous)
     else:
         paths.remove_file(paths.join_path(final, MANIFEST))
         paths.remove(final)

@@ -33,7 +33,7 @@ PENDING, HELD = "pending", "held"
 
 @dataclass(frozen=True)
 class LockRecord:
-    """Who works in a lake, and on what. `process` tells apart processes of one host that had the same pid.
+    """Who works in a lake, and on what. `process` distinguishes processes of one host that had the same pid.
 
     `recovery` marks a run that only completes the commit of a dead one: others wait for it.
     """

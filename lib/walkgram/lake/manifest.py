@@ -65,9 +65,8 @@ def read_manifest(root: str, table: str) -> Manifest | None:
     """Return the manifest of a finished table, None where the table does not exist. Raises `LakeError` if it is damaged."""
     uri = paths.join_path(root, table, MANIFEST)
     try:
-        return Manifest(**json.loads(paths.read_bytes(uri)))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        fields = paths.read_record(uri)
+        return None if fields is None else Manifest(**fields)
     except (ValueError, TypeError) as error:
         raise LakeError(f"{uri}: damaged ({error}): remove the folder {table} and run its job again") from None
 

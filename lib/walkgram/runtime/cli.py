@@ -13,7 +13,7 @@ from walkgram.jobs.base import Job
 from walkgram.jobs.registry import JOBS, UPDATE, load_job
 from walkgram.lake.sources import sample
 from walkgram.redaction import redact
-from walkgram.runtime.arguments import Parser
+from walkgram.runtime.arguments import Parser, add_options
 from walkgram.runtime.context import RunOptions
 from walkgram.runtime.errors import summarize_error
 from walkgram.runtime.job import run_job
@@ -100,19 +100,13 @@ def make_parser(prog: str, summary: str, sections: Sequence[str]) -> argparse.Ar
         epilog="keys (--set section.key=value, or in the TOML file):" + describe_keys(["lake", "spark", *sections]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--config", metavar="FILE", help="TOML file; without it the embedded sample's configuration (conf/sample.toml)"
+    add_options(
+        parser,
+        config="TOML file; without it the embedded sample's configuration (conf/sample.toml)",
+        verbose="show Spark's log, and stack traces of errors",
+        overrides="override a key; may be repeated",
+        force="run even where the tables are up to date",
     )
-    parser.add_argument(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        dest="overrides",
-        help="override a key; may be repeated",
-    )
-    parser.add_argument("--force", action="store_true", help="run even where the tables are up to date")
-    parser.add_argument("--verbose", action="store_true", help="show Spark's log, and stack traces of errors")
     return parser
 
 

@@ -28,7 +28,7 @@ from walkgram.runtime.errors import explain_full_disk, raise_own_errors
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
 
-__all__ = ["code_version", "find_makers", "lock_tables", "make_identity", "require_reachable", "run_job", "select_sections"]
+__all__ = ["code_version", "find_makers", "lock_tables", "make_identity", "require_sources", "run_job", "select_sections"]
 
 PREFIX = "walkgram."
 
@@ -77,14 +77,15 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
     """
     options, sections, root = options or RunOptions(), select_sections(config, job), config.lake.path
     job.check(sections)
-    if options.lock is None:
-        require_reachable(config, [job], options)
-    outputs = tuple(job.writes(sections))
-    paths.check_writable(root)
-    settle_commits(root, options.lock.record.run if options.lock is not None else "")
+    if options.lock is None:  # else the pipeline has done it for all jobs
+        paths.check_reachable("lake.path", root)
+        require_sources(config, [job], options)
+        paths.check_writable(root)
+        settle_commits(root)
     with lock_tables(root, [(job, sections)]) if options.lock is None else contextlib.nullcontext(options.lock) as lock:
         settle_commits(root, lock.record.run)
-        if not set(job.writes(sections)) <= set(lock.record.writes):
+        outputs = tuple(job.writes(sections))
+        if not set(outputs) <= set(lock.record.writes):
             raise LakeError(f"{root}: another run has changed the lake meanwhile: run job {job.name} again")
         if not (job.takes_frame and options.source_frame is not None):
             manifest.check_paths(root, outputs, list(job.sources(sections)))
@@ -95,9 +96,8 @@ def run_job(job: Job, config: "Config", options: RunOptions | None = None) -> bo
         return False
 
 
-def require_reachable(config: "Config", jobs: Sequence[Job], options: RunOptions) -> None:
-    """Raise `LakeError` where the file system of the lake, or of a job's source, does not answer; nothing is written."""
-    paths.check_reachable("lake.path", config.lake.path)
+def require_sources(config: "Config", jobs: Sequence[Job], options: RunOptions) -> None:
+    """Raise `LakeError` where the file system of a job's source does not answer; nothing is written."""
     if options.source_frame is None and any(job.takes_frame for job in jobs):
         paths.check_reachable("input.path", config.input.path)
 
@@ -152,11 +152,7 @@ def run_locked(job: Job, config: "Config", options: RunOptions, lock: LakeLock) 
 
 def remove_tables(root: str, job: str, run: str) -> list[str]:
     """Remove the tables that a job made under another configuration, all at once; return their names."""
-    outdated = {}
-    for table in tables.TABLES.values():
-        found = manifest.read_manifest(root, table.name) if job in table.made_by else None
-        if found is not None and found.job == job:
-            outdated[table.name] = found.run
+    outdated = find_outdated(root, job, (), ())
     if outdated:
         record = CommitRecord(run, run, job, f"{job}-{run}", (), outdated)
         write_commit(root, record)

@@ -13,7 +13,7 @@ from walkgram.lake.commit_record import settle_commits
 from walkgram.runtime import launch
 from walkgram.runtime.context import RunOptions
 from walkgram.runtime.cpu import describe_cpu
-from walkgram.runtime.job import lock_tables, require_reachable, run_job, select_sections
+from walkgram.runtime.job import lock_tables, require_sources, run_job, select_sections
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -85,7 +85,7 @@ def run_pipeline(
     jobs = order_jobs(available_jobs(config, update), config, wanted or config.pipeline.tables)
     for job in jobs:
         job.check(select_sections(config, job))
-    require_reachable(config, jobs, options)
+    require_sources(config, jobs, options)
     paths.check_writable(config.lake.path)
     with lock_tables(config.lake.path, [(job, select_sections(config, job)) for job in jobs]) as lock:
         for number, job in enumerate(jobs, 1):

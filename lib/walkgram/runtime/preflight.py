@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import walkgram
 from walkgram.errors import EnvironmentMismatch
+from walkgram.runtime.arguments import Parser, add_options
 from walkgram.runtime.context import RunOptions
 
 if TYPE_CHECKING:
@@ -122,14 +123,13 @@ def explain_failure(context: "SparkContext", text: str) -> Exception:
 
 def make_preflight_parser() -> argparse.ArgumentParser:
     """Return the parser of `walkgram preflight`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="walkgram preflight",
         description="check Spark, the executors' Python and packages, and the lake's folder, before a run",
     )
-    parser.add_argument("--config", metavar="FILE", help="TOML file; without it the embedded sample's configuration")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help="override a key")
-    parser.add_argument("--force", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--verbose", action="store_true", help="show Spark's log, and stack traces of errors")
+    add_options(
+        parser, "TOML file; without it the embedded sample's configuration", "show Spark's log, and stack traces of errors"
+    )
     return parser
 
 

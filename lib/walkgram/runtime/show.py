@@ -12,7 +12,7 @@ from walkgram.lake import paths
 from walkgram.lake.commit_record import read_lake
 from walkgram.lake.manifest import Manifest
 from walkgram.redaction import redact, redact_values
-from walkgram.runtime.arguments import Parser
+from walkgram.runtime.arguments import Parser, add_options
 from walkgram.runtime.context import RunOptions
 from walkgram.runtime.job import code_version, find_makers, select_sections
 
@@ -34,10 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("lake", nargs="?", help="folder of the lake; without it lake.path of the configuration")
-    parser.add_argument("--config", metavar="FILE", help="TOML file that the lake was made with; without it the sample's")
-    parser.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="overrides", help="override a key")
-    parser.add_argument("--force", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--verbose", action="store_true", help="show stack traces of errors")
+    add_options(parser, "TOML file that the lake was made with; without it the sample's", "show stack traces of errors")
     return parser
 
 
