@@ -16,7 +16,7 @@ CONF = Path(__file__).parent.parent / "conf" / "movielens.toml"
 
 @pytest.fixture(scope="module")
 def lake(spark: Any, movielens: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the whole pipeline with conf/movielens.toml; return its lake."""
+    """Run the complete pipeline with conf/movielens.toml; return its lake."""
     from walkgram.runtime import cli
 
     folder = tmp_path_factory.mktemp("movielens")

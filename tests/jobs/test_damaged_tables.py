@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from support.lakes import key_options
 from walkgram.api import Pipeline
 from walkgram.errors import LakeError
 
@@ -22,7 +23,7 @@ LINE = ("interactions", "baskets", "pairs", "edges", "graph", "walks", "train", 
 
 
 def arguments(lake: Path, *keys: str) -> list[str]:
-    return [part for key in (*KEYS, *keys, f"lake.path={lake}") for part in ("--set", key)]
+    return key_options(lake, *KEYS, *keys)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A full disk: one line with the path, the bytes staged and free; former tables whole; with room the rerun finishes."""
+"""A full disk: one line with the path, the bytes staged and free; former tables complete; with room the rerun finishes."""
 
 import os
 import re
@@ -12,8 +12,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from support.lakes import key_options
 from support.spark_submit import environment
-from support.table_digests import digest_lake
+from support.table_digests import read_digests
 
 pytestmark = pytest.mark.slow
 Job = Callable[..., int]
@@ -25,7 +26,7 @@ LINE = ("interactions", "baskets", "edges", "graph", "walks")
 
 
 def arguments(lake: Path, *keys: str) -> list[str]:
-    return [part for key in (*KEYS, *keys, f"lake.path={lake}") for part in ("--set", key)]
+    return key_options(lake, *KEYS, *keys)
 
 
 def mount(folder: Path, size: str, *options: str) -> None:
@@ -43,10 +44,6 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     mount(folder, "3m")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-def read_digests(lake: Path) -> dict[str, str]:
-    return {table: digest for table, _, digest in digest_lake(lake)}
 
 
 @pytest.mark.parametrize("keys", [("walks.engine=replicated",), ("walks.engine=partitioned", "walks.p=0.5")])
@@ -77,9 +74,8 @@ def test_sparks_local_folder_on_a_full_disk(disk: Path, tmp_path: Path) -> None:
     rows = (f"{user},{(user * 7 + k * 13) % 50000},{k % 5 + 1}.0,{user + k}\n" for user in range(20_000) for k in range(20))
     source.write_text("user_id,item_id,rating,timestamp\n" + "".join(rows))
     command = ["interactions", "--set", f"lake.path={tmp_path / 'lake'}", "--set", f"input.path={source}"]
-    code = "import sys; from walkgram.runtime.cli import main; sys.exit(main(sys.argv[1:]))"
     done = subprocess.run(
-        [sys.executable, "-c", code, *command], text=True, capture_output=True, check=False, timeout=300,
+        [sys.executable, "-m", "walkgram", *command], text=True, capture_output=True, check=False, timeout=300,
         env=environment(SPARK_LOCAL_DIRS=str(disk), SPARK_LOCAL_IP="127.0.0.1", SPARK_DRIVER_MEMORY="1g"),
     )  # fmt: skip
     assert done.returncode == 2, done.stderr[-2000:]

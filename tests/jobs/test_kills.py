@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from support.lakes import key_options
 from support.spark_submit import environment
-from support.table_digests import digest_lake
+from support.table_digests import read_digests
 from walkgram.lake.commit_record import read_lake
 
 pytestmark = pytest.mark.slow
@@ -67,8 +68,7 @@ def folder(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def arguments(lake: Path, *keys: str) -> list[str]:
-    filled = [key.format(folder=lake.parent) for key in keys]
-    return [part for key in (*KEYS, *filled, f"lake.path={lake}") for part in ("--set", key)]
+    return key_options(lake, *KEYS, *(key.format(folder=lake.parent) for key in keys))
 
 
 def run_killed(moment: str, number: int, name: str, *command: str) -> subprocess.CompletedProcess[str]:
@@ -79,10 +79,10 @@ def run_killed(moment: str, number: int, name: str, *command: str) -> subprocess
     )  # fmt: skip
 
 
-def read_digests(lake: Path) -> dict[str, str]:
+def digest_tables(lake: Path) -> dict[str, str]:
     """Return the digest of every table; of the export also the names of its files, for its pictures have no digest."""
     names = sorted(file.name for file in (lake / "export").glob("*.*"))
-    return {table: digest for table, _, digest in digest_lake(lake)} | {"files of export": " ".join(names)}
+    return read_digests(lake) | {"files of export": " ".join(names)}
 
 
 def list_leftovers(lake: Path) -> list[Path]:
@@ -103,8 +103,8 @@ def run_undisturbed(folder: Path, case: str) -> tuple[dict[str, str], int, int]:
         assert done.returncode == 0, done.stderr[-2000:]
         found = re.search(r"staged (\d+), (\d+) in the commit", done.stdout)
         assert found, done.stdout
-        digests = read_digests(lake)
-        assert digests != read_digests(folder / "lake"), "the run changes no table"
+        digests = digest_tables(lake)
+        assert digests != digest_tables(folder / "lake"), "the run changes no table"
         _undisturbed[case] = (digests, int(found[1]), int(found[2]))
         shutil.rmtree(lake)
     return _undisturbed[case]
@@ -121,7 +121,7 @@ def test_a_killed_job_shows_one_runs_tables_and_the_rerun_makes_them_equal(
 ) -> None:
     name, keys = CASES[case]
     after, staged, calls = run_undisturbed(folder, case)
-    before = read_digests(folder / "lake")
+    before = digest_tables(folder / "lake")
     numbers = choose_numbers(max(1, -(-NUM_KILLS // len(MOMENTS))), max(1, staged // 2) if moment == "work" else calls)
     seen = []
     for number in numbers:
@@ -133,11 +133,11 @@ def test_a_killed_job_shows_one_runs_tables_and_the_rerun_makes_them_equal(
             assert list_leftovers(lake), "killed before it had begun to work"
             assert not list((lake / "_commits").glob("*.json")), "killed after the commit was decided"
         read_lake(str(lake))  # completes the commit where it was decided
-        digests = read_digests(lake)
+        digests = digest_tables(lake)
         assert digests in (before, after), f"{name} killed at {moment} {number}: tables of two runs, or a part of one"
         seen.append(digests == after)
         assert job(name, *arguments(lake, *keys)) == 0
-        assert read_digests(lake) == after
+        assert digest_tables(lake) == after
         assert list_leftovers(lake) == []
         shutil.rmtree(lake)
     assert seen == sorted(seen)  # nothing is visible up to the decision, and all from it on

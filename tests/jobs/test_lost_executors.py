@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from support.event_log import DRIVER, event_log_options, read_event_log
+from support.lakes import key_options
 from support.spark_submit import ROOT, SMALL, cluster, package_zip, submit
-from support.table_digests import digest_lake
+from support.table_digests import read_digests
 
 pytestmark = pytest.mark.slow
 Job = Callable[..., int]
@@ -29,10 +30,6 @@ STAGES = [
 ]
 
 
-def read_digests(lake: Path) -> dict[str, str]:
-    return {table: digest for table, _, digest in digest_lake(lake)}
-
-
 @pytest.fixture(scope="module")
 def local(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a lake in local mode."""
@@ -45,7 +42,7 @@ def local(spark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def arguments(lake: Path, *keys: str) -> list[str]:
-    return [part for key in (*SMALL, *KEYS, *keys, f"lake.path={lake}") for part in ("--set", key)]
+    return key_options(lake, *SMALL, *KEYS, *keys)
 
 
 @pytest.fixture(scope="module")

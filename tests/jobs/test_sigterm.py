@@ -1,4 +1,4 @@
-"""SIGTERM to a job of Spark: one line of its own, status 143, former tables whole, no process left; the rerun finishes."""
+"""SIGTERM to a job of Spark: one line of its own, status 143, former tables complete, no process left; the rerun finishes."""
 
 import os
 import signal
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.lakes import key_options
 from support.spark_submit import environment
 from walkgram.lake.lock import list_locks
 
@@ -22,7 +23,7 @@ KEYS = (
 
 
 def arguments(lake: Path) -> list[str]:
-    return [part for key in (*KEYS, f"lake.path={lake}") for part in ("--set", key)]
+    return key_options(lake, *KEYS)
 
 
 def list_processes(group: int) -> list[int]:
@@ -43,9 +44,9 @@ def test_a_signal_ends_a_job_of_spark_with_one_line(job: Job, tmp_path: Path, nu
     lake = tmp_path / "lake"
     for name in ("interactions", "baskets", "edges", "graph"):
         assert job(name, *arguments(lake)) == 0
-    code = "import sys; from walkgram.runtime.cli import main; sys.exit(main(sys.argv[1:]))"
     running = subprocess.Popen(
-        [sys.executable, "-c", code, "walks", *arguments(lake)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "walkgram", "walks", *arguments(lake)], text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=environment(SPARK_DRIVER_MEMORY="1g", SPARK_LOCAL_IP="127.0.0.1"), start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 120

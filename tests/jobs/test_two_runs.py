@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from support.lakes import key_options
 from support.spark_submit import environment
 from walkgram.api import Pipeline
 from walkgram.lake.lock import LakeLock, list_locks
@@ -22,7 +23,7 @@ LINE = ("interactions", "baskets", "edges", "graph", "walks")
 
 
 def arguments(lake: Path, *keys: str) -> list[str]:
-    return [part for key in (*KEYS, *keys, f"lake.path={lake}") for part in ("--set", key)]
+    return key_options(lake, *KEYS, *keys)
 
 
 @pytest.fixture(scope="module")

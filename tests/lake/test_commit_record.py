@@ -59,7 +59,7 @@ def test_after_a_kill_at_any_step_a_reader_sees_the_tables_of_one_run(
     """Also where the file system has no rename."""
     if mode == "copy":
         monkeypatch.setattr(paths, "has_atomic_rename", lambda _: False)
-    num_calls = write_killed(tmp_path / "whole", 0, mode)
+    num_calls = write_killed(tmp_path / "undisturbed", 0, mode)
     assert num_calls >= 8
     seen = []
     for call in range(1, num_calls + 1):

@@ -75,9 +75,8 @@ def test_a_probe_that_cannot_run_is_explained(text: str, message: str) -> None:
 
 
 def run_cli(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    code = "import sys; from walkgram.runtime.cli import main; sys.exit(main(sys.argv[1:]))"
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments], text=True, capture_output=True, check=False, timeout=300,
+        [sys.executable, "-m", "walkgram", *arguments], text=True, capture_output=True, check=False, timeout=300,
         env={**os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DRIVER_MEMORY": "600m", **variables},
     )  # fmt: skip
 

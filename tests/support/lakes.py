@@ -52,6 +52,11 @@ def arguments(lake: Path, *keys: str) -> list[str]:
     return ["--config", str(config), *(part for key in (f"lake.path={lake}", *keys) for part in ("--set", key))]
 
 
+def key_options(lake: Path, *keys: str) -> list[str]:
+    """Return the options that set keys, and the lake's path, on top of the sample's configuration."""
+    return [part for key in (*keys, f"lake.path={lake}") for part in ("--set", key)]
+
+
 def run(name: str, lake: Path, *keys: str) -> int:
     """Run a job; returns its exit status."""
     return cli.main([name, *arguments(lake, *keys)])

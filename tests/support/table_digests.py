@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["digest_lake"]
+__all__ = ["digest_lake", "read_digests"]
 
 VOLATILE = {"seconds", "run_id"}
 # Names of tables and columns that have changed, so that lakes of older versions can be compared.
@@ -37,6 +37,11 @@ def digest_lake(lake: Path) -> Iterator[tuple[str, int, str]]:
             else:
                 texts = sorted(f for f in folder.iterdir() if f.suffix in (".tsv", ".csv"))
                 yield name, len(texts), digest_files(folder, texts)
+
+
+def read_digests(lake: Path) -> dict[str, str]:
+    """Return the digest of every table of a lake by name."""
+    return {table: digest for table, _, digest in digest_lake(lake)}
 
 
 def digest_files(folder: Path, files: list[Path]) -> str:
