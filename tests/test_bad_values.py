@@ -131,6 +131,6 @@ def test_a_file_that_cannot_be_read_is_refused(path: str, capfd: pytest.CaptureF
     assert_refused(capfd, "--config", path, named="cannot read the configuration")
 
 
-@pytest.mark.parametrize("command", ["update", "embed_graph", "interactions", "walks", "train", "show"])
+@pytest.mark.parametrize("command", ["update", "embed_graph", "interactions", "walks", "train", "show", "preflight"])
 def test_every_command_refuses(command: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert_refused(capfd, "--set", "walks.p=0", named="walks.p", command=command)

@@ -123,6 +123,7 @@ def test_the_keys_that_name_a_place_are_found() -> None:
         ["run", "--set", f"walks.p=http://u:{SECRETS[0]}@host"],
         ["run", "--set", f"input.url=ftp://u:{SECRETS[0]}@host/a b"],
         ["show", f"s3://AKIA:{SECRETS[0]}@bucket"],
+        ["preflight", f"s3://AKIA:{SECRETS[0]}@bucket"],
     ],
 )
 def test_an_argument_that_is_refused_shows_no_secret(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> None:
