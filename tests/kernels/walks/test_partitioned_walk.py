@@ -168,8 +168,8 @@ def test_the_capacity_of_the_buffers_changes_nothing() -> None:
     small_messages, small_steps = advance_partition(rows, params, starts, walkers, capacity=5)
     assert len(messages) == 1
     assert len(small_messages) > 10
-    for array, small_array in zip(messages[0], concat_messages(small_messages), strict=True):
-        assert array.tolist() == small_array.tolist()
+    for field, array in concat_messages(small_messages)._asdict().items():
+        assert array.tolist() == getattr(messages[0], field).tolist()
     for i in range(3):
         assert np.concatenate([batch[i] for batch in small_steps]).tolist() == steps[0][i].tolist()
 
