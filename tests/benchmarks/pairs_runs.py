@@ -35,6 +35,7 @@ def list_actions(spark: SparkSession, side: str, lake: Path) -> dict[str, Callab
         return {side: partial(peers_pairs.SIDES[side], spark.newSession(), lake, lake.with_name(f"{lake.name}-{side}"))}
     overrides = [
         f"lake.path={lake}",
+        "spark.cache_zip_directories=true",
         "pairs.write_table=false",
         "pmi.weight=pmi_frequency",
         f"edges.min_frequency={peers_pairs.MIN_FREQUENCY}",

@@ -20,6 +20,7 @@ SAMPLE_CONFIG: dict[str, Any] = {
         "item_columns": {"title": "title", "lists": ["genres", "tags"], "keep": ["group"]},
     },
     "lake": {"path": "out/sample"},
+    "spark": {"cache_zip_directories": True},
     "interactions": {"min_rating": 3.5},
     "pmi": {"normalizer": "users"},
     "edges": {"min_frequency": 3, "min_weight": 1.0},
