@@ -1,6 +1,6 @@
 """A job in a process of its own that is killed, with its process group, at a chosen moment.
 
-    python killed_job.py work N COMMAND...     once N files are staged, before the commit has begun
+    python killed_job.py work N COMMAND...     once N files are staged, at the latest when the commit is about to begin
     python killed_job.py commit N COMMAND...   before call N of the functions that change the lake, from the commit's begin on
 
 With N = 0 nothing is killed. Prints "staged FILES, CALLS in the commit" at the end, to choose N from.
@@ -42,6 +42,8 @@ class Killer:
 
         def counted_commit(out: Transaction) -> None:
             self.staged = max(self.staged, count_files(Path(out.staging)))
+            if self.moment == "work" and self.number:  # the last moment, where the thread was late
+                self.kill()
             self.in_commit = True
             commit(out)
             self.in_commit = False
