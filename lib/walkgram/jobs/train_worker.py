@@ -144,7 +144,8 @@ def train_model(spec: TrainSpec, model_spec: ModelSpec, inputs: ModelInputs) -> 
     labels: dict[str, Any] = {"run": spec.id[:12], "workers": plan.workers, "processes": group.world}
     with logs.JsonLinesLog(spec.lake_path, "train") as log:
         bar = monitor.TrainMonitor(log.add_line, scalars, IMPORT_TIME, is_quiet=not spec.show_progress, **labels)
-        return model, loop.run_loop(model, plan, saved, bar, group)
+        with contextlib.closing(bar):  # an error's line comes after the bar's
+            return model, loop.run_loop(model, plan, saved, bar, group)
 
 
 def write_outputs(spec: TrainSpec, outputs: Iterable[TableOutput], group: ProcessGroup) -> dict[str, int]:
