@@ -129,6 +129,9 @@ class JobContext(Protocol):
         arguments must be picklable, the function by its name.
         """
 
+    def check_table(self, folder: str) -> None:
+        """Raise `LakeError` where the files of a table that the job does not declare differ from its manifest."""
+
     def count_progress(self, count: Callable[[], tuple[int, int]]) -> None:
         """Show count() = (done, total) as the run's progress, in place of Spark's tasks."""
 

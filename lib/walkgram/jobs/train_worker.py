@@ -22,7 +22,7 @@ from walkgram.train.models.registry import ModelSpec, check_config
 from walkgram.train.outputs import finite_batches, loss_output
 from walkgram.train.state import EpochResult
 
-__all__ = ["TrainOutcome", "TrainSpec", "run_training"]
+__all__ = ["TrainOutcome", "TrainSpec", "run_training", "warm_start_path"]
 
 LAKE = "lake"
 IMPORT_TIME = time.monotonic()  # the log says how long it takes from here to the first batch
