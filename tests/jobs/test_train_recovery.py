@@ -1,6 +1,8 @@
-"""The job train where its files are not as it left them: damaged embeddings of a warm start."""
+"""The job train where its files are not as it left them: damaged embeddings, and the checkpoint of a run that died."""
 
+import json
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 import pytest
 
 from support import lakes
+from walkgram.lake import commit_record, transaction
+from walkgram.lake.lock import LakeLock
 
 N, KEYS = 60, ("train.dim=8", "train.epochs=1", "train.window=2")
 
@@ -78,3 +82,69 @@ def test_sizes_alone_let_a_flipped_bit_pass_to_the_reader(lake: Path, capsys: py
     flip_bit(embeddings_file(lake))
     lakes.run("train", lake, *KEYS, "train.seed=8", "train.warm_start=lake", "lake.verify=sizes")
     assert "its bytes differ" not in capsys.readouterr().err
+
+
+def die(root: str, record: commit_record.CommitRecord) -> None:
+    """Raise in the place of a commit's moves: the commit is decided, and its run has ended."""
+    raise OSError("killed")
+
+
+@pytest.fixture
+def dead_commit(lake: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Train to the end, and die when the commit is decided; return the lake."""
+    before = json.loads((lake / "embeddings" / "_manifest.json").read_text())
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "complete_commit", die)
+        assert lakes.run("train", lake, *KEYS, "train.seed=9") != 0
+    assert (lake / "_checkpoints" / "train.pt").exists()
+    assert json.loads((lake / "embeddings" / "_manifest.json").read_text()) == before
+    return lake
+
+
+def is_recovered(lake: Path) -> bool:
+    """Return whether the dead run's tables are visible, without a record or a checkpoint of it."""
+    manifest = json.loads((lake / "embeddings" / "_manifest.json").read_text())
+    left = [path for folder in ("_commits", "_checkpoints", "_staging") for path in (lake / folder).rglob("*.*")]
+    return bool(manifest["config"]["train"]["seed"] == 9 and not left)
+
+
+def test_a_reader_completes_a_dead_commit_and_removes_its_checkpoint(dead_commit: Path) -> None:
+    commit_record.read_lake(str(dead_commit))
+    assert is_recovered(dead_commit)
+
+
+def test_the_rerun_completes_a_dead_commit_and_removes_its_checkpoint(
+    dead_commit: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lakes.run("train", dead_commit, *KEYS, "train.seed=9") == 0
+    assert "up to date" in capsys.readouterr().out
+    assert is_recovered(dead_commit)
+
+
+def test_a_commit_of_another_job_leaves_the_checkpoint_of_a_training(dead_commit: Path) -> None:
+    """A training that is not finished keeps its checkpoint when other tables are committed."""
+    commit_record.read_lake(str(dead_commit))
+    checkpoint = dead_commit / "_checkpoints" / "train.pt"
+    checkpoint.parent.mkdir(exist_ok=True)
+    checkpoint.write_bytes(b"of a training that was stopped")
+    assert lakes.run("walks", dead_commit, "input.kind=edges", "walks.num_walks=2") == 0
+    assert checkpoint.read_bytes() == b"of a training that was stopped"
+
+
+def test_a_live_run_completes_its_commit_itself(lake: Path) -> None:
+    """A reader waits for it, and removes nothing meanwhile."""
+    checkpoint = lake / "_checkpoints" / "train.pt"
+    checkpoint.parent.mkdir(exist_ok=True)
+    checkpoint.write_bytes(b"of a live run")
+    record = commit_record.CommitRecord("live", "live", "train", "train-live", (), {}, "train")
+    with LakeLock(str(lake), "live", ["train"], (), ("embeddings", "losses")):
+        commit_record.write_commit(str(lake), record)
+        reader = threading.Thread(target=commit_record.settle_commits, args=(str(lake),))
+        reader.start()
+        reader.join(0.5)
+        assert reader.is_alive()
+        assert checkpoint.exists()
+        commit_record.complete_commit(str(lake), record)
+        reader.join(20)
+    assert not reader.is_alive()
+    assert not checkpoint.exists()

@@ -135,8 +135,8 @@ class JobContext(Protocol):
     def count_progress(self, count: Callable[[], tuple[int, int]]) -> None:
         """Show count() = (done, total) as the run's progress, in place of Spark's tasks."""
 
-    def on_commit(self, action: Callable[[], None]) -> None:
-        """Call this once the tables are visible."""
+    def finish_checkpoint(self, job: str) -> None:
+        """Let the commit of the tables remove a job's checkpoint, whoever completes it."""
 
 
 def no_tables(config: "Config") -> Sequence[str]:

@@ -32,7 +32,7 @@ def run(context: JobContext) -> Mapping[str, Any]:
             spec = replace(spec, config=config.model_copy(update={"workers": count_task_cores(context)}))
     rows, counts = context.run_processes(run_training, spec, config.num_processes, use_gpu=config.device == "cuda")
     context.out.rows.update(rows)
-    context.on_commit(spec.checkpoint_slot.remove)
+    context.finish_checkpoint(spec.checkpoint_slot.job)
     return dict(counts)
 
 

@@ -57,7 +57,6 @@ class RunContext:
     inputs: Mapping[str, Manifest]
     out: Transaction
     options: RunOptions = field(default_factory=RunOptions)
-    commit_actions: list[Callable[[], None]] = field(default_factory=list)
     progress_count: progress.Count | None = None
     _spark: "SparkSession | None" = field(default=None, repr=False)
 
@@ -227,6 +226,6 @@ class RunContext:
             return self.progress_count()
         return progress.count_tasks(self._spark.sparkContext)() if self._spark is not None else (0, 0)
 
-    def on_commit(self, action: Callable[[], None]) -> None:
-        """Call this once the tables are visible."""
-        self.commit_actions.append(action)
+    def finish_checkpoint(self, job: str) -> None:
+        """Let the commit of the tables remove a job's checkpoint, whoever completes it."""
+        self.out.finished_checkpoint = job
