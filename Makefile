@@ -43,7 +43,8 @@ test-slow: java $(READY)  ## the tests that take minutes
 	$(WITH) ARGS "$$PYSPARK_PYTHON" -m pytest -m slow
 
 cluster-test: java $(READY)  ## the tests on a cluster of a master and two workers on loopback, by spark-submit
-	$(WITH) ARGS "$$PYSPARK_PYTHON" -m pytest tests/jobs/test_submit.py tests/jobs/test_lost_executors.py -k "cluster or executor"
+	$(WITH) ARGS "$$PYSPARK_PYTHON" -m pytest tests/jobs/test_submit.py tests/jobs/test_cluster.py tests/jobs/test_lost_executors.py \
+	  -k "cluster or executor"
 
 check: $(READY)  ## ruff (lint and format), mypy strict, the architecture test
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -165,6 +165,7 @@ def test_a_warm_start_from_the_lakes_own_embeddings_needs_less(lake: Path, capsy
     table = pq.read_table(lake / "embeddings")
     path = next((lake / "embeddings").glob("*.parquet"))
     pq.write_table(table.slice(1), path)
+    lakes.restate_files(lake, "embeddings")
     assert lakes.run("train", lake, *KEYS, "train.epochs=1", "train.seed=8", "train.warm_start=lake") == 0
     assert "59 warm rows, 1 rows from neighbours, 0 cold rows" in capsys.readouterr().out
     assert pq.read_table(lake / "losses")["loss"].to_pylist()[0] < cold[0]

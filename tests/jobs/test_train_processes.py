@@ -120,25 +120,56 @@ def test_a_rerun_under_torchrun_is_up_to_date_and_a_forced_one_gives_the_same_ve
     assert vectors(lake) == before
 
 
-@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
-def test_a_signal_to_one_stops_all_and_they_resume_to_the_same_vectors(two_process_lake: Path, lake: Path, rank: int) -> None:
+def start_and_wait_for_checkpoint(lake: Path) -> list[subprocess.Popen[str]]:
+    """Start two processes; return them once the first checkpoint is written."""
     children = start(lake, 2, "train.checkpoint_minutes=0.0001")
     deadline = time.monotonic() + 120
     while not (lake / "_checkpoints" / "train.pt").exists():
         assert time.monotonic() < deadline
         assert [process.poll() for process in children] == [None, None]
         time.sleep(0.01)
+    return children
+
+
+def assert_resumes_to(expected: Path, lake: Path) -> None:
+    """Assert that nothing is visible, and that a rerun resumes to the vectors of another lake."""
+    assert not (lake / "embeddings").exists()
+    assert not (lake / "losses").exists()
+    results = wait_for(start(lake, 2))
+    assert [status for status, *_ in results] == [0, 0], results
+    assert "resuming from" in results[0][2]
+    assert vectors(lake) == vectors(expected)
+
+
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
+def test_a_signal_to_one_stops_all_and_they_resume_to_the_same_vectors(two_process_lake: Path, lake: Path, rank: int) -> None:
+    children = start_and_wait_for_checkpoint(lake)
     children[rank].send_signal(signal.SIGTERM)
     results = wait_for(children)
     assert [status for status, *_ in results] == [143, 143], results
     by = "SIGTERM" if rank == 0 else "a signal to another process"
     assert f"stopped by {by} in epoch" in results[0][2].splitlines()[-1]
     assert results[1][2] == ""
-    assert not (lake / "embeddings").exists()
-    results = wait_for(start(lake, 2))
-    assert [status for status, *_ in results] == [0, 0], results
-    assert "resuming from" in results[0][2]
-    assert vectors(lake) == vectors(two_process_lake)
+    assert_resumes_to(two_process_lake, lake)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_is_killed_ends_the_other_with_one_line_and_they_resume(
+    two_process_lake: Path, lake: Path, rank: int
+) -> None:
+    children = start_and_wait_for_checkpoint(lake)
+    children[rank].kill()
+    results = wait_for(children)
+    status, _, error = results[1 - rank]
+    assert (results[rank][0], status) == (-signal.SIGKILL, 2), results
+    lines = [line for line in error.splitlines() if "error" in line.lower()]
+    assert len(lines) == 1, error
+    assert f"process {1 - rank} of 2: another process has failed, or did not answer" in lines[0]
+    assert lines[0].startswith("walkgram train")  # and not behind the progress bar
+    assert error.splitlines()[-1] == lines[0]
+    assert "Traceback" not in error
+    assert_resumes_to(two_process_lake, lake)
 
 
 def test_a_shard_that_cannot_be_read_ends_all_and_is_named(lake: Path) -> None:

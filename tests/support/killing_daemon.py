@@ -1,7 +1,8 @@
 """A daemon of Python workers whose next task that writes kills its executor (spark.python.daemon.module).
 
 The first worker that removes the file WALKGRAM_KILL_FLAG kills the JVM of its executor, in the middle of a task: what it writes
-is not complete. Without the file nothing happens.
+is not complete. Where the file says "group" it kills the JVM's process group: the executors of a Spark worker and that worker.
+Without the file nothing happens.
 """
 
 import os
@@ -21,13 +22,18 @@ DAEMON = os.getpid()
 
 
 def kill_executor() -> None:
-    """Kill the executor's JVM, the parent of this daemon, where the flag is there to be removed."""
+    """Kill the executor's JVM, the parent of this daemon, or its group, where the flag is there to be removed."""
+    flag = Path(os.environ["WALKGRAM_KILL_FLAG"])
     try:
-        Path(os.environ["WALKGRAM_KILL_FLAG"]).unlink()
+        what = flag.read_text()
+        flag.unlink()
     except FileNotFoundError:
         return
     jvm = int(Path(f"/proc/{DAEMON}/stat").read_text().rpartition(")")[2].split()[1])
-    os.kill(jvm, signal.SIGKILL)
+    if what == "group":
+        os.killpg(os.getpgid(jvm), signal.SIGKILL)
+    else:
+        os.kill(jvm, signal.SIGKILL)
     time.sleep(60)
 
 

@@ -36,9 +36,10 @@ def make_counts() -> NDArray[np.int64]:
     return np.arange(1, N + 1)
 
 
-def make_skipgram(rate: float = 0.1) -> Skipgram:
+def make_skipgram(rate: float = 0.1, sync_tokens: float = 2.0) -> Skipgram:
     options = SkipgramConfig(batch_walks=4, shared_negatives=8, learning_rate=rate)
-    return Skipgram(make_walks(), make_counts(), Train(dim=4, epochs=5, window=2, negatives=2, skipgram=options))
+    config = Train(dim=4, epochs=5, window=2, negatives=2, sync_tokens=sync_tokens, skipgram=options)
+    return Skipgram(make_walks(), make_counts(), config)
 
 
 def get_replicated(model: Skipgram) -> Replicated:

@@ -18,10 +18,11 @@ from walkgram.kernels.sgns import negatives
 from walkgram.kernels.sgns.params import SgnsParams, make_sgns_params
 from walkgram.train import distributed, loop
 from walkgram.train.data.walks import WalkBatch
-from walkgram.train.distributed import ProcessGroup, ReplicaSync, init_process_group
+from walkgram.train.distributed import ProcessGroup, init_process_group
 from walkgram.train.placement import row_sharded
 from walkgram.train.placement.base import Schedule
 from walkgram.train.placement.sharded_embedding import RowShardedEmbedding
+from walkgram.train.replica_sync import ReplicaSync
 
 N, DIM, ROUNDS = 41, 5, 3
 COUNTS = np.arange(1, N + 1)

@@ -1,4 +1,4 @@
-"""Jobs in processes of their own, as users start them, and a cluster of two workers on this machine."""
+"""Jobs in processes of their own, as users start them, and a cluster of workers on this machine."""
 
 import contextlib
 import os
@@ -60,8 +60,8 @@ def package_zip(place: Path) -> Path:
 
 
 @contextlib.contextmanager
-def cluster() -> Iterator[tuple[str, list[int]]]:
-    """Run a standalone master and two workers of one core each on loopback; yield the address and the workers' process ids."""
+def cluster(num_workers: int = 2) -> Iterator[tuple[str, list[int]]]:
+    """Run a standalone master and workers of one core each on loopback; yield the address and the workers' process ids."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -73,7 +73,7 @@ def cluster() -> Iterator[tuple[str, list[int]]]:
         processes.append(start_daemon("master.Master", *options, "--port", str(port)))
         wait_for_port(port)
         resources = ["--cores", "1", "--memory", "1g", "--work-dir", work]
-        processes += [start_daemon("worker.Worker", *options, *resources, address) for _ in range(2)]
+        processes += [start_daemon("worker.Worker", *options, *resources, address) for _ in range(num_workers)]
         yield address, [process.pid for process in processes[1:]]
 
 

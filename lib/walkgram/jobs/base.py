@@ -129,11 +129,14 @@ class JobContext(Protocol):
         arguments must be picklable, the function by its name.
         """
 
+    def check_table(self, folder: str) -> None:
+        """Raise `LakeError` where the files of a table that the job does not declare differ from its manifest."""
+
     def count_progress(self, count: Callable[[], tuple[int, int]]) -> None:
         """Show count() = (done, total) as the run's progress, in place of Spark's tasks."""
 
-    def on_commit(self, action: Callable[[], None]) -> None:
-        """Call this once the tables are visible."""
+    def finish_checkpoint(self, job: str) -> None:
+        """Let the commit of the tables remove a job's checkpoint, whoever completes it."""
 
 
 def no_tables(config: "Config") -> Sequence[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from walkgram.jobs.base import Job, JobContext
-from walkgram.jobs.train_worker import TrainSpec, run_training
+from walkgram.jobs.train_worker import TrainSpec, run_training, warm_start_path
 from walkgram.lake import logs
 from walkgram.train.distributed import world_size
 from walkgram.train.models.registry import MODELS, check_config, find_model
@@ -24,13 +24,15 @@ def run(context: JobContext) -> Mapping[str, Any]:
     config, spec = context.config.train, make_spec(context)
     if context.force:
         spec.checkpoint_slot.remove()
+    if path := warm_start_path(spec):
+        context.check_table(path)
     if config.num_processes > 1 and world_size() == 1:
         context.count_progress(count_tokens(spec.lake_path, time.time()))
         if not config.deterministic and not config.workers:
             spec = replace(spec, config=config.model_copy(update={"workers": count_task_cores(context)}))
     rows, counts = context.run_processes(run_training, spec, config.num_processes, use_gpu=config.device == "cuda")
     context.out.rows.update(rows)
-    context.on_commit(spec.checkpoint_slot.remove)
+    context.finish_checkpoint(spec.checkpoint_slot.job)
     return dict(counts)
 
 

@@ -22,7 +22,7 @@ from walkgram.train.models.registry import ModelSpec, check_config
 from walkgram.train.outputs import finite_batches, loss_output
 from walkgram.train.state import EpochResult
 
-__all__ = ["TrainOutcome", "TrainSpec", "run_training"]
+__all__ = ["TrainOutcome", "TrainSpec", "run_training", "warm_start_path"]
 
 LAKE = "lake"
 IMPORT_TIME = time.monotonic()  # the log says how long it takes from here to the first batch
@@ -144,7 +144,8 @@ def train_model(spec: TrainSpec, model_spec: ModelSpec, inputs: ModelInputs) -> 
     labels: dict[str, Any] = {"run": spec.id[:12], "workers": plan.workers, "processes": group.world}
     with logs.JsonLinesLog(spec.lake_path, "train") as log:
         bar = monitor.TrainMonitor(log.add_line, scalars, IMPORT_TIME, is_quiet=not spec.show_progress, **labels)
-        return model, loop.run_loop(model, plan, saved, bar, group)
+        with contextlib.closing(bar):  # an error's line comes after the bar's
+            return model, loop.run_loop(model, plan, saved, bar, group)
 
 
 def write_outputs(spec: TrainSpec, outputs: Iterable[TableOutput], group: ProcessGroup) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The last checkpoint of a job, beside the tables: replaced in one step, removed when the job's tables are committed."""
+"""The last checkpoint of a job, beside the tables: replaced in one step, removed by the commit of the job's tables."""
 
 import io
 from collections.abc import Callable

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from walkgram.errors import LakeError
 from walkgram.lake import paths
+from walkgram.lake.checkpoints import CheckpointStore
 from walkgram.lake.lock import LakeBusyError, LakeLock, is_alive, list_locks
 from walkgram.lake.manifest import MANIFEST, Manifest, read_manifest
 
@@ -43,7 +44,7 @@ class CommitRecord:
     """A decided commit.
 
     run: of the manifests. lock: the run that holds the lock meanwhile. staging: the folder in `_staging`. outdated: table ->
-    the run that wrote it, to be removed.
+    the run that wrote it, to be removed. checkpoint: the job whose checkpoint the run has finished with, "" for none.
     """
 
     run: str
@@ -52,6 +53,7 @@ class CommitRecord:
     staging: str
     tables: tuple[str, ...]
     outdated: Mapping[str, str]
+    checkpoint: str = ""
 
 
 def commit_uri(root: str, run: str) -> str:
@@ -98,6 +100,8 @@ def complete_commit(root: str, record: CommitRecord) -> None:
         is_half_removed = manifest is None and not paths.has_atomic_rename(root)
         if is_half_removed or (manifest is not None and manifest.run == run):
             remove_table(root, table, staging)
+    if record.checkpoint:  # no run has written another one since: it would have completed this commit first
+        CheckpointStore(root, record.checkpoint).remove()
     paths.remove(staging)
     paths.remove_file(commit_uri(root, record.run))
 

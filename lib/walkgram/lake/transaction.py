@@ -47,6 +47,7 @@ class Transaction:
         self.rows: dict[str, int] = {}
         self.counts: dict[str, Any] = {}
         self.cpu: dict[str, float] = {}
+        self.finished_checkpoint = ""  # the job whose checkpoint the commit removes
         self._is_decided = False
         self._start_time = time.monotonic()
         self._start_cpu = measure_cpu()
@@ -92,7 +93,9 @@ class Transaction:
         outdated = find_outdated(self.root, self.manifest.job, self.tables, self.manifest.inputs)
         folder = self.staging.rpartition("/")[2]
         lock = self.manifest.run if self.lock is None else self.lock.record.run
-        record = CommitRecord(self.manifest.run, lock, self.manifest.job, folder, self.tables, outdated)
+        record = CommitRecord(
+            self.manifest.run, lock, self.manifest.job, folder, self.tables, outdated, self.finished_checkpoint
+        )
         if self.lock is not None:
             self.lock.require_held()
         self._is_decided = True

@@ -9,7 +9,7 @@ from walkgram.lake.blocks import Blocks
 from walkgram.lake.exchange import Exchange
 from walkgram.lake.file_list import Checksum, check_files, checksum_in_threads
 from walkgram.lake.lock import LakeLock
-from walkgram.lake.manifest import Manifest
+from walkgram.lake.manifest import Manifest, read_manifest
 from walkgram.lake.shards import Shards
 from walkgram.lake.transaction import MATERIALIZED, Transaction
 from walkgram.runtime import progress
@@ -57,7 +57,6 @@ class RunContext:
     inputs: Mapping[str, Manifest]
     out: Transaction
     options: RunOptions = field(default_factory=RunOptions)
-    commit_actions: list[Callable[[], None]] = field(default_factory=list)
     progress_count: progress.Count | None = None
     _spark: "SparkSession | None" = field(default=None, repr=False)
 
@@ -111,6 +110,18 @@ class RunContext:
             _ = self.spark
         verify = self.config.lake.verify
         check_files(self.config.lake.path, self.inputs, self.checksum_files if verify == "checksums" else None)
+
+    def check_table(self, folder: str) -> None:
+        """Compare the files of a table that the job reads and does not declare, as `check_inputs` does with its inputs.
+
+        folder: of the table, in any lake. A folder without a manifest was not made by walkgram, and is not checked.
+        """
+        parent, slash, name = folder.rstrip("/").rpartition("/")
+        root = parent or slash or "."
+        manifest = read_manifest(root, name)
+        if manifest is not None:
+            checksums = self.checksum_files if self.config.lake.verify == "checksums" else None
+            check_files(root, {name: manifest}, checksums)
 
     def checksum_files(self, uris: Sequence[str]) -> Sequence[Checksum]:
         """Read files: in threads of this process, or by Spark's tasks where a Spark session has started."""
@@ -215,6 +226,6 @@ class RunContext:
             return self.progress_count()
         return progress.count_tasks(self._spark.sparkContext)() if self._spark is not None else (0, 0)
 
-    def on_commit(self, action: Callable[[], None]) -> None:
-        """Call this once the tables are visible."""
-        self.commit_actions.append(action)
+    def finish_checkpoint(self, job: str) -> None:
+        """Let the commit of the tables remove a job's checkpoint, whoever completes it."""
+        self.out.finished_checkpoint = job

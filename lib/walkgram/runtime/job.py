@@ -140,8 +140,6 @@ def run_locked(job: Job, config: "Config", options: RunOptions, lock: LakeLock) 
         ):
             context.check_inputs(job.uses_spark)
             out.counts = dict(job.run(context))
-    for action in context.commit_actions:
-        action()
     for kind, used in out.cpu.items():
         options.cpu[kind] = options.cpu.get(kind, 0.0) + used
     counts = [format_count(name, value) for name, value in out.counts.items() if value is not False]

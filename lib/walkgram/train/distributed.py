@@ -10,18 +10,19 @@ import datetime
 import os
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from walkgram.errors import TrainError
+from walkgram.train.stop_flag import StopFlag
 
 __all__ = [
     "SINGLE_PROCESS",
     "ProcessGroup",
-    "ReplicaSync",
     "current_group",
     "delta_scale",
     "init_process_group",
@@ -46,8 +47,7 @@ def world_size() -> int:
 
 def current_group() -> "ProcessGroup":
     """Return the group that this process has joined; a group of one where it has joined none."""
-    is_joined = dist.is_available() and dist.is_initialized()
-    return ProcessGroup(dist.get_rank(), dist.get_world_size()) if is_joined else ProcessGroup()
+    return ProcessGroup.joined or ProcessGroup()
 
 
 def init_process_group(timeout: float = TIMEOUT) -> "ProcessGroup":
@@ -73,14 +73,18 @@ def init_process_group(timeout: float = TIMEOUT) -> "ProcessGroup":
         backend = "cpu:gloo,cuda:nccl"
         torch.cuda.set_device(read_int_variable(os.environ, "LOCAL_RANK", 0) % torch.cuda.device_count())
     try:
-        dist.init_process_group(backend, timeout=datetime.timedelta(seconds=timeout), rank=rank, world_size=world)
+        limit = datetime.timedelta(seconds=timeout)
+        # What init_process_group does without a store; but this one is at hand for the flag, too.
+        store, rank, world = next(rendezvous("env://", rank, world, timeout=limit))
+        store.set_timeout(limit)
+        dist.init_process_group(backend, timeout=limit, rank=rank, world_size=world, store=store)
     except (RuntimeError, ValueError) as error:
         address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         raise TrainError(
             f"process {rank} of {world} could not join the others at {address} within {timeout:g} s ({first_line(error)}): "
             "check that all were started, and that they reach that address"
         ) from None
-    group = ProcessGroup(rank, world, timeout)
+    ProcessGroup.joined = group = ProcessGroup(rank, world, timeout, StopFlag(store))
     group.sum([0.0])  # no process continues, or fails, while another is still joining
     return group
 
@@ -108,11 +112,16 @@ def first_line(error: BaseException) -> str:
 
 
 class ProcessGroup:
-    """This process among `world` of them, and their collective operations. The end of a `with` block leaves the group."""
+    """This process among `world` of them, and their collective operations. The end of a `with` block leaves the group.
 
-    def __init__(self, rank: int = 0, world: int = 1, timeout: float = TIMEOUT) -> None:
+    stop_flag: what one process sets for all of them between two operations; None for a single process.
+    """
+
+    joined: ClassVar["ProcessGroup | None"] = None
+
+    def __init__(self, rank: int = 0, world: int = 1, timeout: float = TIMEOUT, stop_flag: StopFlag | None = None) -> None:
         self.rank, self.world = rank, world
-        self.timeout = timeout
+        self.timeout, self.stop_flag = timeout, stop_flag
 
     def __enter__(self) -> Self:
         return self
@@ -127,6 +136,7 @@ class ProcessGroup:
                 if not has_failed:
                     self.sum([0.0])  # a process that leaves early would break the exchanges of the others
             finally:
+                ProcessGroup.joined = None
                 dist.destroy_process_group()
 
     def call(self, operation: Callable[..., object], *values: object, **options: object) -> None:
@@ -142,6 +152,13 @@ class ProcessGroup:
     def any(self, flag: bool) -> bool:
         """Return whether the flag is set at any process."""
         return self.sum([float(flag)])[0] > 0
+
+    def share_stop(self, is_requested: bool) -> bool:
+        """Return whether any process has requested a stop, as far as is known here; set the flag where this one does.
+
+        No collective operation: a process may call it between any two of them.
+        """
+        return is_requested if self.stop_flag is None else self.stop_flag.share(is_requested)
 
     def sum(self, values: Sequence[float]) -> list[float]:
         """Return the sums over all processes, in double precision and equal at all of them."""
@@ -215,22 +232,3 @@ def delta_scale(step_curvature: Tensor, saturations: Tensor) -> Tensor:
 
 
 SINGLE_PROCESS = ProcessGroup()
-
-
-class ReplicaSync:
-    """Synchronisation of tables, each (n, dim), that several processes train in full; nothing for a single process.
-
-    step_curvature: (number of tables, n) float32: the sum of each row's step sizes times their curvatures, at this process
-    since the last synchronisation; no columns for a single process. Memory: 8 n bytes, and 2 / world of a table.
-    """
-
-    def __init__(self, group: ProcessGroup, tables: Sequence[Tensor]) -> None:
-        self.group = group
-        self.shadows = [group.shadow_copy(table) for table in tables]
-        n = len(tables[0]) if group.world > 1 else 0
-        self.step_curvature = torch.zeros(len(tables), n, device=tables[0].device)
-
-    def synchronize(self, tables: Sequence[Tensor]) -> None:
-        """Make the tables of all processes equal. Collective."""
-        self.group.sync_replicas(tables, list(self.step_curvature), self.shadows)
-        self.step_curvature.zero_()

@@ -76,6 +76,7 @@ class TrainingRun:
     num_steps: int
     stop: SignalStop
     pool: ThreadPoolExecutor
+    synced_batches: int = 0  # of the epoch, at the last synchronisation
 
     def run_epoch(self) -> None:
         """Run the rest of an epoch: at most two batches in flight for each worker, their results collected in order."""
@@ -84,7 +85,7 @@ class TrainingRun:
         all_steps = self.plan.epochs * self.num_steps
         in_flight: deque[Future[StepResult]] = deque()
         local_stats = TrainState()  # results of this process since the last synchronisation
-        first = number * self.num_steps
+        first, self.synced_batches = number * self.num_steps, state.batches
         for index, batch in enumerate(self.model.batches(number, state.batches), first + state.batches):
             in_flight.append(self.pool.submit(self.model.step, batch, index / all_steps, (index + 1) / all_steps))
             while len(in_flight) >= 2 * self.plan.workers:
@@ -92,12 +93,13 @@ class TrainingRun:
             is_stopping, is_saving = self.stop.is_requested, time.monotonic() - last_save > self.plan.save_every
             done = index + 1 - first
             is_sync = self.sync_every > 0 and (done % self.sync_every == 0 or done == self.num_steps)
-            if not (is_sync or (not self.sync_every and (is_stopping or is_saving))):
+            is_stopped_early = not is_sync and self.is_stopped_between_syncs(is_stopping)
+            if not (is_sync or is_stopped_early or (not self.sync_every and (is_stopping or is_saving))):
                 continue
             while in_flight:
                 self.collect(in_flight.popleft(), local_stats)
-            if is_sync:
-                is_stopping, is_saving = self.synchronize(local_stats, is_stopping, is_saving)
+            if is_sync or is_stopped_early:
+                is_stopping, is_saving = self.synchronize(local_stats, is_stopping, is_saving, is_stopped_early)
             if is_stopping or is_saving:
                 state.seconds = time.monotonic() - start
                 save_checkpoint(self.model, state.to_dict(), self.checkpoints)
@@ -125,14 +127,30 @@ class TrainingRun:
         loss = (state if state.weight else local_stats).mean_loss()
         self.monitor.update(epoch + 1, self.plan.epochs, state.tokens, loss, self.model.learning_rate(progress))
 
-    def synchronize(self, local_stats: TrainState, is_stopping: bool, is_saving: bool) -> tuple[bool, bool]:
-        """Synchronise with the other processes; return whether any of them stops, and whether the first one saves."""
+    def is_stopped_between_syncs(self, is_requested: bool) -> bool:
+        """Return whether a signal came to any process, where the tables can return to the last synchronisation."""
+        return self.sync_every > 0 and self.model.can_roll_back and self.group.share_stop(is_requested)
+
+    def synchronize(
+        self, local_stats: TrainState, is_stopping: bool, is_saving: bool, is_stopped_early: bool
+    ) -> tuple[bool, bool]:
+        """Synchronise with the other processes; return whether any of them stops, and whether the first one saves.
+
+        Where any of them stops before the batch of the synchronisation, the tables and the state return to the last one: an
+        additional synchronisation would change the vectors of the run that resumes.
+        """
         saves_here = float(is_saving and self.group.rank == 0)
         # The exchange between CPUs comes first: there a process that is gone is noticed at once, between GPUs after a timeout.
-        loss, weight, tokens, stops, saves = self.group.sum(
-            [local_stats.loss, local_stats.weight, local_stats.tokens, float(is_stopping), saves_here]
+        flags = [float(is_stopping), saves_here, float(is_stopped_early)]
+        loss, weight, tokens, stops, saves, early_stops = self.group.sum(
+            [local_stats.loss, local_stats.weight, local_stats.tokens, *flags]
         )
+        if early_stops:
+            self.model.roll_back()
+            self.state.batches = self.synced_batches
+            return True, False
         self.model.synchronize()
+        self.synced_batches = self.state.batches
         self.state.add(loss, weight, tokens)
         local_stats.loss = local_stats.weight = 0.0
         local_stats.tokens = 0

@@ -87,7 +87,12 @@ class TrainMonitor:
         if self.scalars is not None:
             for name, value in {"loss": loss, "rate": rate, "tokens_per_second": speed, **extra}.items():
                 self.scalars(f"train/{name}", float(value), tokens)
-        if event in ("end", "stopped") and self.bar is not None:
+        if event in ("end", "stopped"):
+            self.close()
+
+    def close(self) -> None:
+        """Draw the bar for the last time and end its line, so that a message can follow."""
+        if self.bar is not None:
             self.bar.close()
 
     def write(self, fields: dict[str, Any]) -> None:

@@ -122,6 +122,15 @@ class LoopModel(ABC):
         """Make the tables of all processes equal. Collective."""
         return
 
+    @property
+    def can_roll_back(self) -> bool:
+        """Whether `roll_back` can undo what was trained since the last synchronisation; by default it cannot."""
+        return False
+
+    def roll_back(self) -> None:
+        """Return the tables of all processes to the last synchronisation. Collective."""
+        raise NotImplementedError(f"{type(self).__name__} keeps no former tables")
+
     def learning_rate(self, progress: float) -> float:
         """Return the learning rate at `progress`, for the log; by default 0."""
         return 0.0

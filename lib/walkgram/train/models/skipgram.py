@@ -81,6 +81,15 @@ class Skipgram(LoopModel):
         """Make the tables of all processes equal."""
         self.placement.synchronize()
 
+    @property
+    def can_roll_back(self) -> bool:
+        """Whether the tables can return to the last synchronisation."""
+        return self.placement.can_roll_back
+
+    def roll_back(self) -> None:
+        """Return the tables of all processes to the last synchronisation."""
+        self.placement.roll_back()
+
     def num_steps(self) -> int:
         """Return the number of batches of an epoch."""
         return self.walks.count_batches(self.batch_walks)

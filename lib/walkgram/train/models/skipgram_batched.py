@@ -13,9 +13,10 @@ from torch import Tensor
 from walkgram.kernels.sgns import batches, tiles, torch_step
 from walkgram.kernels.sgns.params import RaggedWalks
 from walkgram.train.data.walks import WalkBatch
-from walkgram.train.distributed import SINGLE_PROCESS, ReplicaSync
+from walkgram.train.distributed import SINGLE_PROCESS
 from walkgram.train.placement.base import NumberedBatch, Schedule, TableSetup
 from walkgram.train.placement.replicated import Replicated
+from walkgram.train.replica_sync import ReplicaSync
 from walkgram.train.state import StepResult
 
 __all__ = ["ReplicatedOnDevice"]

@@ -55,6 +55,10 @@ class Placement(Protocol):
     """The in and out table, (n, dim) float32 each."""
 
     @property
+    def can_roll_back(self) -> bool:
+        """Whether `roll_back` can undo what was trained since the last synchronisation."""
+
+    @property
     def rows(self) -> range:
         """The rows that this process writes after training."""
 
@@ -72,6 +76,9 @@ class Placement(Protocol):
 
     def synchronize(self) -> None:
         """Make the tables of all processes equal. Collective."""
+
+    def roll_back(self) -> None:
+        """Return the tables of all processes to the last synchronisation. Collective."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return both tables, or where their checkpoint is. Collective."""

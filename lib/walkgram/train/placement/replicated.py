@@ -11,8 +11,9 @@ from walkgram.errors import TrainError
 from walkgram.kernels.sgns import cpu
 from walkgram.kernels.sgns.params import RaggedWalks, SgnsTables, Workspace, make_workspace
 from walkgram.train.data.walks import WalkBatch
-from walkgram.train.distributed import SINGLE_PROCESS, ProcessGroup, ReplicaSync
+from walkgram.train.distributed import SINGLE_PROCESS, ProcessGroup
 from walkgram.train.placement.base import NumberedBatch, Schedule, TableSetup, nonfinite_error
+from walkgram.train.replica_sync import ReplicaSync
 from walkgram.train.state import StepResult
 
 __all__ = ["Replicated"]
@@ -26,6 +27,7 @@ class Replicated:
     """
 
     device = "cpu"
+    can_roll_back = True
 
     def __init__(self, setup: TableSetup) -> None:
         self.setup = setup
@@ -92,6 +94,12 @@ class Replicated:
             self.sync.step_curvature += torch.from_numpy(workspace.step_curvature).to(self.sync.step_curvature.device)
             workspace.step_curvature[:] = 0
         self.sync.synchronize(self.trained_tables())
+
+    def roll_back(self) -> None:
+        """Return the tables of all processes to the last synchronisation. Collective."""
+        for workspace in self.workspaces:
+            workspace.step_curvature[:] = 0
+        self.sync.roll_back(self.trained_tables())
 
     def state_dict(self) -> dict[str, Any]:
         """Return both tables, without a copy."""

@@ -47,6 +47,8 @@ class RowSharded:
     negatives and subsampling, besides the lookup of `WalkDataset`; some 30 dim for every row that a batch borrows.
     """
 
+    can_roll_back = False
+
     def __init__(self, setup: TableSetup) -> None:
         self.setup, self.group = setup, setup.group
         rows, dim = setup.num_rows, setup.config.dim
@@ -91,6 +93,10 @@ class RowSharded:
 
     def synchronize(self) -> None:
         """Do nothing: every step exchanges rows."""
+
+    def roll_back(self) -> None:
+        """Raise `NotImplementedError`: these tables keep no former values, and a stop is agreed on every SYNC_EVERY batches."""
+        raise NotImplementedError("row-sharded tables keep no former values")
 
     def state_dict(self) -> dict[str, Any]:
         """Write the rows of this process into the slot that the last checkpoint does not use; return its number. Collective.
