@@ -132,7 +132,7 @@ def test_errors_are_walkgrams_own_and_name_the_remedy(spark: Any, ratings: Any, 
         fresh.run(ratings)
     with pytest.raises(ConfigError, match="userid: no such column; there are item_id, rating, timestamp, user_id"):
         fresh.run(ratings, columns={"userid": "customer"})
-    with pytest.raises(LakeError, match=r"table embeddings is not in .*: run jobs/train\.py first"):
+    with pytest.raises(LakeError, match=r"table embeddings is not in .*: run the job train \(walkgram train\) first"):
         fresh.table("embeddings")
     with pytest.raises(ConfigError, match="vectors: no such table; there are"):
         fresh.table("vectors")

@@ -5,7 +5,22 @@ A job prints the message alone and exits with status 2; `--verbose` shows the st
 
 from walkgram.redaction import redact
 
-__all__ = ["ConfigError", "EnvironmentMismatch", "InputError", "LakeError", "Stopped", "TrainError", "WalkgramError"]
+__all__ = [
+    "ConfigError",
+    "EnvironmentMismatch",
+    "InputError",
+    "LakeError",
+    "Stopped",
+    "TrainError",
+    "WalkgramError",
+    "name_jobs",
+]
+
+
+def name_jobs(*jobs: str) -> str:
+    """Name jobs for a message that tells the user to run them: by their names, and by the commands that run them."""
+    names, commands = " and ".join(jobs), ", ".join(f"walkgram {job}" for job in jobs)
+    return f"the job{'s' if len(jobs) > 1 else ''} {names} ({commands})"
 
 
 class WalkgramError(Exception):

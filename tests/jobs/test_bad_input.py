@@ -109,7 +109,7 @@ def test_users_with_one_item_each_give_no_pairs(job: Job, capsys: Any, tmp_path:
 @pytest.mark.parametrize("name", ["baskets", "edges", "graph", "walks", "train", "neighbours", "export"])
 def test_a_job_without_its_input_names_the_job_to_run(job: Job, capsys: Any, tmp_path: Path, name: str) -> None:
     first = "train" if name == "neighbours" else "interactions"
-    assert_fails(job, capsys, tmp_path / "lake", f"run jobs/{first}.py first", name)
+    assert_fails(job, capsys, tmp_path / "lake", f"run the job {first} (walkgram {first}) first", name)
 
 
 def test_the_job_to_run_is_that_of_the_table_that_is_missing(job: Job, capsys: Any, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_the_job_to_run_is_that_of_the_table_that_is_missing(job: Job, capsys: A
     for name, first in (("edges", "baskets"), ("graph", "edges"), ("walks", "graph"), ("train", "walks")):
         capsys.readouterr()
         assert job(name, *options) == 2
-        assert f"run jobs/{first}.py first" in capsys.readouterr().err
+        assert f"run the job {first} (walkgram {first}) first" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("override", ["walks.walk_length=1", "walks.p=0", "walks.q=-2", "train.dim=0", "walks.pp=1"])
@@ -240,7 +240,7 @@ def test_tables_of_different_interactions_are_not_mixed(job: Job, capsys: Any, t
     assert job("interactions", *options, "--set", "interactions.min_rating=2") == 0
     capsys.readouterr()
     assert job("edges", *options) == 2
-    message = "table baskets was made from another interactions than the lake holds now: run jobs/baskets.py"
+    message = "table baskets was made from another interactions than the lake holds now: run the job baskets (walkgram baskets)"
     assert message in capsys.readouterr().err
 
 

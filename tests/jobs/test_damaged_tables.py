@@ -79,12 +79,12 @@ def flip_late(file: Path) -> None:
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
-    "deleted": (delete, "is missing: run jobs/{job}.py with --force"),
+    "deleted": (delete, "is missing: run the job {job} (walkgram {job}) with --force"),
     "copied in twice": (copy_in, "part-99999{suffix}: not a file of table {table}"),
     "truncated": (truncate, "bytes, and table {table} was written with"),
     "other columns": (write_other_columns, "{table}"),
-    "an early bit": (flip_early, "damaged, its bytes differ from those that were written: run jobs/{job}.py"),
-    "a late bit": (flip_late, "damaged, its bytes differ from those that were written: run jobs/{job}.py"),
+    "an early bit": (flip_early, "damaged, its bytes differ from those that were written: run the job {job} (walkgram {job})"),
+    "a late bit": (flip_late, "damaged, its bytes differ from those that were written: run the job {job} (walkgram {job})"),
 }
 # Table -> the job that wrote it, a job that reads it, and its files.
 READERS = {

@@ -99,7 +99,7 @@ def test_a_lake_changes_from_ratings_to_edges_and_back_without_mixed_tables(
     shutil.copytree(tmp_path / "interactions", lake / "interactions")  # as after a commit that was killed before the removal
     assert job("baskets", *ratings) == 2
     error = capsys.readouterr().err
-    assert "interactions was made together with another vocabulary than the lake holds now: run jobs/interactions.py" in error
+    assert "interactions was made together with another vocabulary than the lake holds now: run the job interactions (" in error
 
     shutil.copytree(lake / "edges", tmp_path / "edges")
     assert job("interactions", *ratings) == 0
@@ -109,18 +109,21 @@ def test_a_lake_changes_from_ratings_to_edges_and_back_without_mixed_tables(
     shutil.copytree(tmp_path / "edges", lake / "edges")
     assert job("graph", *ratings) == 2
     error = capsys.readouterr().err
-    assert "table edges was made together with another vocabulary than the lake holds now: run jobs/edges.py" in error
+    assert (
+        "table edges was made together with another vocabulary than the lake holds now: run the job edges (walkgram edges)"
+        in error
+    )
 
 
 def test_the_error_names_the_job_of_the_kind_of_source(job: Job, capsys: Any, tmp_path: Path, ring: Path) -> None:
     lake = tmp_path / "lake"
     for kind, name in (("edges", "load_edges"), ("interactions", "interactions")):
         assert job("graph", *job_arguments(lake, ring, f"input.kind={kind}")) == 2
-        assert f"table vocabulary is not in {lake}: run jobs/{name}.py first" in capsys.readouterr().err
+        assert f"table vocabulary is not in {lake}: run the job {name} (walkgram {name}) first" in capsys.readouterr().err
     assert job("load_edges", *job_arguments(lake, ring)) == 0
     shutil.rmtree(lake / "edges")
     assert job("graph", *job_arguments(lake, ring)) == 2  # the configuration does not say edges, but the lake does
-    assert "run jobs/load_edges.py first" in capsys.readouterr().err
+    assert "run the job load_edges (walkgram load_edges) first" in capsys.readouterr().err
 
 
 def test_a_sample_is_no_graph(job: Job, capsys: Any, tmp_path: Path) -> None:

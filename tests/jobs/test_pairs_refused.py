@@ -56,11 +56,11 @@ def refused(capsys: Any) -> Callable[..., str]:
     ("edges", (*KEYS, "edges.min_item_frequency=43"), "with edges.min_item_frequency = 43 keeps no edge: the heaviest"),
     ("edges", (*KEYS, "pmi.weight=shifted", "pmi.shift=1e9"), "no pair has a weight above 0; try another pmi.weight"),
     ("edges", (*KEYS, "pairs.mode=sequence"),
-     "pairs.mode = sequence, but table baskets was counted with basket: run jobs/baskets.py again"),
+     "pairs.mode = sequence, but table baskets was counted with basket: run the job baskets (walkgram baskets) again"),
     ("edges", (*KEYS, "pairs.user_weight=inverse_degree"),
      "pairs.user_weight = inverse_degree, but table baskets was counted with none: "),
     ("edges", (*KEYS, "pairs.min_frequency=1"),
-     "pairs.min_frequency = 1, but table pairs was counted with 2: run jobs/pairs.py again"),
+     "pairs.min_frequency = 1, but table pairs was counted with 2: run the job pairs (walkgram pairs) again"),
 ])  # fmt: skip
 def test_a_configuration_without_pairs_or_edges_is_one_message(
     refused: Callable[..., str], edges_lake: Path, name: str, keys: tuple[str, ...], message: str

@@ -141,7 +141,7 @@ def test_a_node_beyond_the_vocabulary_is_one_clear_line(lake: Path, capsys: pyte
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("walkgram train: error: ")
     assert (
-        f"{path.name}: node {node} is not in the table node_visits of these walks: run jobs/walks.py again with --force"
+        f"{path.name}: node {node} is not in the table node_visits of these walks: run the job walks (walkgram walks) again"
         in error
     )
     assert not (lake / "embeddings").exists()

@@ -146,7 +146,7 @@ def test_a_graph_without_reverse_probabilities_serves_walks_that_need_none(
     assert job("walks", *arguments) == 0
     expected = read_shards(lake)
     assert job("graph", *job_arguments(lake, "graph.reverse_probabilities=false")) == 0
-    message = "walks.p = 0.5 needs the reverse probabilities: set graph.reverse_probabilities = true, run jobs/graph.py again"
+    message = "walks.p = 0.5 needs the reverse probabilities: set graph.reverse_probabilities = true, run the job graph ("
     refused(message, "walks", lake)
     assert job("walks", *arguments, "--force") == 0
     assert read_shards(lake) == expected

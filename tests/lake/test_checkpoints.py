@@ -57,7 +57,9 @@ def test_a_flipped_bit_anywhere_is_found(tmp_path: Path, place: int) -> None:
     assert len(data) == 30
     data[place] ^= 8
     file.write_bytes(bytes(data))
-    with pytest.raises(LakeError, match=r"train-1-0\.pt: damaged checkpoint .* run jobs/train\.py with --force"):
+    with pytest.raises(
+        LakeError, match=r"train-1-0\.pt: damaged checkpoint .* run the job train \(walkgram train\) with --force"
+    ):
         store.load()
 
 

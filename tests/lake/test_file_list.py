@@ -80,7 +80,7 @@ def test_a_file_that_is_not_as_it_was_written_is_named(tmp_path: Path, damage: C
     damage(tmp_path / "walks")
     with pytest.raises(LakeError, match=message) as error:
         check(tmp_path)
-    assert "jobs/walks.py with --force" in str(error.value) or "move it out of the folder" in str(error.value)
+    assert "the job walks (walkgram walks) with --force" in str(error.value) or "move it out of the folder" in str(error.value)
 
 
 def test_sizes_alone_do_not_see_a_flipped_bit(tmp_path: Path) -> None:

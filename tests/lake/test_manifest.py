@@ -39,7 +39,7 @@ def test_the_id_depends_on_code_configuration_and_inputs_but_not_on_the_run() ->
 def test_a_table_without_a_manifest_does_not_exist(tmp_path: Path) -> None:
     (tmp_path / "edges").mkdir()
     assert read_manifest(str(tmp_path), "edges") is None
-    with pytest.raises(LakeError, match=r"run jobs/edges\.py first"):
+    with pytest.raises(LakeError, match=r"run the job edges \(walkgram edges\) first"):
         require_manifest(str(tmp_path), "edges", "edges")
 
 
@@ -76,7 +76,10 @@ def test_inputs_of_runs_that_wrote_different_versions_of_a_table_are_refused() -
 
     edges = written("load_edges", "vocabulary", "edges")
     inputs = {"interactions": written("interactions", "interactions", "vocabulary"), "vocabulary": edges, "edges": edges}
-    with pytest.raises(LakeError, match=r"interactions was made together with another vocabulary .* run jobs/interactions\.py"):
+    with pytest.raises(
+        LakeError,
+        match=r"interactions was made together with another vocabulary .* run the job interactions \(walkgram interactions\)",
+    ):
         check_lineage(inputs, {})
     check_lineage({name: inputs[name] for name in ("vocabulary", "edges")}, {})
 
@@ -85,5 +88,5 @@ def test_an_input_that_was_computed_from_another_version_of_a_second_input_is_re
     interactions, other = (make_manifest("interactions", {"min_rating": rating}, {}, "1") for rating in (1, 2))
     baskets = make_manifest("pairs", {}, {"interactions": interactions.id}, "1")
     check_lineage({"interactions": interactions, "baskets": baskets}, {"baskets": "pairs"})
-    with pytest.raises(LakeError, match=r"baskets was made from another interactions .* run jobs/pairs\.py"):
+    with pytest.raises(LakeError, match=r"baskets was made from another interactions .* run the job pairs \(walkgram pairs\)"):
         check_lineage({"interactions": other, "baskets": baskets}, {"baskets": "pairs"})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame
 
 from walkgram import tables
-from walkgram.errors import ConfigError, InputError
+from walkgram.errors import ConfigError, InputError, name_jobs
 from walkgram.jobs.base import Job, JobContext, from_interactions
 from walkgram.lake.shards import Shards
 from walkgram.stages.pairs import counting, edges
@@ -48,7 +48,7 @@ def weigh(context: JobContext, weigher: edges.EdgeWeigher, sink: Shards | None) 
     if "work" not in totals:
         raise ConfigError(
             "the baskets come from a merge and cannot be counted: set pairs.write_table = true as before, "
-            "or run jobs/baskets.py --force"
+            f"or run {name_jobs('baskets')} with --force"
         )
     plan = counting.CountPlan(config, context.rows("vocabulary"), totals["work"], setup)
     spans, lists, blocks = plan.split_items(), context.blocks("baskets", "users"), totals["blocks"].tolist()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from walkgram import tables
-from walkgram.errors import ConfigError
+from walkgram.errors import ConfigError, name_jobs
 from walkgram.jobs.base import Job, JobContext, from_interactions
 from walkgram.stages.pairs import counting, edges, pair_rows
 from walkgram.stages.workers import TaskSetup
@@ -19,7 +19,9 @@ def run(context: JobContext) -> Mapping[str, Any]:
     edges.check_counting(config, {"baskets": context.inputs["baskets"].config["pairs"]})
     lists, totals = context.blocks("baskets", "users"), context.blocks("baskets", "totals").open(1)
     if "work" not in totals:
-        raise ConfigError("the baskets come from a merge, which has the pairs already: run jobs/baskets.py --force to recount")
+        raise ConfigError(
+            f"the baskets come from a merge, which has the pairs already: run {name_jobs('baskets')} with --force to recount"
+        )
     setup, blocks = TaskSetup.from_config(context.config.spark), totals["blocks"].tolist()
     plan = counting.CountPlan(config, num_items, totals["work"], setup)
     estimate = counting.estimate_pairs(context.tasks(1), blocks, plan, lists).collect()[0]["pairs"]

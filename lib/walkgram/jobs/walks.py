@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from walkgram.errors import ConfigError, InputError
+from walkgram.errors import ConfigError, InputError, name_jobs
 from walkgram.jobs.base import Job, JobContext
 from walkgram.kernels.walks.transition import compute_biases
 from walkgram.lake.blocks import Blocks
@@ -53,7 +53,7 @@ def check_graph(context: JobContext) -> int:
     if compute_biases(config.p, config.q).excess > 0 and not has_reverse:
         raise ConfigError(
             f"walks.p = {config.p} needs the reverse probabilities: set graph.reverse_probabilities = true, "
-            "run jobs/graph.py again"
+            f"run {name_jobs('graph')} again"
         )
     num_partitions = int(graph.counts.get("partitions", 1))
     if config.engine == "replicated" and num_partitions > 1:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, cast
 
-from walkgram.errors import LakeError
+from walkgram.errors import LakeError, name_jobs
 from walkgram.lake import paths
 from walkgram.lake.sealed_file import SealedWriter, open_sealed
 
@@ -45,7 +45,7 @@ class CheckpointStore:
             file.close()
             raise LakeError(
                 f"{self.place}: damaged checkpoint (its bytes differ from those that were written): remove it, or run "
-                f"jobs/{self.job.partition('-')[0]}.py with --force to start over"
+                f"{name_jobs(self.job.partition('-')[0])} with --force to start over"
             )
         return io.BufferedReader(sealed)
 

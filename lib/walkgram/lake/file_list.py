@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from walkgram.errors import LakeError
+from walkgram.errors import LakeError, name_jobs
 from walkgram.lake import paths
 from walkgram.lake.manifest import Manifest
 
@@ -86,7 +86,7 @@ def check_files(root: str, tables: Mapping[str, Manifest], checksums: ChecksumMa
     """
     listed = {name: manifest for name, manifest in tables.items() if manifest.files}
     for name, manifest in listed.items():
-        folder, remedy = paths.join_path(root, name), f"run jobs/{manifest.job}.py with --force to make it again"
+        folder, remedy = paths.join_path(root, name), f"run {name_jobs(manifest.job)} with --force to make it again"
         sizes = find_files(folder)
         for file, entry in manifest.files.items():
             if file not in sizes:
@@ -110,5 +110,5 @@ def check_files(root: str, tables: Mapping[str, Manifest], checksums: ChecksumMa
         if checksum.crc32 != listed[name].files[file]["crc32"]:
             raise LakeError(
                 f"{paths.join_path(root, name, file)}: damaged, its bytes differ from those that were written: run "
-                f"jobs/{listed[name].job}.py with --force to make table {name} again"
+                f"{name_jobs(listed[name].job)} with --force to make table {name} again"
             )

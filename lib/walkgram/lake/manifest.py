@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from walkgram.errors import LakeError
+from walkgram.errors import LakeError, name_jobs
 from walkgram.lake import paths
 from walkgram.redaction import redact_values
 
@@ -75,7 +75,7 @@ def require_manifest(root: str, table: str, job: str) -> Manifest:
     """Return the manifest of an input table. Raises `LakeError` that names the job to run first."""
     manifest = read_manifest(root, table)
     if manifest is None:
-        raise LakeError(f"table {table} is not in {root}: run jobs/{job}.py first, or check lake.path")
+        raise LakeError(f"table {table} is not in {root}: run {name_jobs(job)} first, or check lake.path")
     return manifest
 
 
@@ -105,11 +105,12 @@ def check_lineage(inputs: Mapping[str, Manifest], makers: Mapping[str, str]) -> 
                 continue  # one run wrote both, so it read their predecessors; or the second was computed from the first
             if manifest.inputs.get(other_name, other.id) != other.id:
                 raise LakeError(
-                    f"table {name} was made from another {other_name} than the lake holds now: run jobs/{job}.py first"
+                    f"table {name} was made from another {other_name} than the lake holds now: run {name_jobs(job)} first"
                 )
             if other_name in manifest.rows and manifest.run != other.run:
                 raise LakeError(
-                    f"table {name} was made together with another {other_name} than the lake holds now: run jobs/{job}.py first"
+                    f"table {name} was made together with another {other_name} than the lake holds now: "
+                    f"run {name_jobs(job)} first"
                 )
 
 

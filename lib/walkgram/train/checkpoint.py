@@ -7,14 +7,14 @@ from typing import IO, Any, Protocol
 
 import torch
 
-from walkgram.errors import TrainError
+from walkgram.errors import TrainError, name_jobs
 
 __all__ = ["CheckpointSlot", "Checkpoints", "Stateful", "load_checkpoint", "resume_checkpoint", "save_checkpoint"]
 
 logger = logging.getLogger(__name__)
 
 VERSION = 3
-REMEDY = "remove it, or run jobs/train.py with --force to start over"
+REMEDY = f"remove it, or run {name_jobs('train')} with --force to start over"
 
 
 class CheckpointSlot(Protocol):

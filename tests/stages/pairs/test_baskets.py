@@ -69,5 +69,7 @@ def test_the_sample_of_a_user_selects_items_and_times_alike() -> None:
 def test_an_item_that_is_not_in_the_vocabulary_is_an_error() -> None:
     table = pa.table({"user_id": [1, 1], "item_id": [5, 6]})
     words = pa.table({"item_id": [5], "index": [0]})
-    with pytest.raises(LakeError, match=r"not in table vocabulary: run jobs/interactions\.py with --force"):
+    with pytest.raises(
+        LakeError, match=r"not in table vocabulary: run the job interactions \(walkgram interactions\) with --force"
+    ):
         baskets.hash_and_index(table, words, Pairs())

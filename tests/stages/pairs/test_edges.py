@@ -26,10 +26,12 @@ def test_the_k_heaviest_edges_of_either_end_stay_with_their_ties(spark: Any) -> 
 def test_counts_of_another_configuration_are_refused() -> None:
     stored = {"baskets": Pairs(max_items_per_user=3, tasks=4).model_dump(), "pairs": Pairs(min_frequency=2).model_dump()}
     edges.check_counting(Pairs(max_items_per_user=3, min_frequency=2, tasks=9, blocks=2, counter_columns=5), stored)
-    message = r"pairs\.max_items_per_user = 0, but table baskets was counted with 3: run jobs/baskets\.py again"
+    message = (
+        r"pairs\.max_items_per_user = 0, but table baskets was counted with 3: run the job baskets \(walkgram baskets\) again"
+    )
     with pytest.raises(ConfigError, match=message):
         edges.check_counting(Pairs(min_frequency=2), stored)
-    message = r"pairs\.min_frequency = 1, but table pairs was counted with 2: run jobs/pairs\.py again"
+    message = r"pairs\.min_frequency = 1, but table pairs was counted with 2: run the job pairs \(walkgram pairs\) again"
     with pytest.raises(ConfigError, match=message):
         edges.check_counting(Pairs(max_items_per_user=3), stored)
 

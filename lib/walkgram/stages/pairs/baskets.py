@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from walkgram.config.pairs import Pairs
-from walkgram.errors import LakeError
+from walkgram.errors import LakeError, name_jobs
 from walkgram.kernels.pairs import ids, inverted_lists
 from walkgram.stages.ports import BlockStore, ExchangeStore, RowGroupFile, StageContext, to_batches
 from walkgram.stages.workers import NO_SETUP, TaskSetup
@@ -124,7 +124,8 @@ def hash_and_index(table: pa.Table, words: pa.Table, config: Pairs) -> pa.Table:
     positions = pc.index_in(table["item_id"], value_set=words["item_id"])
     if positions.null_count:
         raise LakeError(
-            "an item of table interactions is not in table vocabulary: run jobs/interactions.py with --force to write both"
+            "an item of table interactions is not in table vocabulary: "
+            f"run {name_jobs('interactions')} with --force to write both"
         )
     hashes = hash_ids(table["user_id"])
     index = words["index"].take(positions).cast(pa.int32())

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from walkgram.config.pairs import Pairs
+from walkgram.errors import name_jobs
 from walkgram.kernels.pairs import cooccurrence
 from walkgram.kernels.pairs.accumulator import PairRows
 from walkgram.stages.pairs.baskets import item_bounds
@@ -206,7 +207,7 @@ def explain_no_users(config: Pairs) -> str:
     """Explain why no user has an entry."""
     if config.mode == "sequence":
         return "no interaction has a time, which pairs.mode = sequence needs: name it in input.columns.timestamp"
-    return "table interactions has no rows: run jobs/interactions.py"
+    return f"table interactions has no rows: run {name_jobs('interactions')}"
 
 
 def explain_no_pairs(config: Pairs) -> str:

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from walkgram.config.pairs import Edges, Pairs, Pmi
-from walkgram.errors import ConfigError
+from walkgram.errors import ConfigError, name_jobs
 from walkgram.kernels.pairs import inverted_lists, pmi
 from walkgram.kernels.pairs.accumulator import PairRows
 from walkgram.stages.pairs import counting, pair_rows
@@ -40,7 +40,7 @@ def check_counting(config: Pairs, stored: Mapping[str, Mapping[str, Any]]) -> No
             stored_value = stored.get(table, {}).get(name, value)
             if stored_value != value:
                 raise ConfigError(
-                    f"pairs.{name} = {value}, but table {table} was counted with {stored_value}: run jobs/{table}.py again"
+                    f"pairs.{name} = {value}, but table {table} was counted with {stored_value}: run {name_jobs(table)} again"
                 )
 
 

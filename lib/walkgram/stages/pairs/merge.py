@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from walkgram.config.source import Columns
-from walkgram.errors import ConfigError
+from walkgram.errors import ConfigError, name_jobs
 from walkgram.stages.ports import select_schema
 from walkgram.stages.source import interactions
 
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 FREE_KEYS = ("blocks", "tasks", "counter_columns", "keep_rejected")  # no count depends on these keys
-JOBS = {"interactions": "jobs/interactions.py", "pairs": "jobs/baskets.py and jobs/pairs.py"}  # by section
+JOBS = {"interactions": ("interactions",), "pairs": ("baskets", "pairs")}  # by section
 PAIR = ["user_id", "item_id"]
 
 
@@ -45,19 +45,19 @@ def check_mergeable(
         )
     if not config.pairs.write_table or config.pairs.min_frequency > 1:
         raise ConfigError(
-            "a merge needs every pair: set pairs.write_table = true, pairs.min_frequency = 1 and run jobs/pairs.py"
+            f"a merge needs every pair: set pairs.write_table = true, pairs.min_frequency = 1 and run {name_jobs('pairs')}"
         )
     for section, stored in (("pairs", stored_pairs), ("interactions", stored_interactions)):
         for name, value in getattr(config, section).model_dump().items():
             if name not in FREE_KEYS and stored.get(name, value) != value:
                 raise ConfigError(
                     f"{section}.{name} = {value}, but table {section} was written with {stored[name]}: "
-                    f"set the key to that value, or run {JOBS[section]} again"
+                    f"set the key to that value, or run {name_jobs(*JOBS[section])} again"
                 )
     if config.interactions.min_rating is not None and not has_rejected:
         raise ConfigError(
             "a merge needs the rows below interactions.min_rating: set interactions.keep_rejected = true and run "
-            "jobs/interactions.py"
+            f"{name_jobs('interactions')}"
         )
 
 

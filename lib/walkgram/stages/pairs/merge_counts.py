@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from walkgram.config.pairs import Pairs
-from walkgram.errors import LakeError
+from walkgram.errors import LakeError, name_jobs
 from walkgram.kernels.pairs import merge
 from walkgram.stages.pairs import baskets, counting
 from walkgram.stages.pairs.merge import MergeState
@@ -163,10 +163,10 @@ def add_changes(stored: merge.PairChanges, changes: merge.PairChanges) -> merge.
         pairs = merge.merge_changes(stored, changes)
     except ValueError as error:
         raise LakeError(
-            f"table pairs does not match table interactions ({error}): run jobs/baskets.py and jobs/pairs.py with --force"
+            f"table pairs does not match table interactions ({error}): run {name_jobs('baskets', 'pairs')} with --force"
         ) from None
     if max(stored.support.max(initial=0), pairs.support.max(initial=0)) >= 2**53:
         raise LakeError(
-            "the support of a pair exceeds 2^53, so a merge is not exact: run jobs/baskets.py and jobs/pairs.py with --force"
+            f"the support of a pair exceeds 2^53, so a merge is not exact: run {name_jobs('baskets', 'pairs')} with --force"
         )
     return pairs

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
-from walkgram.errors import LakeError
+from walkgram.errors import LakeError, name_jobs
 from walkgram.kernels.graph import csr, edge_records
 from walkgram.kernels.walks import visit_counts
 from walkgram.kernels.walks.messages import GraphPartition, WalkerMessages, WalkSteps, initial_walkers
@@ -131,7 +131,7 @@ class PartitionedWalk:
                 walk_id, step, node = (batch[name].to_numpy() for name in WalkSteps._fields)
                 visit_counts.place_steps(walk_id - walk_ids.start, step, node, nodes, lengths, last_steps)
         if (last_steps + 1 != lengths).any():
-            raise LakeError("steps of walks are missing between supersteps: run jobs/walks.py with --force")
+            raise LakeError(f"steps of walks are missing between supersteps: run {name_jobs('walks')} with --force")
         for group in self.plan.row_groups(self.wave[shard]):
             rows = slice(group[0] - walk_ids.start, group[-1] + 1 - walk_ids.start)
             yield VisitCounter(self.plan.n).pack_walks(group, nodes[rows], lengths[rows])

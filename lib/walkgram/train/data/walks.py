@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from walkgram import rng
-from walkgram.errors import TrainError
+from walkgram.errors import TrainError, name_jobs
 from walkgram.train.data import arrow_numpy
 
 __all__ = ["PaddedBatch", "WalkBatch", "WalkDataset", "WalkShard", "prefetch"]
@@ -151,14 +151,14 @@ class WalkDataset:
         table = shard.read(row_group, ["walk_id", "walk"]).combine_chunks()
         lists = table["walk"].chunk(0)
         if lists.null_count or lists.flatten().null_count or table["walk_id"].null_count:
-            raise TrainError(f"{shard.uri}: a walk, a node or a walk_id is null: run jobs/walks.py again with --force")
+            raise TrainError(f"{shard.uri}: a walk, a node or a walk_id is null: run {name_jobs('walks')} again with --force")
         values = arrow_numpy.to_numpy(lists.flatten())
         lengths = arrow_numpy.to_numpy(lists.value_lengths()).astype(np.int64)
         rows = self.lookup_rows(values)
         if len(rows) and rows.min() < 0:
             raise TrainError(
                 f"{shard.uri}: node {int(values[np.argmin(rows)])} is not in the table node_visits of these walks: "
-                "run jobs/walks.py again with --force"
+                f"run {name_jobs('walks')} again with --force"
             )
         return WalkBatch(arrow_numpy.to_numpy(table["walk_id"]), np.cumsum(lengths) - lengths, lengths, rows)
 
