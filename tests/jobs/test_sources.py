@@ -123,3 +123,29 @@ def test_text_in_another_encoding_needs_the_key(job: Job, capsys: Any, tmp_path:
     assert job("interactions", "--set", f"lake.path={tmp_path / 'lake'}", "--set", f"input.path={path}") == 2
     assert "set input.encoding" in capsys.readouterr().err
     assert read_interactions(job, tmp_path / "lake", path, "input.encoding=ISO-8859-1")["item_id"].to_pylist() == ["è", "é"]
+
+
+def test_movielens_as_it_is_published(job: Job, tmp_path: Path) -> None:
+    """1M (.dat, two colons) and 100k (u.data with tabs, u.item with bars) have no header; the items have keys of their own."""
+    (tmp_path / "ratings.dat").write_text("1::1193::5::978300760\n2::661::3::978302109\n")
+    (tmp_path / "u.item").write_bytes('1193|Am\u00e9lie|x\n661|Heat, "The"|y\n'.encode("latin-1"))
+    keys = ("format=csv", "delimiter=::", "header=false", 'column_names=["user_id","item_id","rating","timestamp"]')
+    side = ("items=u.item", "items_format.delimiter=|", "items_format.encoding=latin-1", "items_format.quote=")
+    columns = ("item_columns.item_id=0", "item_columns.title=1", "item_columns.lists=[]", "item_columns.keep=[]")
+    interactions = read_interactions(
+        job, tmp_path / "lake", tmp_path / "ratings.dat", "report.group=", *(f"input.{key}" for key in (*keys, *side, *columns))
+    )
+    assert interactions.select(["user_id", "item_id", "rating"]).to_pylist() == [
+        {"user_id": 1, "item_id": 1193, "rating": 5.0},
+        {"user_id": 2, "item_id": 661, "rating": 3.0},
+    ]
+    items = pq.read_table(tmp_path / "lake" / "items").sort_by("item_id")
+    assert items["title"].to_pylist() == ['Heat, "The"', "Am\u00e9lie"]
+
+
+def test_rows_that_do_not_fit_the_header_are_counted(job: Job, capsys: Any, tmp_path: Path) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text("title,user_id,item_id,rating,timestamp\nToy Story,u1,i1,5,1\nMonsters, Inc.,u2,i2,5,1\n")
+    interactions = read_interactions(job, tmp_path / "lake", path, "input.bad_rows=drop")
+    assert interactions["user_id"].to_pylist() == ["u1"]
+    assert "1 bad rows" in capsys.readouterr().out

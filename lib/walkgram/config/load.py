@@ -80,8 +80,8 @@ def find_annotation(names: Sequence[str]) -> Any:
 def read_value(kind: Any, text: str) -> Any:
     """Convert `text` to the type `kind`; return the text itself if that fails, so that validation refuses it."""
     options = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if types.NoneType in options and text.strip().lower() in ("", "none", "null"):
-        return None
+    if types.NoneType in options and text.strip().lower() in ("" if str not in options else "none", "none", "null"):
+        return None  # "" is a value of a text
     for option in options:
         try:
             if option is bool:

@@ -79,7 +79,7 @@ def format_toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{value}"'
+        return f"'{value}'" if '"' in value else f'"{value}"'
     if isinstance(value, list):
         return f"[{', '.join(format_toml(entry) for entry in value)}]"
     return str(value)

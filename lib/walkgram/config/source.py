@@ -2,10 +2,11 @@
 
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from walkgram.config.base import Section, key
 from walkgram.config.locations import Location, Url
+from walkgram.config.text import SideFormat, check_encoding, check_mark, find_conflict, read_delimiter
 
 __all__ = ["Columns", "EdgeColumns", "Input", "ItemColumns", "Sample"]
 
@@ -51,11 +52,41 @@ class Input(Section):
     nodes: Location = key("", 'kind edges: table of all nodes (column item_columns.item_id) in input.path; "": none')
     format: Literal["auto", "csv", "parquet", "json", "edgelist"] = key(
         "auto",
-        "csv (with header), parquet, json (one object a line), edgelist (src dst [weight], split at blanks); auto: by suffix",
+        "csv (delimited text), parquet, json (one object a line), edgelist (src dst [weight], split at blanks); "
+        "auto: by suffix",
     )
-    multiline: bool = key(True, "quoted CSV fields may contain line breaks; false: large files are read in parallel")
-    encoding: str = key("UTF-8", "character encoding of CSV and edge lists", min_length=1)
-    delimiter: str = key(",", "delimiter of CSV files", min_length=1, max_length=4)
+    delimiter: str = key(
+        ",",
+        "what separates the fields of CSV, such as ; or :: or \\t (a tab) or \\x01; files that end in .tsv are split at tabs "
+        "where it has the default",
+        min_length=1,
+        max_length=4,
+    )
+    header: bool = key(
+        True,
+        "the first line of CSV names the columns; a first line of numbers is an error unless this key is set; false: "
+        "column_names has the names",
+    )
+    column_names: list[str] = key(
+        list, 'names of the columns of CSV without a header; []: they are called "0", "1", ... by position'
+    )
+    quote: str = key(
+        '"',
+        'character around CSV fields that hold delimiters, line ends or quotes, which are doubled; "": quotes are plain text, '
+        "as in files that end in .tsv unless this key or escape is set",
+        max_length=1,
+    )
+    escape: str = key(
+        "",
+        'character that may precede a quote in a quoted field, such as a backslash; "": quotes are only doubled',
+        max_length=1,
+    )
+    multiline: bool = key(
+        True,
+        "quoted CSV fields may contain line ends, which is refused where each line could be a row, unless this key is set; "
+        "false: they may not, and large files are read in parallel",
+    )
+    encoding: str = key("UTF-8", "character encoding of CSV and edge lists: a name that Python knows", min_length=1)
     bad_rows: Literal["fail", "drop"] = key(
         "fail",
         "rows with unreadable values, NaN or infinite ratings, invalid weights, or unknown nodes: fail ends the run, "
@@ -65,11 +96,36 @@ class Input(Section):
     columns: Columns = key(Columns, "")
     item_columns: ItemColumns = key(ItemColumns, "")
     edge_columns: EdgeColumns = key(EdgeColumns, "")
+    items_format: SideFormat = key(SideFormat, "")
+    nodes_format: SideFormat = key(SideFormat, "")
     url: Url = key(
         "", "address of the zip archive to download (input.source = archive); its secrets are hidden in all output", repr=False
     )
     cache: Location = key("", 'folder of downloads; "": the user\'s cache folder')
     sha256: dict[str, str] = key(dict, "SHA-256 of each file taken from the archive")
+
+    read_delimiter = field_validator("delimiter")(read_delimiter)
+    check_mark = field_validator("quote", "escape")(check_mark)
+    check_encoding = field_validator("encoding")(check_encoding)
+
+    @model_validator(mode="after")
+    def check_text(self) -> "Input":
+        """Raise `ValueError` where the keys of a text table contradict each other."""
+        sides = {"input.items_format": self.read_as("items_format"), "input.nodes_format": self.read_as("nodes_format")}
+        for keys, table in {"input": self, **sides}.items():
+            fault = find_conflict(keys, table.delimiter, table.quote, table.escape)
+            if not fault and table.column_names and table.header:
+                fault = f"{keys}.column_names names the columns of files without a header: set {keys}.header = false"
+            if not fault and len(set(table.column_names)) < len(table.column_names):
+                fault = f"{keys}.column_names has a name twice: {', '.join(table.column_names)}"
+            if fault:
+                raise ValueError(fault)
+        return self
+
+    def read_as(self, side: Literal["items_format", "nodes_format"]) -> "Input":
+        """Return the section as it holds for a side table: its own keys of text where they are set, else those here."""
+        own: SideFormat = getattr(self, side)
+        return self.model_copy(update={"column_names": [], **own.overrides()})
 
     @model_validator(mode="after")
     def check_archive(self) -> "Input":

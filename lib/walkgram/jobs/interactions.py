@@ -11,7 +11,7 @@ from walkgram.jobs.base import Job, JobContext, from_interactions
 from walkgram.lake import parquet
 from walkgram.lake.sources import sample
 from walkgram.lake.sources.frame import open_frame
-from walkgram.lake.sources.open import SourceFrame, open_source
+from walkgram.lake.sources.open import SourceFrame, open_items, open_source
 from walkgram.lake.sources.paths import SourcePaths, fingerprint_source, is_sample, source_paths
 from walkgram.stages.source import interactions, items, vocabulary
 
@@ -38,7 +38,7 @@ def run(context: JobContext) -> Mapping[str, Any]:
         context.write("interactions_rejected", interactions.below_threshold(distinct, min_rating))
     num_items = context.write("vocabulary", vocabulary.build_vocabulary(context.read("interactions")))
     if paths.items:
-        side = open_source(context.spark, paths.items, config, items.required_columns(config.item_columns)).frame
+        side = open_items(context.spark, paths.items, config, items.required_columns(config.item_columns)).frame
         id_type = context.read("interactions").schema["item_id"].dataType
         context.write("items", items.select_items(side, config.item_columns, id_type))
     return interactions.row_report(profile, observation.get["rows"], num_rows) | {"items": num_items}

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 
 from walkgram.jobs.base import Job, JobContext, from_edges
 from walkgram.lake.sources.frame import open_frame
-from walkgram.lake.sources.open import SourceFrame, open_edges, open_side_table
+from walkgram.lake.sources.open import SourceFrame, open_edges, open_items, open_nodes
 from walkgram.lake.sources.paths import SourcePaths, fingerprint_source, source_paths
 from walkgram.stages.source import edge_table, items, vocabulary
 
@@ -32,7 +32,7 @@ def run(context: JobContext) -> Mapping[str, Any]:
     num_nodes = context.write("vocabulary", vocabulary.number_items(edge_table.count_edges_per_node(edges, nodes)))
     context.write("edges", edge_table.index_edges(edges, context.read("vocabulary"), config.directed))
     if paths.items:
-        side = open_side_table(context.spark, paths.items, config, items.required_columns(config.item_columns)).frame
+        side = open_items(context.spark, paths.items, config, items.required_columns(config.item_columns)).frame
         context.write("items", items.select_items(side, config.item_columns, id_type))
     counts: dict[str, Any] = {"rows read": profile["rows"], "bad rows": profile["bad"]}
     counts |= {"duplicates": profile["rows"] - profile["bad"] - sums["edges"], **sums, "nodes": num_nodes}
@@ -59,7 +59,7 @@ def open_edge_source(context: JobContext) -> "tuple[SourceFrame, EdgeColumns, So
 def read_nodes(context: JobContext, path: str) -> DataFrame:
     """Return the nodes' ids, each once."""
     column = context.config.input.item_columns.item_id
-    frame, untyped = open_side_table(context.spark, path, context.config.input, {"input.item_columns.item_id": column})
+    frame, untyped = open_nodes(context.spark, path, context.config.input, {"input.item_columns.item_id": column})
     nodes = edge_table.parse_nodes(frame, column, untyped)
     edge_table.validate(edge_table.profile(nodes), path, context.config.input.bad_rows)
     return context.materialize("nodes", nodes.where("bad IS NULL").select("item_id").distinct())

@@ -17,11 +17,15 @@ COMPRESSIONS = (".gz", ".bz2", ".zst", ".snappy", ".lz4")
 
 
 class SourceFiles(NamedTuple):
-    """The data files of a source, in order of path (at least one): the user's URI, and the files on their file system."""
+    """The data files of a source, in order of path (at least one): the user's URI, and the files on their file system.
+
+    `keys` is the section of the configuration that says how they are read; messages name its keys.
+    """
 
     uri: str
     system: fs.FileSystem
     infos: Sequence[fs.FileInfo]
+    keys: str = "input"
 
     @property
     def spark_uri(self) -> str:

@@ -1,51 +1,49 @@
-"""CSV with header: every column is read as text, so that the stages can name a value that cannot be parsed."""
+"""CSV and other delimited text: every column is text, so that the stages can name a value that cannot be parsed.
 
-import csv
-import io
+`_corrupt_record` holds the fault of a row that cannot be split into the table's columns, and null for every other row.
+"""
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
 from walkgram.config.source import Input
 from walkgram.errors import InputError
-from walkgram.lake.formats.base import Format, SourceFiles, file_suffix, open_reader
+from walkgram.lake.formats.base import Format, SourceFiles
+from walkgram.lake.formats.text.dialect import resolve_dialect
+from walkgram.lake.formats.text.head import read_column_names, read_heads
+from walkgram.lake.formats.text.tasks import (
+    TextTable,
+    choose_split_bytes,
+    group_splits,
+    list_partition_columns,
+    list_splits,
+    make_task_body,
+)
 
 __all__ = ["FORMAT", "read_csv"]
 
+CORRUPT = "_corrupt_record"
+
 
 def read_csv(spark: SparkSession, files: SourceFiles, config: Input) -> DataFrame:
-    """Read CSV files by the names of their header; files that all end in .tsv are split at tabs under the default delimiter.
+    """Read delimited text in the dialect that the keys ask for; a frame without columns if no file has a line.
 
-    The header is read here, not by Spark, which would take it from any one of the files.
+    Raises `InputError` for files whose headers differ or cannot be read, and for two columns of one name.
     """
-    is_tsv = all(file_suffix(info.base_name) == ".tsv" for info in files.infos)
-    delimiter = "\t" if is_tsv and config.delimiter == "," else config.delimiter
-    schema = StructType([StructField(name, StringType()) for name in read_header(files, delimiter, config.encoding)])
-    reader = open_reader(spark, files).option("multiLine", config.multiline).option("encoding", config.encoding)
-    return reader.csv(files.spark_uri, schema=schema, header=True, sep=delimiter, escape='"')
-
-
-def read_header(files: SourceFiles, delimiter: str, encoding: str) -> list[str]:
-    """Return the column names, equal in all files. Raises `InputError` that names the first file with another header."""
-    expected: list[str] | None = None
-    codec = "utf-8-sig" if encoding.upper() == "UTF-8" else encoding  # files may begin with a byte order mark
-    for info in files.infos:
-        with files.system.open_input_stream(info.path, compression="detect") as stream:
-            try:
-                text = io.TextIOWrapper(stream, encoding=codec, errors="replace", newline="")
-                names = next(csv.reader(text, delimiter=delimiter), [])
-            except (LookupError, OSError, csv.Error) as error:
-                raise InputError(f"{info.path}: the header cannot be read ({error}): is input.encoding right?") from None
-        if expected is not None and names != expected:
-            raise InputError(
-                f"{info.path} has another header than the files before it: set input.interactions to the table's file"
-            )
-        expected = names
-    columns = [name or f"_c{i}" for i, name in enumerate(expected or [])]
+    dialect = resolve_dialect(files, config)
+    heads = read_heads(files, dialect)
+    names, partition_names = read_column_names(files, dialect, heads), list_partition_columns(files)
+    if not names:
+        return spark.createDataFrame([], StructType([]))
+    columns = [*names, *partition_names, CORRUPT]
     duplicate = next((name for name in columns if columns.count(name) > 1), None)
     if duplicate is not None:
         raise InputError(f"{files.uri} has more than one column {duplicate!r}: rename one")
-    return columns
+    table = TextTable(files.uri, dialect, tuple(names), tuple(partition_names))
+    max_bytes = choose_split_bytes(files, spark.sparkContext.defaultParallelism)
+    tasks = group_splits(list_splits(files, table, heads, max_bytes), max_bytes)
+    schema = StructType([StructField(name, StringType()) for name in columns])
+    return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(make_task_body(table, tasks), schema)
 
 
 FORMAT = Format("csv", (".csv", ".tsv"), read_csv, is_text=True)

@@ -27,7 +27,7 @@ def detect_format(files: SourceFiles, formats: Mapping[str, Format]) -> Format:
     if len(names) != 1 or "" in names:
         *first, last = formats
         raise InputError(
-            f"{files.uri}: cannot tell the format by the files' suffixes: set input.format to {', '.join(first)} or {last}, "
-            "and input.interactions to the table's file where the folder holds several"
+            f"{files.uri}: cannot tell the format by the files' suffixes: set {files.keys}.format to {', '.join(first)} "
+            f"or {last}, and input.interactions to the table's file where the folder holds several"
         )
     return formats[names.pop()]

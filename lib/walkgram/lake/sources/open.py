@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -14,7 +14,10 @@ from walkgram.lake.formats.base import Format, SourceFiles
 from walkgram.lake.formats.registry import detect_format, list_formats
 from walkgram.lake.sources.paths import list_source_files
 
-__all__ = ["SourceFrame", "check_columns", "open_edges", "open_side_table", "open_source"]
+__all__ = ["SourceFrame", "check_columns", "open_edges", "open_items", "open_nodes", "open_source"]
+
+CORRUPT = "_corrupt_record"  # the column of faults, which no key names
+DELIMITERS = {"\t": "\\t", ";": ";", "|": "|", "::": "::", ",": ","}
 
 
 class SourceFrame(NamedTuple):
@@ -56,11 +59,35 @@ def open_edges(spark: SparkSession, uri: str, config: Input) -> tuple[SourceFram
     return source, columns.model_copy(update={} if columns.weight in source.frame.columns else {"weight": ""})
 
 
-def open_side_table(spark: SparkSession, uri: str, config: Input, columns: Mapping[str, str]) -> SourceFrame:
-    """Open a table that accompanies the edges (nodes, items, starts), by its suffix if input.format is an edge list's."""
-    if config.format not in ("auto", *list_formats(is_edges=False)):
-        config = config.model_copy(update={"format": "auto"})
-    return open_source(spark, uri, config, columns)
+def open_items(spark: SparkSession, uri: str, config: Input, columns: Mapping[str, str]) -> SourceFrame:
+    """Open the items table by the keys of input.items_format, and by those of input where they are not set."""
+    return open_with_own_keys(spark, uri, config, columns, "items_format")
+
+
+def open_nodes(spark: SparkSession, uri: str, config: Input, columns: Mapping[str, str]) -> SourceFrame:
+    """Open the table of nodes by the keys of input.nodes_format, and by those of input where they are not set."""
+    return open_with_own_keys(spark, uri, config, columns, "nodes_format")
+
+
+def open_with_own_keys(
+    spark: SparkSession, uri: str, config: Input, columns: Mapping[str, str], side: Literal["items_format", "nodes_format"]
+) -> SourceFrame:
+    """Open a side table. Its format: the one that its own key names, else by suffix, else that of input.format."""
+    formats, files = list_formats(is_edges=False), list_source_files(uri)._replace(keys=f"input.{side}")
+    name = getattr(config, side).format
+    if name == "auto" and config.format in formats and not has_known_suffixes(files, formats):
+        name = config.format
+    source_format = formats[name] if name != "auto" else detect_format(files, formats)
+    return read_files(spark, source_format, files, config.read_as(side), columns)
+
+
+def has_known_suffixes(files: SourceFiles, formats: Mapping[str, Format]) -> bool:
+    """Return whether the suffixes of the files show their format."""
+    try:
+        detect_format(files, formats)
+    except InputError:
+        return False
+    return True
 
 
 def select_format(uri: str, config: Input, is_edges: bool = False) -> tuple[Format, SourceFiles]:
@@ -82,8 +109,21 @@ def read_files(
     frame = read_format(spark, source_format, files, config)
     if not frame.columns or frame.columns == ["_corrupt_record"]:
         raise InputError(f"{files.uri}: no columns could be read: is it empty, or is input.format wrong?")
-    check_columns(files.uri, frame.columns, columns)
+    names = [name for name in frame.columns if name != CORRUPT]
+    try:
+        check_columns(files.uri, names, columns)
+    except InputError as error:
+        raise InputError(
+            f"{error}{suggest_keys(names, files.keys)}" if source_format.is_text and config.header else str(error)
+        ) from None
     return SourceFrame(frame, source_format.is_text)
+
+
+def suggest_keys(names: Sequence[str], keys: str) -> str:
+    """Return how the columns of text would have other names: by another delimiter, or if the first line is no header."""
+    delimiter = next((shown for text, shown in DELIMITERS.items() if len(names) == 1 and text in names[0]), "")
+    by_delimiter = f'; is the delimiter right? set {keys}.delimiter = "{delimiter}"' * bool(delimiter)
+    return f"{by_delimiter}; set {keys}.header = false if the first line is a row"
 
 
 def read_format(spark: SparkSession, source_format: Format, files: SourceFiles, config: Input) -> DataFrame:
