@@ -8,7 +8,7 @@ from walkgram.config.base import Section, key
 from walkgram.config.locations import Location, Url
 from walkgram.config.text import SideFormat, check_encoding, check_mark, find_conflict, read_delimiter
 
-__all__ = ["Columns", "EdgeColumns", "Input", "ItemColumns", "Sample"]
+__all__ = ["Columns", "EdgeColumns", "EdgeList", "Input", "ItemColumns", "Sample"]
 
 
 class Columns(Section):
@@ -38,6 +38,30 @@ class EdgeColumns(Section):
     weight: str = key("weight", 'column of weights, all above 0; "", or not set and missing in the source: every row weighs 1')
 
 
+class EdgeList(Section):
+    """Form of the lines of an edge list or adjacency list."""
+
+    columns: list[str] = key(
+        list,
+        'the fields of a line by place: src, dst, weight, and "_" or "other" for a field to ignore; empty: src dst '
+        "[weight], as the first edge has it",
+    )
+    delimiter: str = key("", 'delimiter of the fields, such as "," or "\\t"; "": blanks (spaces and tabs)', max_length=4)
+    header: bool | None = key(
+        None, "true: the first line of each file is a header to skip; false: it is an edge; not set: a header ends the run"
+    )
+
+    @model_validator(mode="after")
+    def check_columns(self) -> "EdgeList":
+        """Raise `ValueError` where the columns are not one src, one dst and at most one weight."""
+        names = [name for name in self.columns if name not in ("_", "other")]
+        if self.columns and sorted(names) not in (["dst", "src"], ["dst", "src", "weight"]):
+            raise ValueError(
+                f"input.edge_list.columns = {self.columns}: name src and dst once, weight at most once, and every other field _"
+            )
+        return self
+
+
 class Input(Section):
     """Source of the interactions (and of the items), or of the edges."""
 
@@ -50,10 +74,10 @@ class Input(Section):
     items: Location = key("", 'items table in input.path (or an absolute path); "": none')
     directed: bool = key(False, "kind edges: true if an edge leads from src to dst only")
     nodes: Location = key("", 'kind edges: table of all nodes (column item_columns.item_id) in input.path; "": none')
-    format: Literal["auto", "csv", "parquet", "json", "edgelist"] = key(
+    format: Literal["auto", "csv", "parquet", "json", "edgelist", "adjacency", "matrix_market"] = key(
         "auto",
-        "csv (delimited text), parquet, json (one object a line), edgelist (src dst [weight], split at blanks); "
-        "auto: by suffix",
+        "csv (delimited text), parquet, json (one object a line, or one value over several lines), edgelist "
+        "(src dst [weight]), adjacency (a node and its neighbours a line), matrix_market (coordinates); auto: by suffix",
     )
     delimiter: str = key(
         ",",
@@ -103,6 +127,18 @@ class Input(Section):
     )
     cache: Location = key("", 'folder of downloads; "": the user\'s cache folder')
     sha256: dict[str, str] = key(dict, "SHA-256 of each file taken from the archive")
+    explode: str = key(
+        "",
+        "column that holds a list of items or structs: one row an entry, its fields named as items.id; "
+        'for JSON and Parquet, and the interactions or edges only; "": none',
+    )
+    comment: str = key(
+        "",
+        "start of comment lines anywhere in an edge list or adjacency list; none: no line is a comment; "
+        '"": the lines at the top that begin with # or %',
+        max_length=8,
+    )
+    edge_list: EdgeList = key(EdgeList, "")
 
     read_delimiter = field_validator("delimiter")(read_delimiter)
     check_mark = field_validator("quote", "escape")(check_mark)

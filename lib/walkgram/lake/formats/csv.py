@@ -8,21 +8,19 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from walkgram.config.source import Input
 from walkgram.errors import InputError
-from walkgram.lake.formats.base import Format, SourceFiles
+from walkgram.lake.formats.base import CORRUPT_RECORD, Format, SourceFiles
+from walkgram.lake.formats.partition_keys import list_partition_keys
 from walkgram.lake.formats.text.dialect import resolve_dialect
 from walkgram.lake.formats.text.head import read_column_names, read_heads
 from walkgram.lake.formats.text.tasks import (
     TextTable,
     choose_split_bytes,
     group_splits,
-    list_partition_columns,
     list_splits,
     make_task_body,
 )
 
 __all__ = ["FORMAT", "read_csv"]
-
-CORRUPT = "_corrupt_record"
 
 
 def read_csv(spark: SparkSession, files: SourceFiles, config: Input) -> DataFrame:
@@ -32,10 +30,11 @@ def read_csv(spark: SparkSession, files: SourceFiles, config: Input) -> DataFram
     """
     dialect = resolve_dialect(files, config)
     heads = read_heads(files, dialect)
-    names, partition_names = read_column_names(files, dialect, heads), list_partition_columns(files)
+    names = read_column_names(files, dialect, heads)
     if not names:
         return spark.createDataFrame([], StructType([]))
-    columns = [*names, *partition_names, CORRUPT]
+    partition_names = [key for key in list_partition_keys(files) if key not in names]  # as for the other formats
+    columns = [*names, *partition_names, CORRUPT_RECORD]
     duplicate = next((name for name in columns if columns.count(name) > 1), None)
     if duplicate is not None:
         raise InputError(f"{files.uri} has more than one column {duplicate!r}: rename one")
@@ -46,4 +45,4 @@ def read_csv(spark: SparkSession, files: SourceFiles, config: Input) -> DataFram
     return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(make_task_body(table, tasks), schema)
 
 
-FORMAT = Format("csv", (".csv", ".tsv"), read_csv, is_text=True)
+FORMAT = Format("csv", (".csv", ".tsv"), read_csv, is_text=True, is_read_by_spark=False)

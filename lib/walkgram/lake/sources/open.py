@@ -1,5 +1,6 @@
 """Open the tables of a source as DataFrames with the user's own columns."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -10,14 +11,17 @@ from pyspark.sql import DataFrame, SparkSession
 
 from walkgram.config.source import EdgeColumns, Input
 from walkgram.errors import InputError
-from walkgram.lake.formats.base import Format, SourceFiles
+from walkgram.lake.formats.base import CORRUPT_RECORD, Format, SourceFiles
 from walkgram.lake.formats.registry import detect_format, list_formats
+from walkgram.lake.sources.nested import flatten
+from walkgram.lake.sources.partitions import add_partition_columns, check_input_files
 from walkgram.lake.sources.paths import list_source_files
 
 __all__ = ["SourceFrame", "check_columns", "open_edges", "open_items", "open_nodes", "open_source"]
 
-CORRUPT = "_corrupt_record"  # the column of faults, which no key names
 DELIMITERS = {"\t": "\\t", ";": ";", "|": "|", "::": "::", ",": ","}
+
+logger = logging.getLogger("walkgram")
 
 
 class SourceFrame(NamedTuple):
@@ -107,9 +111,10 @@ def read_files(
 ) -> SourceFrame:
     """Read the files of a table and check its columns, as `open_source` does."""
     frame = read_format(spark, source_format, files, config)
-    if not frame.columns or frame.columns == ["_corrupt_record"]:
+    if not frame.columns or frame.columns == [CORRUPT_RECORD]:
         raise InputError(f"{files.uri}: no columns could be read: is it empty, or is input.format wrong?")
-    names = [name for name in frame.columns if name != CORRUPT]
+    frame = flatten(frame, files.uri, config, columns)
+    names = [name for name in frame.columns if name != CORRUPT_RECORD]
     try:
         check_columns(files.uri, names, columns)
     except InputError as error:
@@ -131,8 +136,15 @@ def read_format(spark: SparkSession, source_format: Format, files: SourceFiles, 
 
     Spark reads the schema here (footers, or all of JSON). What is damaged behind it is found by the job that reads the rows.
     """
+    if files.empty:
+        num_files = len(files.infos) + len(files.empty)
+        logger.warning("%s: %d of %d files are empty (0 bytes) and left out", files.uri, len(files.empty), num_files)
     try:
-        return source_format.read(spark, files, config)
+        frame = source_format.read(spark, files, config)
+        if not source_format.is_read_by_spark:
+            return frame
+        check_input_files(frame, files)
+        return add_partition_columns(frame, files)
     except (PySparkException, Py4JError, OSError) as error:
         raise InputError(
             f"{files.uri}: cannot be read as {source_format.name} ({find_cause(str(error))}): replace the file if it is "

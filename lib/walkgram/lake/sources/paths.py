@@ -11,6 +11,7 @@ from walkgram.errors import InputError
 from walkgram.lake import paths
 from walkgram.lake.formats.base import SourceFiles
 from walkgram.lake.sources import archive
+from walkgram.lake.sources.table_formats import refuse_table_formats
 
 __all__ = [
     "SourcePaths",
@@ -63,25 +64,53 @@ def resolve_below(root: str, name: str) -> str:
 
 
 def list_source_files(uri: str) -> SourceFiles:
-    """List the data files of a file or folder in order of path. Raises `InputError` if there are none."""
+    """List the data files of a file or folder in order of path.
+
+    Raises `InputError` if there are none, if all are empty, for a name that Spark cannot read, and for the files of a table
+    format with a log of its own.
+    """
     system, path = paths.resolve(uri)
     info = system.get_file_info(path)
     if info.type == fs.FileType.NotFound:
         raise InputError(f"{uri}: no such file or folder: check input.path (and .interactions, .items, .nodes) or walks.starts")
     if info.type == fs.FileType.File:
-        if info.base_name[0] in "._":
+        if is_hidden(info.base_name):
             raise InputError(f"{uri}: Spark leaves out files whose names begin with _ or a dot: rename it")
-        return SourceFiles(uri, system, [info])
-    entries = sorted(system.get_file_info(fs.FileSelector(path, recursive=True)), key=lambda entry: entry.path)
-    infos = [entry for entry in entries if entry.type == fs.FileType.File and not has_hidden_part(entry.path[len(path) :])]
+        entries = [info]
+    else:
+        entries = sorted(system.get_file_info(fs.FileSelector(path, recursive=True)), key=lambda entry: entry.path)
+    refuse_table_formats(uri, system, path, entries)
+    visible = [entry for entry in entries if entry is info or not has_hidden_part(entry.path[len(path) :])]
+    for entry in visible:
+        check_name(system, entry.path[len(path) :] if entry is not info else info.base_name, entry)
+    infos = [entry for entry in visible if entry.type == fs.FileType.File]
     if not infos:
         raise InputError(f"{uri}: the folder holds no files: check input.path")
-    return SourceFiles(uri, system, infos)
+    empty = [entry for entry in infos if entry.size == 0]
+    if len(empty) == len(infos):
+        what = "the file is empty" if len(infos) == 1 else f"all {len(infos):,} files are empty"
+        raise InputError(f"{uri}: no columns could be read: {what} (0 bytes): check input.path")
+    return SourceFiles(uri, system, [entry for entry in infos if entry.size != 0], path, empty)
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether Spark ignores a file or folder by its name: .crc, _SUCCESS; but _day=1 is a partition folder."""
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
 def has_hidden_part(path: str) -> bool:
-    """Return whether a folder or the file of a relative path begins with a dot or underscore: Spark ignores such files."""
-    return any(part[0] in "._" for part in path.split("/") if part)
+    """Return whether a folder or the file of a relative path is hidden: Spark ignores such files."""
+    return any(is_hidden(part) for part in path.split("/") if part)
+
+
+def check_name(system: fs.FileSystem, name: str, entry: fs.FileInfo) -> None:
+    """Raise `InputError` for a file or folder that Spark cannot read because of its name or kind."""
+    if ":" in name and isinstance(system, fs.LocalFileSystem):
+        raise InputError(f"{entry.path}: Hadoop, by which Spark reads files, allows no colon in a name: rename it")
+    if name.endswith("._COPYING_"):
+        raise InputError(f"{entry.path}: a copy that is not complete: wait for its end, or remove it")
+    if entry.type not in (fs.FileType.File, fs.FileType.Directory):
+        raise InputError(f"{entry.path}: neither a file nor a folder (a broken link, or a device): remove it from the source")
 
 
 def fingerprint_files(uri: str) -> str:

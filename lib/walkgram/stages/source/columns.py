@@ -26,7 +26,7 @@ __all__ = [
 
 NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"  # Spark's cast also accepts "5d"
 MAX_EXACT_DOUBLE = 2**53  # above it, a double no longer determines one whole number
-CORRUPT = "_corrupt_record"  # Spark's column of lines that are not JSON; lake/formats/edge_list.py uses the same name
+CORRUPT = "_corrupt_record"  # the complete fault of a line, null for a good one (lake/formats/base.py)
 
 
 def no_fault() -> Column:
@@ -44,11 +44,9 @@ def describe_value(name: str, raw: Column, hint: str = "") -> Column:
     return F.concat(F.lit(f"column {name!r} holds "), F.substring(raw.cast("string"), 1, 60), F.lit(hint))
 
 
-def unparsed_line_fault(frame: DataFrame, message: str) -> Column:
-    """Return the fault of lines that could not be split into columns: `message` and the line."""
-    if CORRUPT not in frame.columns:
-        return no_fault()
-    return F.concat(F.lit(f"{message}: "), F.substring(quote_name(CORRUPT), 1, 100))
+def unparsed_line_fault(frame: DataFrame) -> Column:
+    """Return the fault of lines that could not be split into columns, as the reader of the format describes it."""
+    return quote_name(CORRUPT) if CORRUPT in frame.columns else no_fault()
 
 
 def is_not_long_text(text: Column) -> Column:

@@ -49,7 +49,7 @@ def parse(frame: DataFrame, columns: EdgeColumns) -> DataFrame:
     src, src_fault = read_end(frame, columns.src)
     dst, dst_fault = read_end(frame, columns.dst)
     weight, weight_fault = read_weight(frame, columns.weight)
-    fault = F.coalesce(unparsed_line_fault(frame, "a line cannot be read"), src_fault, dst_fault, weight_fault)
+    fault = F.coalesce(unparsed_line_fault(frame), src_fault, dst_fault, weight_fault)
     rows = frame.select(src.alias("src"), dst.alias("dst"), weight.alias("weight"), fault.alias("bad"))
     if rows.schema["src"].dataType == rows.schema["dst"].dataType:
         return rows

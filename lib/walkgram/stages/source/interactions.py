@@ -76,7 +76,7 @@ def parse(frame: DataFrame, columns: Columns, timestamp_unit: str, untyped: bool
     (user, user_fault), (item, item_fault) = readers
     rating, rating_fault = read_rating(frame, columns.rating)
     time, time_fault = read_time(frame, columns.timestamp, timestamp_unit)
-    line_fault = unparsed_line_fault(frame, "a line is not JSON")
+    line_fault = unparsed_line_fault(frame)
     fault = F.coalesce(line_fault, user_fault, item_fault, rating_fault, time_fault)
     values = {"user_id": user, "item_id": item, "rating": rating, "timestamp": time, "bad": fault}
     return frame.select(*[value.alias(name) for name, value in values.items()])

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from walkgram.lake import paths
-from walkgram.lake.formats.base import COMPRESSIONS, SourceFiles
+from walkgram.lake.formats.base import COMPRESSIONS, CORRUPT_RECORD, SourceFiles
 from walkgram.lake.formats.text.decode import ends_lines_by_byte, read_chunks, read_pieces, read_range
 from walkgram.lake.formats.text.dialect import Dialect
 from walkgram.lake.formats.text.head import FileHead
@@ -19,7 +19,6 @@ __all__ = [
     "TextTable",
     "choose_split_bytes",
     "group_splits",
-    "list_partition_columns",
     "list_splits",
     "make_task_body",
 ]
@@ -63,11 +62,6 @@ def read_partition(name: str) -> dict[str, str | None]:
     """Return the partition columns that the folders of a relative path hold, as text."""
     pairs = (folder.partition("=") for folder in name.split("/")[:-1] if "=" in folder)
     return {unquote(key): None if value == NULL_PARTITION else unquote(value) for key, _, value in pairs}
-
-
-def list_partition_columns(files: SourceFiles) -> list[str]:
-    """Return the partition columns of all files; they are null for a file that is in no such folder."""
-    return list(dict.fromkeys(key for info in files.infos for key in read_partition(relative_path(files, info.path))))
 
 
 def list_splits(files: SourceFiles, table: TextTable, heads: Sequence[FileHead], max_bytes: int) -> list[Split]:
@@ -126,7 +120,7 @@ def read_split(table: TextTable, split: Split) -> Iterator[pa.RecordBatch]:
         start = start._replace(byte=first[0])
         pieces = (piece for part in ([first], ranges) for _, piece in part)
     reader = RowReader(table.dialect, len(table.names), start)
-    schema = pa.schema([(name, pa.string()) for name in (*table.names, *table.partition_names, "_corrupt_record")])
+    schema = pa.schema([(name, pa.string()) for name in (*table.names, *table.partition_names, CORRUPT_RECORD)])
     for batch in reader.read(read_chunks(pieces, encoding, is_start=split.start == 0)):
         *columns, fault = batch.columns
         values = [pa.repeat(pa.scalar(value, pa.string()), batch.num_rows) for value in split.partition]
