@@ -1,19 +1,22 @@
 """Source tables -> interactions, vocabulary, and items where the source has them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import Observation
+from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from walkgram.errors import InputError
 from walkgram.jobs.base import Job, JobContext, from_interactions
+from walkgram.jobs.side_tables import open_items, write_items
 from walkgram.lake import parquet
 from walkgram.lake.sources import sample
 from walkgram.lake.sources.frame import open_frame
 from walkgram.lake.sources.open import SourceFrame, open_source
-from walkgram.lake.sources.paths import SourcePaths, fingerprint_source, is_sample, source_paths
-from walkgram.stages.source import interactions, items, vocabulary
+from walkgram.lake.sources.paths import SourcePaths, describe_files, fingerprint_source, is_sample, source_paths
+from walkgram.stages.source import interactions, load_report, vocabulary
+from walkgram.stages.source.columns import ValueRules
+from walkgram.stages.source.ids import IdColumn
 
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
@@ -23,8 +26,11 @@ def run(context: JobContext) -> Mapping[str, Any]:
     """Read the source, validate it, filter its rows, number the items."""
     config, min_rating = context.config.input, context.config.interactions.min_rating
     source, paths = open_interactions(context)
-    rows = interactions.parse(source.frame, config.columns, config.timestamp_unit, source.is_text)
-    profile = interactions.profile(rows)
+    side = open_items(context, paths.items)
+    rules = ValueRules.from_config(config)
+    ids = interactions.find_ids(source.frame, config.columns, source.is_text, rules)
+    rows = interactions.parse(source.frame, config.columns, rules, ids)
+    profile = interactions.profile(rows, config.columns)
     interactions.validate(profile, paths.table, config.columns, config.bad_rows)
     observation = Observation()
     distinct = interactions.deduplicate(interactions.drop_invalid(rows))
@@ -37,11 +43,40 @@ def run(context: JobContext) -> Mapping[str, Any]:
     if "interactions_rejected" in context.out.tables:
         context.write("interactions_rejected", interactions.below_threshold(distinct, min_rating))
     num_items = context.write("vocabulary", vocabulary.build_vocabulary(context.read("interactions")))
-    if paths.items:
-        side = open_source(context.spark, paths.items, config, items.required_columns(config.item_columns)).frame
-        id_type = context.read("interactions").schema["item_id"].dataType
-        context.write("items", items.select_items(side, config.item_columns, id_type))
-    return interactions.row_report(profile, observation.get["rows"], num_rows) | {"items": num_items}
+    counts = interactions.row_report(profile, observation.get["rows"], num_rows)
+    report = describe_load(context, paths.table, rows, profile, ids, counts)
+    if side is not None:
+        report["titles"] = write_items(context, side, paths.items)
+    load_report.log_report(context.log, f"interactions: read {paths.table}", report)
+    return {**counts, "items": num_items, "source": report}
+
+
+def describe_load(
+    context: JobContext,
+    path: str,
+    rows: DataFrame,
+    profile: Mapping[str, Any],
+    ids: Sequence[IdColumn],
+    counts: Mapping[str, int],
+) -> dict[str, Any]:
+    """Return what the load understood, for the log and the manifest."""
+    config, kept = context.config.input, context.read("interactions")
+    warnings = [column.notice for column in ids]
+    if profile["first_time"]:
+        warnings.append(load_report.warn_of_times(profile, config.columns.timestamp, config.timestamp_unit))
+    return {
+        "files": "" if context.source_frame is not None else describe_files(path),
+        "first row": load_report.describe_first_row(rows),
+        "rows": {"read": counts["rows read"], "kept": counts["kept"]},
+        "dropped": {name: counts[name] for name in ("null ids", "bad rows", "duplicates", "below the threshold")},
+        "bad rows": load_report.describe_faults(profile),
+        "ratings": "" if profile["highest"] is None else f"{profile['lowest']:g} to {profile['highest']:g}",
+        "times": f"{profile['first_time']} to {profile['last_time']}" if profile["first_time"] else "",
+        "users": load_report.find_largest(kept, "user_id", counts["kept"]),
+        "items": load_report.find_largest(kept, "item_id", counts["kept"]),
+        "titles": "",
+        "warning": [warning for warning in warnings if warning],
+    }
 
 
 def open_interactions(context: JobContext) -> tuple[SourceFrame, SourcePaths]:

@@ -9,11 +9,12 @@ from walkgram.config.locations import split_scheme
 from walkgram.config.source import Input
 from walkgram.errors import InputError
 from walkgram.lake import paths
-from walkgram.lake.formats.base import SourceFiles
+from walkgram.lake.formats.base import SourceFiles, file_suffix
 from walkgram.lake.sources import archive
 
 __all__ = [
     "SourcePaths",
+    "describe_files",
     "fingerprint_files",
     "fingerprint_source",
     "is_sample",
@@ -77,6 +78,13 @@ def list_source_files(uri: str) -> SourceFiles:
     if not infos:
         raise InputError(f"{uri}: the folder holds no files: check input.path")
     return SourceFiles(uri, system, infos)
+
+
+def describe_files(uri: str) -> str:
+    """Return the number, suffixes and bytes of a source's files, for the log."""
+    infos = list_source_files(uri).infos
+    suffixes = sorted({file_suffix(info.base_name) if "." in info.base_name else "no suffix" for info in infos})
+    return f"{len(infos):,} ({', '.join(suffixes)}), {sum(info.size or 0 for info in infos):,} bytes"
 
 
 def has_hidden_part(path: str) -> bool:

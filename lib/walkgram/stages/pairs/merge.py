@@ -63,7 +63,7 @@ def check_mergeable(
 
 def check_upserts(rows: DataFrame, path: str, columns: Columns, bad_rows: str) -> str:
     """Validate parsed rows as the interactions are, except that a day may be empty; returns a report of the dropped rows."""
-    counts = interactions.profile(rows)
+    counts = interactions.profile(rows, columns)
     if counts["rows"]:
         interactions.validate(counts, path, columns, bad_rows)
     return f"{counts['rows']:,} rows; dropped {counts['null_ids']:,} with a null id and {counts['bad']:,} bad rows"
