@@ -61,6 +61,9 @@ class Input(Section):
         "rows with unreadable values, NaN or infinite ratings, invalid weights, or unknown nodes: fail ends the run, "
         "drop removes and counts them",
     )
+    where: str = key(
+        "", 'SQL predicate over the source\'s columns; rows for which it is not true are left out and counted; "": all rows'
+    )
     null_values: list[str] = key(
         lambda: ["", "\\N", "NULL", "null", "NA", "nan", "NaN", "None", "<NA>"],
         "text that stands for null in columns of ids, ratings, times and weights",

@@ -166,15 +166,23 @@ def validate(counts: Mapping[str, Any], path: str, columns: Columns, bad_rows: s
         raise InputError(f"{path}: no row can be used: {counts['null_ids']:,} have a null id, {counts['bad']:,} cannot be read")
 
 
-def row_report(counts: Mapping[str, Any], num_distinct: int, num_interactions: int) -> dict[str, int]:
+def row_report(
+    counts: Mapping[str, Any],
+    num_distinct: int,
+    num_interactions: int,
+    left_out: Mapping[str, int],
+    filtered: Mapping[str, int],
+) -> dict[str, int]:  # fmt: skip
     """Report the rows read, the rows dropped by reason, and the rows written.
 
-    counts: of `profile`; num_distinct: rows after `deduplicate`; num_interactions: rows after the threshold.
+    counts: of `profile`; num_distinct: rows after `deduplicate`; num_interactions: rows after the threshold; left_out: by
+    input.where, before the profile; filtered: by the filters of users and items.
     """
     num_valid = counts["rows"] - counts["null_ids"] - counts["bad"]
     dropped = {"null ids": counts["null_ids"], "bad rows": counts["bad"], "duplicates": num_valid - num_distinct}
-    rejected = num_distinct - num_interactions
-    return {"rows read": counts["rows"], **dropped, "below the threshold": rejected, "kept": num_interactions}
+    rejected = num_distinct - sum(filtered.values()) - num_interactions
+    dropped = {**left_out, **dropped, **filtered, "below the threshold": rejected}
+    return {"rows read": counts["rows"] + sum(left_out.values()), **dropped, "kept": num_interactions}
 
 
 def drop_invalid(rows: DataFrame) -> DataFrame:
