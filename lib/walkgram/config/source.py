@@ -65,7 +65,7 @@ class Input(Section):
         "", 'SQL predicate over the source\'s columns; rows for which it is not true are left out and counted; "": all rows'
     )
     null_values: list[str] = key(
-        lambda: ["", "\\N", "NULL", "null", "NA", "nan", "NaN", "None", "<NA>"],
+        lambda: ["", "\\N", "NULL", "null", "NA", "nan", "None", "<NA>"],
         "text that stands for null in columns of ids, ratings, times and weights",
     )
     id_type: Literal["auto", "long", "string"] = key(
