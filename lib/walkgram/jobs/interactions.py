@@ -119,7 +119,7 @@ def describe_load(
         "files": "" if context.source_frame is not None else describe_files(path),
         "first row": load_report.describe_first_row(rows),
         "rows": {"read": counts["rows read"], "kept": counts["kept"]},
-        "dropped": {name: count for name, count in counts.items() if name not in ("rows read", "kept")},
+        "dropped": {name: count for name, count in counts.items() if count and name not in ("rows read", "kept")},
         "bad rows": load_report.describe_faults(profile),
         "ratings": "" if profile["highest"] is None else f"{profile['lowest']:g} to {profile['highest']:g}",
         "times": f"{profile['first_time']} to {profile['last_time']}" if profile["first_time"] else "",

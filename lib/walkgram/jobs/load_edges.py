@@ -63,7 +63,7 @@ def describe_load(
         "files": "" if context.source_frame is not None else describe_files(path),
         "first row": load_report.describe_first_row(rows),
         "rows": {"read": counts["rows read"], "edges": counts["edges"], "self loops": counts["self loops"]},
-        "dropped": {name: counts[name] for name in ("bad rows", "duplicates")},
+        "dropped": {name: counts[name] for name in ("bad rows", "duplicates") if counts[name]},
         "bad rows": load_report.describe_faults(profile),
         "weights": counts.get("weights", "") or f"{low:g} to {high:g}",
         "nodes": load_report.describe_hub(context.read("vocabulary"), counts["nodes"]),
