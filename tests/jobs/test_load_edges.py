@@ -103,7 +103,7 @@ CASES = {
     "torn JSON": ("a.jsonl", '{"src": 1, "dst": 2}\n{"src": 3, "d\n', 'a line is not JSON: {"src": 3, "d, and 1 of 2 rows'),
     "line cut short": ("a.el", "1 2 3\n4 5\n", "a line has 2 field(s) where the first edge has 3: 4 5, and 1 of 2 rows"),
     "long line": ("a.el", "1 2\n4 5 6 7\n", "4 field(s) where the first edge has 2: 4 5 6 7, and 1 of 2 rows"),
-    "not UTF-8": ("a.el", "1 2\nb\udcff 3\n", "column 'src' holds b�, which is not UTF-8: set input.encoding, and 1 of 2 rows"),
+    "not UTF-8": ("a.el", "1 2\nb\udcff 3\n", "column 'src' holds b�, which is not in the encoding of the file: set input.encoding"),
 }  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def test_a_bad_row_ends_the_run_with_one_message(
     assert job("load_edges", *job_arguments(tmp_path / "lake", tmp_path / name)) == 2
     error = capsys.readouterr().err.strip()
     assert message in error
-    assert len(error.splitlines()) == 1
+    assert len([line for line in error.splitlines() if ": error: " in line]) == 1
     assert 'set input.bad_rows = "drop"' in error
     assert not [f for f in (tmp_path / "lake").iterdir() if not f.name.startswith("_")]
 
@@ -148,7 +148,7 @@ def test_an_invalid_source_leaves_the_tables_unchanged(job: Job, capsys: Any, tm
         assert job("load_edges", *job_arguments(lake, path, *options)) == 2
         error = capsys.readouterr().err.strip()
         assert message in error
-        assert len(error.splitlines()) == 1
+        assert len([line for line in error.splitlines() if ": error: " in line]) == 1
         assert lakes.state(lake) == before != {}
 
 

@@ -9,6 +9,7 @@ from walkgram.config.source import ItemColumns
 from walkgram.stages import export
 from walkgram.stages.evaluation import summary
 from walkgram.stages.source import items
+from walkgram.stages.source.columns import ValueRules
 
 EMBEDDINGS = "item_id string, vector array<float>, frequency long"
 
@@ -39,7 +40,8 @@ def test_item_ids_have_the_type_of_the_interactions(spark: Any) -> None:
         "id string, name string, tags string, grp string",
     )
     columns = ItemColumns(item_id="id", title="name", lists=["tags"], keep=["grp"])
-    selected = {r["item_id"]: (r["title"], r["tags"], r["grp"]) for r in items.select_items(raw, columns, LongType()).collect()}
+    rows = items.select_items(raw, columns, LongType(), ValueRules()).collect()
+    selected = {r["item_id"]: (r["title"], r["tags"], r["grp"]) for r in rows}
     assert selected == {1: ("One", ["x", "y"], "g"), 3: (None, [], "h")}
 
 

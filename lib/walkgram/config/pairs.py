@@ -11,14 +11,32 @@ __all__ = ["Edges", "Interactions", "Merge", "Pairs", "Pmi"]
 
 
 class Interactions(Section):
-    """Filter of the interactions."""
+    """Filters of the interactions, in this order: blocklists, users, items, core, rating."""
 
+    block_users: Location = key("", 'table of users to leave out (column input.columns.user_id); "": none')
+    block_items: Location = key("", 'table of items to leave out (column input.columns.item_id); "": none')
+    min_user_items: int = key(0, "least distinct items of a user; 0: no limit", "items", ge=0)
+    max_user_items: int = key(0, "most distinct items of a user, against robots; 0: no limit", "items", ge=0)
+    min_item_users: int = key(0, "least distinct users of an item, after the limits of users; 0: no limit", "users", ge=0)
+    core: int = key(
+        0,
+        "k of the k-core: users and items with fewer rows are removed until every one has k or more; 0: no core",
+        "rows",
+        ge=0,
+    )
     min_rating: float | None = key(
         None, "least rating of a row of `interactions`; null ratings fail it; none: no filter", "rating"
     )
     keep_rejected: bool = key(
         False, "write the rows below min_rating to the table `interactions_rejected`; an exact merge needs them"
     )
+
+    @model_validator(mode="after")
+    def check_limits(self) -> "Interactions":
+        """Raise `ValueError` where no user can have so few and so many items."""
+        if 0 < self.max_user_items < self.min_user_items:
+            raise ValueError(f"interactions.max_user_items = {self.max_user_items} is below interactions.min_user_items")
+        return self
 
 
 class Merge(Section):

@@ -116,7 +116,24 @@ class Input(Section):
         "rows with unreadable values, NaN or infinite ratings, invalid weights, or unknown nodes: fail ends the run, "
         "drop removes and counts them",
     )
+    where: str = key(
+        "", 'SQL predicate over the source\'s columns; rows for which it is not true are left out and counted; "": all rows'
+    )
+    null_values: list[str] = key(
+        lambda: ["", "\\N", "NULL", "null", "NA", "nan", "None", "<NA>"],
+        "text that stands for null in columns of ids, ratings, times and weights",
+    )
+    id_type: Literal["auto", "long", "string"] = key(
+        "auto",
+        "type of ids; auto: that of the source, and whole numbers where every usable id of a CSV file or edge list is one; "
+        "long: 007 and 7.0 are 7, other text is a bad value; string: as they stand",
+    )
     timestamp_unit: Literal["s", "ms", "us"] = key("s", "unit of numeric timestamps, which count from 1970-01-01 UTC")
+    timestamp_format: str = key(
+        "",
+        'pattern of times (Spark\'s datetime patterns) such as yyyyMMdd or dd.MM.yyyy HH:mm, also for numbers; "": numbers '
+        "count from 1970, text is ISO 8601",
+    )
     columns: Columns = key(Columns, "")
     item_columns: ItemColumns = key(ItemColumns, "")
     edge_columns: EdgeColumns = key(EdgeColumns, "")

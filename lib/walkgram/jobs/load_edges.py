@@ -1,15 +1,19 @@
 """An edge table of any source -> edges and vocabulary of its graph, and items where the source has titles."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
 
 from walkgram.jobs.base import Job, JobContext, from_edges
+from walkgram.jobs.side_tables import open_items, write_items
 from walkgram.lake.sources.frame import open_frame
-from walkgram.lake.sources.open import SourceFrame, open_edges, open_items, open_nodes
-from walkgram.lake.sources.paths import SourcePaths, fingerprint_source, source_paths
-from walkgram.stages.source import edge_table, items, vocabulary
+from walkgram.lake.sources.open import SourceFrame, open_edges
+from walkgram.lake.sources.open import open_nodes as open_table
+from walkgram.lake.sources.paths import SourcePaths, describe_files, fingerprint_source, source_paths
+from walkgram.stages.source import edge_table, load_report, vocabulary
+from walkgram.stages.source.columns import ValueRules
+from walkgram.stages.source.ids import IdColumn
 
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
@@ -20,25 +24,53 @@ def run(context: JobContext) -> Mapping[str, Any]:
     """Read the edges and nodes, validate them, sum equal edges, number the nodes."""
     config = context.config.input
     source, columns, paths = open_edge_source(context)
-    rows, nodes = edge_table.parse(source.frame, columns), None
-    if paths.nodes:
-        nodes = read_nodes(context, paths.nodes)
+    side = open_items(context, paths.items)
+    rules, (node_frame, node_ids) = ValueRules.from_config(config), open_nodes(context, paths.nodes)
+    ids = edge_table.find_ids(source.frame, columns, source.is_text, rules, node_ids, paths.table)
+    rows, nodes = edge_table.parse(source.frame, columns, rules, ids), None
+    if node_frame is not None and node_ids is not None:
+        nodes = read_nodes(context, node_frame, node_ids._replace(kind=ids[0].kind), paths.nodes)
         rows = edge_table.flag_unknown_nodes(rows, nodes)
-    profile = edge_table.profile(rows)
+    profile = edge_table.profile(rows, columns)
     edge_table.validate(profile, paths.table, config.bad_rows)
-    id_type = edge_table.resolve_id_type(rows, nodes, source.is_text, profile)
-    edges = context.materialize("edges", edge_table.sum_duplicates(rows, id_type, config.directed, bool(columns.weight)))
+    edges = context.materialize("edges", edge_table.sum_duplicates(rows, config.directed, bool(columns.weight)))
     sums = edge_table.validate_sums(edges, paths.table)
     num_nodes = context.write("vocabulary", vocabulary.number_items(edge_table.count_edges_per_node(edges, nodes)))
     context.write("edges", edge_table.index_edges(edges, context.read("vocabulary"), config.directed))
-    if paths.items:
-        side = open_items(context.spark, paths.items, config, items.required_columns(config.item_columns)).frame
-        context.write("items", items.select_items(side, config.item_columns, id_type))
     counts: dict[str, Any] = {"rows read": profile["rows"], "bad rows": profile["bad"]}
     counts |= {"duplicates": profile["rows"] - profile["bad"] - sums["edges"], **sums, "nodes": num_nodes}
     if config.edge_columns.weight and not columns.weight:
         counts["weights"] = f"1 for each row, as there is no column {config.edge_columns.weight!r}"
-    return counts | {"ids": id_type.typeName(), "directed": config.directed}
+    report = describe_load(context, paths.table, rows, profile, ids, counts)
+    if side is not None:
+        report["titles"] = write_items(context, side, paths.items)
+    load_report.log_report(context.log, f"load_edges: read {paths.table}", report)
+    return {**counts, "ids": ids[0].kind, "directed": config.directed, "source": report}
+
+
+def describe_load(
+    context: JobContext,
+    path: str,
+    rows: DataFrame,
+    profile: Mapping[str, Any],
+    ids: Sequence[IdColumn],
+    counts: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return what the load understood, for the log and the manifest."""
+    warnings = [column.notice for column in ids]
+    warnings += [load_report.warn_of_weights(profile), load_report.warn_of_sides(profile)]
+    low, high = profile["lowest"], profile["highest"]
+    return {
+        "files": "" if context.source_frame is not None else describe_files(path),
+        "first row": load_report.describe_first_row(rows),
+        "rows": {"read": counts["rows read"], "edges": counts["edges"], "self loops": counts["self loops"]},
+        "dropped": {name: counts[name] for name in ("bad rows", "duplicates") if counts[name]},
+        "bad rows": load_report.describe_faults(profile),
+        "weights": counts.get("weights", "") or f"{low:g} to {high:g}",
+        "nodes": load_report.describe_hub(context.read("vocabulary"), counts["nodes"]),
+        "titles": "",
+        "warning": [warning for warning in warnings if warning],
+    }
 
 
 def open_edge_source(context: JobContext) -> "tuple[SourceFrame, EdgeColumns, SourcePaths]":
@@ -56,12 +88,21 @@ def open_edge_source(context: JobContext) -> "tuple[SourceFrame, EdgeColumns, So
     return SourceFrame(frame, is_text=False), columns, SourcePaths("the DataFrame", config.items, config.nodes)
 
 
-def read_nodes(context: JobContext, path: str) -> DataFrame:
+def open_nodes(context: JobContext, path: str) -> tuple[DataFrame, IdColumn] | tuple[None, None]:
+    """Return the table of nodes and the type of its ids; None, None where the path is empty."""
+    if not path:
+        return None, None
+    config = context.config.input
+    column = config.item_columns.item_id
+    frame, untyped = open_table(context.spark, path, config, {"input.item_columns.item_id": column})
+    return frame, edge_table.find_node_ids(frame, column, untyped, ValueRules.from_config(config))
+
+
+def read_nodes(context: JobContext, frame: DataFrame, ids: IdColumn, path: str) -> DataFrame:
     """Return the nodes' ids, each once."""
-    column = context.config.input.item_columns.item_id
-    frame, untyped = open_nodes(context.spark, path, context.config.input, {"input.item_columns.item_id": column})
-    nodes = edge_table.parse_nodes(frame, column, untyped)
-    edge_table.validate(edge_table.profile(nodes), path, context.config.input.bad_rows)
+    config = context.config.input
+    nodes = edge_table.parse_nodes(frame, ids, ValueRules.from_config(config))
+    edge_table.validate(edge_table.profile_nodes(nodes), path, config.bad_rows)
     return context.materialize("nodes", nodes.where("bad IS NULL").select("item_id").distinct())
 
 

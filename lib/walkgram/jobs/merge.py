@@ -12,6 +12,7 @@ from walkgram.lake.sources.open import open_source
 from walkgram.lake.sources.paths import fingerprint_files
 from walkgram.stages.pairs import merge, merge_counts
 from walkgram.stages.source import interactions
+from walkgram.stages.source.columns import ValueRules
 from walkgram.stages.workers import TaskSetup
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def read_changes(context: JobContext, key: str, stored: DataFrame) -> DataFrame:
     if not path:
         return stored.limit(0)
     columns = config.columns.model_copy(update={} if key == "upserts" else {"rating": "", "timestamp": ""})
-    frame, untyped = open_source(context.spark, path, config, interactions.required_columns(columns))
-    rows = interactions.parse(frame, columns, config.timestamp_unit, untyped, stored.schema)
+    frame = open_source(context.spark, path, config, interactions.required_columns(columns)).frame
+    rows = interactions.parse(frame, columns, ValueRules.from_config(config), stored.schema)
     context.log(f"merge: {path}: {merge.check_upserts(rows, path, columns, config.bad_rows)}")
     return interactions.drop_invalid(rows)
 

@@ -142,7 +142,7 @@ def run_locked(job: Job, config: "Config", options: RunOptions, lock: LakeLock) 
             out.counts = dict(job.run(context))
     for kind, used in out.cpu.items():
         options.cpu[kind] = options.cpu.get(kind, 0.0) + used
-    counts = [format_count(name, value) for name, value in out.counts.items() if value is not False]
+    counts = [format_count(name, value) for name, value in out.counts.items() if is_shown(value)]
     seconds = f"{time.monotonic() - started:.1f} s, {describe_cpu(out.cpu)}"
     options.log(f"{job.name}: done in {seconds}: {', '.join(counts)}")
     return True
@@ -162,6 +162,11 @@ def is_merged(table: Manifest, identity: Manifest, sources: Mapping[str, str]) -
     """Return whether a job that replaces what it reads (a merge) has taken these sources in: its other inputs are replaced."""
     same = (table.job, table.code, table.config) == (identity.job, identity.code, identity.config)
     return same and bool(sources) and all(table.inputs.get(redact(path)) == known for path, known in sources.items())
+
+
+def is_shown(value: object) -> bool:
+    """Return whether a count belongs in the job's last line: flags that are true, and no report of several lines."""
+    return value is not False and not isinstance(value, Mapping)
 
 
 def format_count(name: str, value: object) -> str:

@@ -35,6 +35,8 @@ SQL_DEFAULTS = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
     # The tables' contract reads timestamps without a zone as UTC.
     "spark.sql.session.timeZone": "UTC",
+    # input.timestamp_format: without it Spark ends the run where Spark 2 would have read a time in another way.
+    "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     # The tables' contract requires microseconds; Spark's default is INT96.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # pandas writes nanoseconds, which Spark refuses otherwise; lake/formats/parquet.py casts them to timestamps.

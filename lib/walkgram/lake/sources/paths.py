@@ -9,12 +9,13 @@ from walkgram.config.locations import split_scheme
 from walkgram.config.source import Input
 from walkgram.errors import InputError
 from walkgram.lake import paths
-from walkgram.lake.formats.base import SourceFiles
+from walkgram.lake.formats.base import SourceFiles, file_suffix
 from walkgram.lake.sources import archive
 from walkgram.lake.sources.table_formats import refuse_table_formats
 
 __all__ = [
     "SourcePaths",
+    "describe_files",
     "fingerprint_files",
     "fingerprint_source",
     "is_sample",
@@ -96,6 +97,13 @@ def list_source_files(uri: str) -> SourceFiles:
 def is_hidden(name: str) -> bool:
     """Return whether Spark ignores a file or folder by its name: .crc, _SUCCESS; but _day=1 is a partition folder."""
     return name.startswith(".") or (name.startswith("_") and "=" not in name)
+
+
+def describe_files(uri: str) -> str:
+    """Return the number, suffixes and bytes of a source's files, for the log."""
+    infos = list_source_files(uri).infos
+    suffixes = sorted({file_suffix(info.base_name) if "." in info.base_name else "no suffix" for info in infos})
+    return f"{len(infos):,} ({', '.join(suffixes)}), {sum(info.size or 0 for info in infos):,} bytes"
 
 
 def has_hidden_part(path: str) -> bool:

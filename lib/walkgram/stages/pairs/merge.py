@@ -11,6 +11,7 @@ from walkgram.config.source import Columns
 from walkgram.errors import ConfigError, name_jobs
 from walkgram.stages.ports import select_schema
 from walkgram.stages.source import interactions
+from walkgram.stages.source.filters import find_blocklists, find_filters
 
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
@@ -54,6 +55,12 @@ def check_mergeable(
                     f"{section}.{name} = {value}, but table {section} was written with {stored[name]}: "
                     f"set the key to that value, or run {name_jobs(*JOBS[section])} again"
                 )
+    filters = [*find_filters(config.interactions), *find_blocklists(config.interactions)]
+    if filters:
+        raise ConfigError(
+            f"interactions.{filters[0]} is set: a day's rows change which others it keeps, so a merge would not be exact: "
+            "run the jobs from interactions on the complete source"
+        )
     if config.interactions.min_rating is not None and not has_rejected:
         raise ConfigError(
             "a merge needs the rows below interactions.min_rating: set interactions.keep_rejected = true and run "
@@ -63,7 +70,7 @@ def check_mergeable(
 
 def check_upserts(rows: DataFrame, path: str, columns: Columns, bad_rows: str) -> str:
     """Validate parsed rows as the interactions are, except that a day may be empty; returns a report of the dropped rows."""
-    counts = interactions.profile(rows)
+    counts = interactions.profile(rows, columns)
     if counts["rows"]:
         interactions.validate(counts, path, columns, bad_rows)
     return f"{counts['rows']:,} rows; dropped {counts['null_ids']:,} with a null id and {counts['bad']:,} bad rows"

@@ -4,7 +4,7 @@ In an undirected graph (a, b) and (b, a) are one edge. The weights of duplicates
 does not depend on the order of the rows. A node's frequency is the number of its edges; a self loop counts once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -15,24 +15,28 @@ from walkgram.config.source import EdgeColumns
 from walkgram.errors import InputError
 from walkgram.stages.ports import select_schema
 from walkgram.stages.source.columns import (
+    ValueRules,
     check_rows,
+    count_faults,
     describe_value,
-    is_not_long_text,
     no_fault,
     quote_name,
     read_id,
     read_number,
     unparsed_line_fault,
 )
+from walkgram.stages.source.ids import IdColumn, find_id_columns, unify_types
 
 __all__ = [
     "count_edges_per_node",
+    "find_ids",
+    "find_node_ids",
     "flag_unknown_nodes",
     "index_edges",
     "parse",
     "parse_nodes",
     "profile",
-    "resolve_id_type",
+    "profile_nodes",
     "sum_duplicates",
     "validate",
     "validate_sums",
@@ -41,72 +45,104 @@ __all__ = [
 NOT_ABOVE_0 = ": weights must be above 0"
 
 
-def parse(frame: DataFrame, columns: EdgeColumns) -> DataFrame:
-    """Parse src, dst (both long, or both string) and weight double; the column `bad` has the row's fault, or null.
+def find_ids(
+    frame: DataFrame, columns: EdgeColumns, untyped: bool, rules: ValueRules, nodes: IdColumn | None, source: str
+) -> list[IdColumn]:
+    """Choose the type of src and dst, one for both, and for the nodes where these are given.
 
-    Raises `InputError` if the type of a column fits no id or weight.
+    One pass over an `untyped` source (CSV, edge lists), whose columns are all text. Raises `InputError` where the columns
+    cannot have one type (`unify_types`): 2 and 2.0 would be two nodes.
     """
-    src, src_fault = read_end(frame, columns.src)
-    dst, dst_fault = read_end(frame, columns.dst)
-    weight, weight_fault = read_weight(frame, columns.weight)
+    _, weight_fault = read_weight(frame, columns.weight, rules)
+    usable = F.coalesce(unparsed_line_fault(frame), weight_fault).isNull()
+    src, dst = find_id_columns(frame, [columns.src, columns.dst], usable, untyped, rules)
+    kind = unify_types(src, dst, source)
+    if nodes is not None:
+        ends = (src if src.kind == kind else dst)._replace(kind=kind)
+        kind = unify_types(ends, nodes._replace(name=f"{nodes.name} of input.nodes"), source)
+    return [column._replace(kind=kind) for column in (src, dst)]
+
+
+def parse(frame: DataFrame, columns: EdgeColumns, rules: ValueRules, ids: Sequence[IdColumn]) -> DataFrame:
+    """Parse src, dst (both long, or both string: the types of `find_ids`) and weight double.
+
+    The column `bad` has the row's fault, or null. Raises `InputError` if the type of a column fits no id or weight.
+    """
+    src, src_fault = read_end(frame, columns.src, ids[0].kind, rules)
+    dst, dst_fault = read_end(frame, columns.dst, ids[1].kind, rules)
+    weight, weight_fault = read_weight(frame, columns.weight, rules)
     fault = F.coalesce(unparsed_line_fault(frame), src_fault, dst_fault, weight_fault)
-    rows = frame.select(src.alias("src"), dst.alias("dst"), weight.alias("weight"), fault.alias("bad"))
-    if rows.schema["src"].dataType == rows.schema["dst"].dataType:
-        return rows
-    return rows.withColumns({end: F.col(end).cast("string") for end in ("src", "dst")})
+    return frame.select(src.alias("src"), dst.alias("dst"), weight.alias("weight"), fault.alias("bad"))
 
 
-def read_end(frame: DataFrame, name: str) -> tuple[Column, Column]:
+def read_end(frame: DataFrame, name: str, kind: str, rules: ValueRules) -> tuple[Column, Column]:
     """Read a column of node ids; returns (id, fault). A null id is a fault."""
-    value, fault = read_id(frame, name, as_long=False)
+    value, fault = read_id(frame, name, kind, rules)
     return value, F.coalesce(fault, F.when(value.isNull(), F.lit(f"column {name!r} is null")))
 
 
-def read_weight(frame: DataFrame, name: str) -> tuple[Column, Column]:
+def read_weight(frame: DataFrame, name: str, rules: ValueRules) -> tuple[Column, Column]:
     """Read the column of weights; returns (weight, fault). Without a column every weight is 1."""
     if not name:
         return F.lit(1.0), no_fault()
-    value, fault = read_number(frame, name, "double", "weights", "input.edge_columns.weight")
+    value, fault = read_number(frame, name, "double", "weights", "input.edge_columns.weight", rules)
     sign_fault = F.when(value <= 0, describe_value(name, quote_name(name), NOT_ABOVE_0))
     return value, F.coalesce(fault, F.when(value.isNull(), F.lit(f"column {name!r} is null")), sign_fault)
 
 
-def parse_nodes(frame: DataFrame, name: str, untyped: bool) -> DataFrame:
-    """Parse the column `name` of a table of nodes to item_id (long or string), with its fault in the column `bad`.
+def find_node_ids(frame: DataFrame, name: str, untyped: bool, rules: ValueRules) -> IdColumn:
+    """Choose the type of the column `name` of a table of nodes. One pass over an `untyped` table (CSV)."""
+    usable = unparsed_line_fault(frame).isNull()
+    return find_id_columns(frame, [name], usable, untyped, rules)[0]
 
-    The ids of an `untyped` table (CSV) become longs if all of them are whole numbers, which costs one pass.
-    """
-    as_long = False
-    if untyped:
-        flags = frame.agg(F.max(is_not_long_text(quote_name(name)))).first()
-        as_long = flags is not None and flags[0] is False
-    value, value_fault = read_id(frame, name, as_long)
-    fault = F.coalesce(value_fault, F.when(value.isNull(), F.lit(f"column {name!r} is null")))
-    return frame.select(value.alias("item_id"), fault.alias("bad"))
+
+def parse_nodes(frame: DataFrame, ids: IdColumn, rules: ValueRules) -> DataFrame:
+    """Parse the ids of a table of nodes to item_id, with its fault in the column `bad`."""
+    value, fault = read_end(frame, ids.name, ids.kind, rules)
+    return frame.select(value.alias("item_id"), F.coalesce(unparsed_line_fault(frame), fault).alias("bad"))
 
 
 def flag_unknown_nodes(rows: DataFrame, vertices: DataFrame) -> DataFrame:
-    """Mark edges as bad whose src or dst is not among the vertices' distinct item_id; ids are compared as text."""
+    """Mark edges as bad whose src or dst is not among the vertices' distinct item_id, of the same type."""
     for end in ("src", "dst"):
-        known = vertices.select(F.col("item_id").cast("string").alias("known"))
+        known = vertices.select(F.col("item_id").alias("known"))
         fault = F.when(F.col("known").isNull(), describe_value(end, F.col(end), ", which is not in input.nodes"))
-        joined = rows.join(known, on=F.col(end).cast("string") == F.col("known"), how="left")
+        joined = rows.join(known, on=F.col(end) == F.col("known"), how="left")
         rows = joined.withColumn("bad", F.coalesce("bad", fault)).drop("known")
     return rows
 
 
-def profile(rows: DataFrame) -> dict[str, Any]:
-    """Count parsed rows in one pass: rows, bad rows with an `example`, and whether an id would change as a long (text_ids)."""
+def profile(rows: DataFrame, columns: EdgeColumns) -> dict[str, Any]:
+    """Count parsed rows in one pass: rows, bad rows with an `example`, and the range of the valid rows' weights.
+
+    Also the least, greatest and (to 1%) distinct ids of src and dst, where ids are whole numbers, and `faults`: (bad rows,
+    example) by column.
+    """
     is_bad = F.col("bad").isNotNull()
-    names = [f.name for f in rows.schema.fields if isinstance(f.dataType, T.StringType) and f.name in ("src", "dst")]
-    has_text_id = F.greatest(F.lit(False), F.lit(False), *[is_not_long_text(F.col(name)) for name in names])
-    counts = rows.agg(
+    weight = F.when(~is_bad, F.col("weight"))
+    names = list(dict.fromkeys(name for name in columns.model_dump().values() if name))
+    aggregates = [
         F.count(F.lit(1)).alias("rows"),
         F.count_if(is_bad).alias("bad"),
         F.max("bad").alias("example"),
-        F.max(F.when(~is_bad, has_text_id)).alias("text_ids"),
+        F.min(weight).alias("lowest"),
+        F.max(weight).alias("highest"),
+    ]
+    for end in ("src", "dst"):
+        if isinstance(rows.schema[end].dataType, T.LongType):
+            value = F.when(~is_bad, F.col(end))
+            aggregates += [F.min(value).alias(f"first_{end}"), F.max(value).alias(f"last_{end}")]
+            aggregates.append(F.approx_count_distinct(value, 0.01).alias(f"distinct_{end}"))
+    return count_faults(rows, aggregates, names)
+
+
+def profile_nodes(nodes: DataFrame) -> dict[str, Any]:
+    """Count parsed nodes in one pass: rows, and bad rows with an `example`."""
+    bad = F.col("bad")
+    row = nodes.agg(
+        F.count(F.lit(1)).alias("rows"), F.count_if(bad.isNotNull()).alias("bad"), F.max(bad).alias("example")
     ).first()
-    return {} if counts is None else counts.asDict()
+    return {} if row is None else row.asDict()
 
 
 def validate(counts: Mapping[str, Any], path: str, bad_rows: str) -> None:
@@ -116,19 +152,9 @@ def validate(counts: Mapping[str, Any], path: str, bad_rows: str) -> None:
         raise InputError(f"{path}: none of {counts['rows']:,} rows can be used: {counts['example']}")
 
 
-def resolve_id_type(rows: DataFrame, vertices: DataFrame | None, untyped: bool, counts: Mapping[str, Any]) -> T.DataType:
-    """Choose the type of the node ids, long or string: the type of the vertices if there are any, else that of src.
-
-    In an `untyped` source (CSV) it is long if all ids are whole numbers. counts: of `profile`.
-    """
-    if vertices is not None:
-        return vertices.schema["item_id"].dataType
-    return T.LongType() if untyped and not counts["text_ids"] else rows.schema["src"].dataType
-
-
-def sum_duplicates(rows: DataFrame, ids: T.DataType, directed: bool, weighted: bool) -> DataFrame:
-    """Sum the valid rows of each edge to src, dst (of the type `ids`), weight. A task holds the weights of one edge's rows."""
-    src, dst = F.col("src").try_cast(ids), F.col("dst").try_cast(ids)
+def sum_duplicates(rows: DataFrame, directed: bool, weighted: bool) -> DataFrame:
+    """Sum the valid rows of each edge to src, dst, weight. A task holds the weights of one edge's rows."""
+    src, dst = F.col("src"), F.col("dst")
     if not directed:
         src, dst = F.least(src, dst), F.greatest(src, dst)
     ends = rows.where(F.col("bad").isNull()).select(src.alias("src"), dst.alias("dst"), "weight")

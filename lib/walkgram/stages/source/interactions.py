@@ -4,7 +4,7 @@ Of several rows of a (user, item) the one with the latest timestamp stays; of eq
 rating. The threshold is applied after that; a null rating fails it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -15,22 +15,25 @@ from walkgram.config.source import Columns
 from walkgram.errors import InputError
 from walkgram.stages.ports import select_schema
 from walkgram.stages.source.columns import (
+    ValueRules,
     check_rows,
+    count_faults,
     describe_value,
-    is_not_long_text,
     no_fault,
-    quote_name,
     read_id,
     read_id_as,
     read_number,
+    read_present,
     unparsed_line_fault,
 )
+from walkgram.stages.source.ids import IdColumn, find_id_columns
 
 __all__ = [
     "above_threshold",
     "below_threshold",
     "deduplicate",
     "drop_invalid",
+    "find_ids",
     "parse",
     "profile",
     "required_columns",
@@ -48,53 +51,56 @@ def required_columns(columns: Columns) -> dict[str, str]:
     return {f"input.columns.{key}": name for key, name in columns.model_dump().items() if name}
 
 
-def find_text_ids(frame: DataFrame, columns: Columns) -> list[str]:
-    """List the id columns of text with a value that would change if it were read as a long, such as "007" or "1.0".
+def find_ids(frame: DataFrame, columns: Columns, untyped: bool, rules: ValueRules) -> list[IdColumn]:
+    """Choose the types of user_id and item_id. One pass over an `untyped` source (CSV), whose columns are all text.
 
-    One pass over the source.
+    A row that cannot be used has no say, such as the second header in the middle of joined files.
     """
-    names = [name for name in (columns.user_id, columns.item_id) if isinstance(frame.schema[name].dataType, T.StringType)]
-    if not names:
-        return []
-    flags = frame.agg(*[F.max(is_not_long_text(quote_name(name))) for name in names]).first()
-    return [name for name, is_text in zip(names, flags or [], strict=True) if is_text]
+    faults = [read_fault for _, read_fault in read_values(frame, columns, rules)]
+    usable = F.coalesce(unparsed_line_fault(frame), *faults).isNull()
+    return find_id_columns(frame, [columns.user_id, columns.item_id], usable, untyped, rules)
 
 
-def parse(frame: DataFrame, columns: Columns, timestamp_unit: str, untyped: bool, ids: T.StructType | None = None) -> DataFrame:
+def parse(frame: DataFrame, columns: Columns, rules: ValueRules, ids: Sequence[IdColumn] | T.StructType) -> DataFrame:
     """Parse user_id, item_id, rating float and timestamp; the column `bad` has the row's fault, or null.
 
-    All columns of an `untyped` source (CSV) are text: an id column becomes long if all its values are whole numbers. ids: a
-    schema that fixes the types of user_id and item_id; values that cannot be cast to them are bad. Raises `InputError` if the
-    type of a column fits no id, rating or time.
+    ids: the types of `find_ids`; or a schema that fixes the types of user_id and item_id, then values that are no such ids
+    are bad. Raises `InputError` if the type of a column fits no id, rating or time.
     """
     names = {"user_id": columns.user_id, "item_id": columns.item_id}
-    if ids is None:
-        text_names = find_text_ids(frame, columns) if untyped else []
-        readers = [read_id(frame, name, untyped and name not in text_names) for name in names.values()]
+    if isinstance(ids, T.StructType):
+        readers = [read_id_as(frame, name, ids[column].dataType, rules) for column, name in names.items()]
     else:
-        readers = [read_id_as(frame, name, ids[column].dataType) for column, name in names.items()]
+        readers = [read_id(frame, name, column.kind, rules) for name, column in zip(names.values(), ids, strict=True)]
     (user, user_fault), (item, item_fault) = readers
-    rating, rating_fault = read_rating(frame, columns.rating)
-    time, time_fault = read_time(frame, columns.timestamp, timestamp_unit)
-    line_fault = unparsed_line_fault(frame)
-    fault = F.coalesce(line_fault, user_fault, item_fault, rating_fault, time_fault)
+    (rating, rating_fault), (time, time_fault) = read_values(frame, columns, rules)
+    fault = F.coalesce(unparsed_line_fault(frame), user_fault, item_fault, rating_fault, time_fault)
     values = {"user_id": user, "item_id": item, "rating": rating, "timestamp": time, "bad": fault}
     return frame.select(*[value.alias(name) for name, value in values.items()])
 
 
-def read_rating(frame: DataFrame, name: str) -> tuple[Column, Column]:
+def read_values(frame: DataFrame, columns: Columns, rules: ValueRules) -> list[tuple[Column, Column]]:
+    """Read the columns of ratings and of times; returns (value, fault) of each."""
+    return [read_rating(frame, columns.rating, rules), read_time(frame, columns.timestamp, rules)]
+
+
+def read_rating(frame: DataFrame, name: str, rules: ValueRules) -> tuple[Column, Column]:
     """Read the column of ratings; returns (rating, fault)."""
     if not name:
         return F.lit(None).cast("float"), no_fault()
-    return read_number(frame, name, "float", "ratings", "input.columns.rating")
+    return read_number(frame, name, "float", "ratings", "input.columns.rating", rules)
 
 
-def read_time(frame: DataFrame, name: str, unit: str) -> tuple[Column, Column]:
-    """Read the column of times; returns (timestamp, fault). Numbers count `unit`s since 1970; text is a number or a date."""
+def read_time(frame: DataFrame, name: str, rules: ValueRules) -> tuple[Column, Column]:
+    """Read the column of times; returns (timestamp, fault).
+
+    With input.timestamp_format text and numbers are parsed by that pattern. Without it, numbers count units since 1970, and
+    text is a number or a date.
+    """
     if not name:
         return F.lit(None).cast("timestamp"), no_fault()
     kind = frame.schema[name].dataType
-    raw = quote_name(name)
+    raw, unit = read_present(frame, name, rules), rules.timestamp_unit
     if isinstance(kind, T.TimestampType | T.TimestampNTZType | T.DateType):
         return raw.cast("timestamp"), no_fault()
     if not isinstance(kind, T.NumericType | T.StringType | T.NullType):
@@ -102,29 +108,52 @@ def read_time(frame: DataFrame, name: str, unit: str) -> tuple[Column, Column]:
             f"column {name!r} is {kind.simpleString()}: times must be timestamps, numbers or text; "
             'set input.columns.timestamp to another column, or to ""'
         )
+    if rules.timestamp_format:
+        value = F.try_to_timestamp(format_whole(raw, kind), F.lit(rules.timestamp_format))
+        hint = f", which is not as input.timestamp_format = {rules.timestamp_format} says"
+        return value, F.when(raw.isNotNull() & value.isNull(), describe_value(name, raw, hint))
     number = raw.try_cast("decimal(38,6)") / F.lit(UNITS[unit])
     seconds = F.when(F.abs(number) < YEAR_10000, number.cast("decimal(20,6)"))
     value = seconds.cast("timestamp")
     if isinstance(kind, T.StringType):
         value = F.when(number.isNull() & raw.rlike(DATE), raw.try_cast("timestamp")).otherwise(value)
-    hint = "" if unit == "us" else f" (numbers are read as {unit}: input.timestamp_unit)"
+    hint = "" if unit == "us" else f" (numbers are read as {unit}: input.timestamp_unit, or input.timestamp_format for text)"
     return value, F.when(raw.isNotNull() & value.isNull(), describe_value(name, raw, hint))
 
 
-def profile(rows: DataFrame) -> dict[str, Any]:
-    """Count parsed rows in one pass: rows, null ids by column, bad rows with an `example`, and the highest rating."""
+def format_whole(raw: Column, kind: T.DataType) -> Column:
+    """Return numbers as the text of whole numbers, as 20190412 for the double 20190412.0, and text as it is."""
+    return raw if isinstance(kind, T.StringType) else raw.try_cast("long").cast("string")
+
+
+def profile(rows: DataFrame, columns: Columns) -> dict[str, Any]:
+    """Count parsed rows in one pass.
+
+    rows, null ids by column, bad rows with an `example`, and among the valid rows the range of ratings and times, and the
+    times before 1990 or after tomorrow (`odd_times`); whether all times, as seconds since 1970, are numbers such as 20190412
+    (`numbers_are_dates`). `faults` has (bad rows, example) by column, where there are any.
+    """
     has_ids = F.col("user_id").isNotNull() & F.col("item_id").isNotNull()
     is_bad = F.col("bad").isNotNull()
-    counts = rows.agg(
+    is_valid = has_ids & ~is_bad
+    rating, time = F.when(is_valid, F.col("rating")), F.when(is_valid, F.col("timestamp"))
+    is_odd = (time < F.lit("1990-01-01").cast("timestamp")) | (time > F.now() + F.expr("INTERVAL 1 DAY"))
+    names = list(dict.fromkeys(name for name in columns.model_dump().values() if name))
+    aggregates = [
         F.count(F.lit(1)).alias("rows"),
         F.count_if(F.col("user_id").isNull()).alias("null_users"),
         F.count_if(F.col("item_id").isNull()).alias("null_items"),
         F.count_if(~has_ids & ~is_bad).alias("null_ids"),
         F.count_if(is_bad).alias("bad"),
-        F.max(F.when(is_bad, F.col("bad"))).alias("example"),
-        F.max(F.when(has_ids & ~is_bad, F.col("rating"))).alias("highest"),
-    ).first()
-    return {} if counts is None else counts.asDict()
+        F.max("bad").alias("example"),
+        F.max(rating).alias("highest"),
+        F.min(rating).alias("lowest"),
+        F.min(time).cast("string").alias("first_time"),
+        F.max(time).cast("string").alias("last_time"),
+        F.count_if(is_odd).alias("odd_times"),
+        F.coalesce(F.min(F.unix_seconds(time).between(19_000_101, 21_001_231)), F.lit(False)).alias("numbers_are_dates"),
+    ]
+    return count_faults(rows, aggregates, names)
 
 
 def validate(counts: Mapping[str, Any], path: str, columns: Columns, bad_rows: str) -> None:
@@ -137,15 +166,23 @@ def validate(counts: Mapping[str, Any], path: str, columns: Columns, bad_rows: s
         raise InputError(f"{path}: no row can be used: {counts['null_ids']:,} have a null id, {counts['bad']:,} cannot be read")
 
 
-def row_report(counts: Mapping[str, Any], num_distinct: int, num_interactions: int) -> dict[str, int]:
+def row_report(
+    counts: Mapping[str, Any],
+    num_distinct: int,
+    num_interactions: int,
+    left_out: Mapping[str, int],
+    filtered: Mapping[str, int],
+) -> dict[str, int]:  # fmt: skip
     """Report the rows read, the rows dropped by reason, and the rows written.
 
-    counts: of `profile`; num_distinct: rows after `deduplicate`; num_interactions: rows after the threshold.
+    counts: of `profile`; num_distinct: rows after `deduplicate`; num_interactions: rows after the threshold; left_out: by
+    input.where, before the profile; filtered: by the filters of users and items.
     """
     num_valid = counts["rows"] - counts["null_ids"] - counts["bad"]
     dropped = {"null ids": counts["null_ids"], "bad rows": counts["bad"], "duplicates": num_valid - num_distinct}
-    rejected = num_distinct - num_interactions
-    return {"rows read": counts["rows"], **dropped, "below the threshold": rejected, "kept": num_interactions}
+    rejected = num_distinct - sum(filtered.values()) - num_interactions
+    dropped = {**left_out, **dropped, **filtered, "below the threshold": rejected}
+    return {"rows read": counts["rows"] + sum(left_out.values()), **dropped, "kept": num_interactions}
 
 
 def drop_invalid(rows: DataFrame) -> DataFrame:

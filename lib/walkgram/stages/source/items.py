@@ -5,9 +5,18 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from walkgram.config.source import ItemColumns
-from walkgram.stages.source.columns import quote_name
+from walkgram.errors import InputError
+from walkgram.stages.source.columns import (
+    ValueRules,
+    check_rows,
+    quote_name,
+    read_id,
+    read_present,
+    text_fault,
+    unparsed_line_fault,
+)
 
-__all__ = ["required_columns", "select_items"]
+__all__ = ["required_columns", "select_items", "validate"]
 
 
 def required_columns(columns: ItemColumns) -> dict[str, str]:
@@ -18,17 +27,41 @@ def required_columns(columns: ItemColumns) -> dict[str, str]:
     return {f"input.item_columns.{key}": name for key, name in names.items() if name}
 
 
-def select_items(frame: DataFrame, columns: ItemColumns, ids: T.DataType) -> DataFrame:
+def validate(frame: DataFrame, columns: ItemColumns, path: str, bad_rows: str, rules: ValueRules) -> None:
+    """Raise `InputError` if the table has no rows, or rows that cannot be read and `bad_rows` is "fail"."""
+    raw = read_present(frame, columns.item_id, rules)
+    fault = unparsed_line_fault(frame)
+    texts = [
+        name for name in (columns.item_id, columns.title) if name and isinstance(frame.schema[name].dataType, T.StringType)
+    ]
+    fault = F.coalesce(fault, *[text_fault(name, quote_name(name)) for name in texts])
+    row = frame.agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.count_if(fault.isNotNull()).alias("bad"),
+        F.max(fault).alias("example"),
+        F.count(raw).alias("ids"),
+    ).first()
+    counts = {} if row is None else row.asDict()
+    check_rows(counts, path, bad_rows)
+    if not counts["ids"]:
+        raise InputError(f"{path}: column {columns.item_id!r} is null in every row: set input.item_columns.item_id to the ids")
+
+
+def select_items(frame: DataFrame, columns: ItemColumns, ids: T.DataType, rules: ValueRules) -> DataFrame:
     """Select item_id, title, list columns and further columns, one row an item. ids: the type of the interactions' item_id.
 
     Of several rows of an item the first by title stays; a row without a title is the last. Ids that cannot be cast to `ids`
     match no interaction, so their rows are dropped.
     """
-    title = quote_name(columns.title).cast("string") if columns.title else F.lit(None).cast("string")
+    title = F.lit(None).cast("string")
+    if columns.title:  # a film may be called "None"
+        text = quote_name(columns.title).cast("string")
+        title = F.when(~F.trim(text).isin("", "\\N"), text)
     lists = [parse_list(frame, name, columns.list_separator).alias(name) for name in columns.lists]
     further = [quote_name(name).alias(name) for name in columns.keep]
-    item_id = quote_name(columns.item_id).try_cast(ids)
-    rows = frame.select(item_id.alias("item_id"), title.alias("title"), *lists, *further).where(F.col("item_id").isNotNull())
+    item_id, _ = read_id(frame, columns.item_id, ids.typeName(), rules)
+    readable = frame.where(unparsed_line_fault(frame).isNull())
+    rows = readable.select(item_id.alias("item_id"), title.alias("title"), *lists, *further).where(F.col("item_id").isNotNull())
     names = [name for name in rows.columns if name != "item_id"]
     first = F.min(F.struct(F.col("title").isNull().alias("untitled"), *names))
     items = rows.groupBy("item_id").agg(first.alias("row"))

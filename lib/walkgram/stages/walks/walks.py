@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql import types as T
 
 from walkgram import tables
 from walkgram.config.graph import Walks
@@ -18,7 +17,7 @@ from walkgram.kernels.walks.params import WalkParams, make_walk_params
 from walkgram.kernels.walks.walk import sample_walks
 from walkgram.kernels.walks.walk_graph import WalkGraph
 from walkgram.stages.ports import BlockStore, ShardStore, select_schema, to_batches
-from walkgram.stages.source.columns import quote_name, read_id
+from walkgram.stages.source.columns import ValueRules, quote_name, read_id
 from walkgram.stages.workers import NO_SETUP, TaskSetup
 
 __all__ = ["VisitCounter", "WalkPlan", "sum_visits", "walk_params", "walks_schema", "write_start_nodes", "write_walks"]
@@ -156,8 +155,8 @@ def write_start_nodes(
     nodes with an edge. Raises `InputError` inside the task for a null id, and for an id that is no node. One task has all
     start nodes in memory.
     """
-    raw, is_text = quote_name(column), isinstance(table.schema[column].dataType, T.StringType)
-    value = (raw if is_text else read_id(table, column, False)[0]).try_cast(vocabulary.schema["item_id"].dataType)
+    raw = quote_name(column)
+    value, _ = read_id(table, column, vocabulary.schema["item_id"].dataType.typeName(), ValueRules())
     ids = table.select(raw.cast("string").alias("text"), value.alias("item_id")).distinct()
     indexed = ids.join(vocabulary.select("item_id", "index"), on="item_id", how="left").select("text", "index")
 
