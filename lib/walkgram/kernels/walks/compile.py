@@ -9,6 +9,7 @@ from walkgram.kernels.jit import njit
 
 __all__ = ["allocating_jit", "phase_jit"]
 
+# The option is private to numba, 0.68.1 here; tests/kernels/walks/test_compile.py names it where a version has no such option.
 phase_jit = njit(nogil=True, _nrt=False)
 # A function inherits the options of its caller: one that allocates arrays needs reference counts.
 allocating_jit = njit(nogil=True, _nrt=True)
