@@ -119,6 +119,7 @@ def test_a_file_of_jobs_is_a_few_lines(file: Path) -> None:
 
 # One name, one meaning: names that several modules export because they mean the same in all of them.
 SHARED_NAMES = {
+    "find_ids",
     "profile",
     "parse",
     "validate",

@@ -103,7 +103,7 @@ CASES = {
     "torn JSON": ("a.jsonl", '{"src": 1, "dst": 2}\n{"src": 3, "d\n', 'a line is not JSON: {"src": 3, "d, and 1 of 2 rows'),
     "line cut short": ("a.el", "1 2 3\n4 5\n", "a line has 2 field(s) where the first edge has 3: 4 5, and 1 of 2 rows"),
     "long line": ("a.el", "1 2\n4 5 6 7\n", "4 field(s) where the first edge has 2: 4 5 6 7, and 1 of 2 rows"),
-    "not UTF-8": ("a.el", "1 2\nb\udcff 3\n", "column 'src' holds b�, which is not in the encoding of the file: set input.encoding"),
+    "not UTF-8": ("a.el", "1 2\nb\udcff 3\n", "column 'src' holds b�, which is not in the encoding of the file: set input"),
 }  # fmt: skip
 
 

@@ -8,14 +8,14 @@ from pyspark.sql import functions as F
 
 from walkgram.errors import InputError
 from walkgram.jobs.base import Job, JobContext, from_interactions
-from walkgram.jobs.side_tables import open_items, write_items
+from walkgram.jobs.side_tables import open_item_table, write_item_table
 from walkgram.lake import parquet
 from walkgram.lake.sources import sample
 from walkgram.lake.sources.frame import open_frame
 from walkgram.lake.sources.open import SourceFrame, open_source
 from walkgram.lake.sources.paths import (
     SourcePaths,
-    describe_files,
+    describe_source,
     fingerprint_files,
     fingerprint_source,
     is_sample,
@@ -37,7 +37,7 @@ def run(context: JobContext) -> Mapping[str, Any]:
     """Read the source, validate it, filter its rows, number the items."""
     config, min_rating = context.config.input, context.config.interactions.min_rating
     source, paths = open_interactions(context)
-    side, rules = open_items(context, paths.items), ValueRules.from_config(config)
+    side, rules = open_item_table(context, paths.items), ValueRules.from_config(config)
     frame = select_where(source.frame, config.where)
     ids = interactions.find_ids(frame, config.columns, source.is_text, rules)
     rows = interactions.parse(frame, config.columns, rules, ids)
@@ -55,7 +55,7 @@ def run(context: JobContext) -> Mapping[str, Any]:
     counts = interactions.row_report(profile, num_distinct(), num_rows, left_out, filtered)
     report = describe_load(context, paths.table, rows, profile, ids, counts)
     if side is not None:
-        report["titles"] = write_items(context, side, paths.items)
+        report["titles"] = write_item_table(context, side, paths.items)
     load_report.log_report(context.log, f"interactions: read {paths.table}", report)
     return {**counts, "items": num_items, "source": report}
 
@@ -116,7 +116,7 @@ def describe_load(
     if profile["first_time"]:
         warnings.append(load_report.warn_of_times(profile, config.columns.timestamp, config.timestamp_unit))
     return {
-        "files": "" if context.source_frame is not None else describe_files(path),
+        "files": "" if context.source_frame is not None else describe_source(path),
         "first row": load_report.describe_first_row(rows),
         "rows": {"read": counts["rows read"], "kept": counts["kept"]},
         "dropped": {name: count for name, count in counts.items() if count and name not in ("rows read", "kept")},

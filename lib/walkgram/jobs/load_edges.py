@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import DataFrame
 
 from walkgram.jobs.base import Job, JobContext, from_edges
-from walkgram.jobs.side_tables import open_items, write_items
+from walkgram.jobs.side_tables import open_item_table, write_item_table
 from walkgram.lake.sources.frame import open_frame
 from walkgram.lake.sources.open import SourceFrame, open_edges
 from walkgram.lake.sources.open import open_nodes as open_table
-from walkgram.lake.sources.paths import SourcePaths, describe_files, fingerprint_source, source_paths
+from walkgram.lake.sources.paths import SourcePaths, describe_source, fingerprint_source, source_paths
 from walkgram.stages.source import edge_table, load_report, vocabulary
 from walkgram.stages.source.columns import ValueRules
 from walkgram.stages.source.ids import IdColumn
@@ -24,7 +24,7 @@ def run(context: JobContext) -> Mapping[str, Any]:
     """Read the edges and nodes, validate them, sum equal edges, number the nodes."""
     config = context.config.input
     source, columns, paths = open_edge_source(context)
-    side = open_items(context, paths.items)
+    side = open_item_table(context, paths.items)
     rules, (node_frame, node_ids) = ValueRules.from_config(config), open_nodes(context, paths.nodes)
     ids = edge_table.find_ids(source.frame, columns, source.is_text, rules, node_ids, paths.table)
     rows, nodes = edge_table.parse(source.frame, columns, rules, ids), None
@@ -43,7 +43,7 @@ def run(context: JobContext) -> Mapping[str, Any]:
         counts["weights"] = f"1 for each row, as there is no column {config.edge_columns.weight!r}"
     report = describe_load(context, paths.table, rows, profile, ids, counts)
     if side is not None:
-        report["titles"] = write_items(context, side, paths.items)
+        report["titles"] = write_item_table(context, side, paths.items)
     load_report.log_report(context.log, f"load_edges: read {paths.table}", report)
     return {**counts, "ids": ids[0].kind, "directed": config.directed, "source": report}
 
@@ -61,7 +61,7 @@ def describe_load(
     warnings += [load_report.warn_of_weights(profile), load_report.warn_of_sides(profile)]
     low, high = profile["lowest"], profile["highest"]
     return {
-        "files": "" if context.source_frame is not None else describe_files(path),
+        "files": "" if context.source_frame is not None else describe_source(path),
         "first row": load_report.describe_first_row(rows),
         "rows": {"read": counts["rows read"], "edges": counts["edges"], "self loops": counts["self loops"]},
         "dropped": {name: counts[name] for name in ("bad rows", "duplicates") if counts[name]},

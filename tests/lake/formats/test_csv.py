@@ -61,15 +61,18 @@ def test_tsv_files_are_split_at_tabs(spark: Any, tmp_path: Path, delimiter: str)
     assert [row.asDict() for row in rows] == [{"x": "1", "y": '"a,b', "_corrupt_record": None}]
 
 
-def test_folders_are_columns_of_text_and_null_for_files_beside_them(tmp_path: Path) -> None:
+def test_folders_are_columns_of_text_the_same_for_all_files(tmp_path: Path) -> None:
     root = tmp_path / "env=prod"
-    for folder in ("market=007/day=a%20b", "market=7", "."):
+    for folder in ("market=007/day=a%20b", "day=1/market=7"):
         (root / folder).mkdir(parents=True, exist_ok=True)
         (root / folder / "x=1.csv").write_text("u\n1\n2,3\n")
     table = read_table(root)
     assert table.names == ["u", "market", "day"]
-    assert set(table.rows) == {("1", "007", "a b"), ("1", "7", None), ("1", None, None)}
-    assert "market=7/x=1.csv, line 3: 2 fields where the header has 1: 2,3" in table.faults
+    assert set(table.rows) == {("1", "007", "a b"), ("1", "7", "1")}
+    assert "day=1/market=7/x=1.csv, line 3: 2 fields where the header has 1: 2,3" in table.faults
+    (root / "y.csv").write_text("u\n1\n")
+    with pytest.raises(InputError, match=r"y\.csv lies in no partition folder"):
+        read_table(root)
 
 
 @pytest.mark.parametrize("encoding", ["UTF-8", "cp1252"])

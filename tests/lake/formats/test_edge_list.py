@@ -9,7 +9,7 @@ from walkgram.config.source import Input
 from walkgram.errors import InputError
 from walkgram.lake.formats.edge_form import check_heads
 from walkgram.lake.formats.edge_list import read_edge_list
-from walkgram.lake.formats.lines import read_heads
+from walkgram.lake.formats.lines import read_edge_list_heads
 from walkgram.lake.sources.paths import list_source_files
 
 
@@ -27,10 +27,10 @@ def test_lines_become_edges_and_other_lines_are_faults(spark: Any, tmp_path: Pat
 @pytest.mark.parametrize("text, expected", [("1 2\n", 2), ("1 2 3\n1 2\n", 3), ("# 1 2\n", 3), ("1\n1 2\n", 2)])
 def test_the_first_edge_sets_the_number_of_fields(tmp_path: Path, text: str, expected: int) -> None:
     (tmp_path / "a.txt").write_text(text)
-    assert check_heads(read_heads(list_source_files(str(tmp_path)), Input()), Input()) == expected
+    assert check_heads(read_edge_list_heads(list_source_files(str(tmp_path)), Input()), Input()) == expected
 
 
 def test_an_encoding_that_is_no_superset_of_ascii_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("1 2\n")
     with pytest.raises(InputError, match=r"input\.encoding = UTF-16: .*convert the file"):
-        read_heads(list_source_files(str(tmp_path)), Input(encoding="UTF-16"))
+        read_edge_list_heads(list_source_files(str(tmp_path)), Input(encoding="UTF-16"))

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from walkgram.config.source import Input
 from walkgram.errors import InputError
 from walkgram.lake.formats.base import CORRUPT_RECORD, Format, SourceFiles
-from walkgram.lake.formats.lines import decode_delimiter, read_heads, read_lines, separator_pattern
+from walkgram.lake.formats.lines import decode_delimiter, read_edge_list_heads, read_lines, separator_pattern
 
 __all__ = ["FORMAT", "read_adjacency"]
 
@@ -21,7 +21,7 @@ def read_adjacency(spark: SparkSession, files: SourceFiles, config: Input) -> Da
     """
     if config.edge_list.columns or config.edge_list.header:
         raise InputError(f"{files.uri}: an adjacency list has no columns and no header: leave input.edge_list to its delimiter")
-    comments = {comment for head in read_heads(files, config) for comment in head.comments}
+    comments = {comment for head in read_edge_list_heads(files, config) for comment in head.comments}
     lines = read_lines(spark, files, config, sorted(comments))
     parts = F.split("line", separator_pattern(decode_delimiter(config)), -1)
     nodes = lines.select("line", F.transform(parts, lambda node: F.btrim(node, F.lit(" \t"))).alias("nodes"))

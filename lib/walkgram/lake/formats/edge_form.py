@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from walkgram.config.source import Input
 from walkgram.errors import InputError
-from walkgram.lake.formats.lines import FileHead, decode_delimiter, split_fields
+from walkgram.lake.formats.lines import EdgeListHead, decode_delimiter, split_fields
 
 __all__ = ["check_heads", "find_headers", "is_attribute_line"]
 
@@ -21,7 +21,7 @@ ADJACENCY_SHARE = 0.25  # share of lines of another length from which they are n
 DELIMITERS = (",", ";", "|", "::", ":")
 
 
-def check_heads(heads: Sequence[FileHead], config: Input) -> int:
+def check_heads(heads: Sequence[EdgeListHead], config: Input) -> int:
     """Return the number of fields: that of input.edge_list.columns, else of the first edge, 2 or 3; 3 if there is no edge.
 
     Raises `InputError` with the remedy where the lines are of another form, or where it is unclear which lines are comments.
@@ -39,7 +39,7 @@ def check_heads(heads: Sequence[FileHead], config: Input) -> int:
     return num_fields
 
 
-def check_blanks(head: FileHead, sizes: Sequence[int]) -> None:
+def check_blanks(head: EdgeListHead, sizes: Sequence[int]) -> None:
     """Raise `InputError` where a file that is to be split at blanks has another delimiter: `1, 2` or `1;2`."""
     for delimiter in DELIMITERS:
         first_fields = [re.split(r"[ \t]+", line)[0] for line in head.lines]
@@ -52,7 +52,7 @@ def check_blanks(head: FileHead, sizes: Sequence[int]) -> None:
             )
 
 
-def check_lengths(head: FileHead, sizes: Sequence[int]) -> None:
+def check_lengths(head: EdgeListHead, sizes: Sequence[int]) -> None:
     """Raise `InputError` where the lines have four fields or more, or are of different lengths, as in an adjacency list."""
     counts = Counter(sizes)
     if len(sizes) >= MIN_LINES and max(sizes) >= FAR_FIELDS:
@@ -71,7 +71,7 @@ def check_lengths(head: FileHead, sizes: Sequence[int]) -> None:
         )
 
 
-def check_comments(heads: Sequence[FileHead], num_fields: int, config: Input) -> None:
+def check_comments(heads: Sequence[EdgeListHead], num_fields: int, config: Input) -> None:
     """Raise `InputError` for a line at the top of a file that may be a comment or an edge between hashtags (#a #b)."""
     delimiter = decode_delimiter(config)
     for head in heads:
@@ -83,7 +83,7 @@ def check_comments(heads: Sequence[FileHead], num_fields: int, config: Input) ->
                 )
 
 
-def find_headers(heads: Sequence[FileHead], config: Input) -> list[str]:
+def find_headers(heads: Sequence[EdgeListHead], config: Input) -> list[str]:
     """Return the lines to drop as headers. Raises `InputError` if there is one and input.edge_list.header is not set."""
     is_header = config.edge_list.header
     if is_header is False:

@@ -14,7 +14,7 @@ from walkgram.config.source import Input
 from walkgram.errors import InputError
 from walkgram.lake.formats.base import CORRUPT_RECORD, Format, SourceFiles
 from walkgram.lake.formats.edge_form import check_heads, find_headers, is_attribute_line
-from walkgram.lake.formats.lines import FileHead, decode_delimiter, read_heads, read_lines, separator_pattern
+from walkgram.lake.formats.lines import EdgeListHead, decode_delimiter, read_edge_list_heads, read_lines, separator_pattern
 
 __all__ = ["FORMAT", "read_edge_list"]
 
@@ -27,7 +27,7 @@ def read_edge_list(spark: SparkSession, files: SourceFiles, config: Input) -> Da
 
     Raises `InputError` where the first lines show another form than that of an edge list.
     """
-    heads = read_heads(files, config)
+    heads = read_edge_list_heads(files, config)
     comments = {comment for head in heads for comment in head.comments}
     lines = read_lines(spark, files, config, sorted(comments | set(find_headers(heads, config))))
     if not config.edge_list.columns and any(is_attribute_line(line, config) for head in heads for line in head.lines[:1]):
@@ -58,7 +58,7 @@ def describe_line(fault: Column, config: Input) -> Column:
     return F.concat(fault, F.when(looks_like_comment, hint).otherwise(""), F.lit(": "), F.substring("line", 1, 100))
 
 
-def read_attribute_lines(lines: DataFrame, heads: Sequence[FileHead], config: Input) -> DataFrame:
+def read_attribute_lines(lines: DataFrame, heads: Sequence[EdgeListHead], config: Input) -> DataFrame:
     """Read edges with a dictionary of attributes, as networkx.write_edgelist writes them: 1 2 {'weight': 0.5}.
 
     The attribute that input.edge_columns.weight names is the weight. An edge without it weighs 1, as in networkx, unless the

@@ -18,7 +18,7 @@ from walkgram.config.source import Input
 from walkgram.errors import InputError
 from walkgram.lake.formats.base import SourceFiles, open_reader, read_each
 
-__all__ = ["FileHead", "decode_delimiter", "read_heads", "read_lines", "separator_pattern", "split_fields"]
+__all__ = ["EdgeListHead", "decode_delimiter", "read_edge_list_heads", "read_lines", "separator_pattern", "split_fields"]
 
 BLANKS = r"[ \t]+"
 TOP_COMMENT = ("#", "%")
@@ -34,7 +34,7 @@ OTHER_FORMATS = (
 )
 
 
-class FileHead(NamedTuple):
+class EdgeListHead(NamedTuple):
     """The first lines of a file, without blanks at their ends: the comments at the top, and up to 100 lines after them."""
 
     path: str
@@ -62,7 +62,7 @@ def strip_ends(delimiter: str) -> str:
     return " \t".replace(delimiter, "") if delimiter else " \t"
 
 
-def read_heads(files: SourceFiles, config: Input) -> list[FileHead]:
+def read_edge_list_heads(files: SourceFiles, config: Input) -> list[EdgeListHead]:
     """Read the first lines of every file.
 
     Raises `InputError` for an encoding that cannot be read, a file that cannot be opened, and a file of another format.
@@ -71,7 +71,7 @@ def read_heads(files: SourceFiles, config: Input) -> list[FileHead]:
         raise InputError(
             f"input.encoding = {config.encoding}: edge lists are read as UTF-8, US-ASCII or ISO-8859-1: convert the file"
         )
-    heads = list(read_each(lambda info: read_head(files.system, info.path, config), files))
+    heads = list(read_each(lambda info: read_edge_list_head(files.system, info.path, config), files))
     if sum(len(head.comments) for head in heads) > MAX_COMMENTS and count_comments(heads) > MAX_COMMENTS:
         raise InputError(
             f"{files.uri}: more than {MAX_COMMENTS:,} lines at the tops of the files begin with # or %: set input.comment to "
@@ -80,12 +80,12 @@ def read_heads(files: SourceFiles, config: Input) -> list[FileHead]:
     return heads
 
 
-def count_comments(heads: Sequence[FileHead]) -> int:
+def count_comments(heads: Sequence[EdgeListHead]) -> int:
     """Return the number of different comments."""
     return len({comment for head in heads for comment in head.comments})
 
 
-def read_head(system: fs.FileSystem, path: str, config: Input) -> FileHead:
+def read_edge_list_head(system: fs.FileSystem, path: str, config: Input) -> EdgeListHead:
     """Read the first lines of a file."""
     codec = "utf-8-sig" if config.encoding.upper() == "UTF-8" else config.encoding
     ends = strip_ends(decode_delimiter(config)) + "\n"
@@ -105,7 +105,7 @@ def read_head(system: fs.FileSystem, path: str, config: Input) -> FileHead:
         raise InputError(f"{path}: the file cannot be read: {error}") from None
     if peeked:
         check_format(path, peeked[0])
-    return FileHead(path, comments, peeked)
+    return EdgeListHead(path, comments, peeked)
 
 
 def is_comment(line: str, config: Input) -> bool:

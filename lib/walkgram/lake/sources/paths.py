@@ -15,7 +15,7 @@ from walkgram.lake.sources.table_formats import refuse_table_formats
 
 __all__ = [
     "SourcePaths",
-    "describe_files",
+    "describe_source",
     "fingerprint_files",
     "fingerprint_source",
     "is_sample",
@@ -99,7 +99,7 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
-def describe_files(uri: str) -> str:
+def describe_source(uri: str) -> str:
     """Return the number, suffixes and bytes of a source's files, for the log."""
     infos = list_source_files(uri).infos
     suffixes = sorted({file_suffix(info.base_name) if "." in info.base_name else "no suffix" for info in infos})
