@@ -19,6 +19,7 @@ from walkgram.lake.sources.paths import list_source_files
 
 __all__ = ["SourceFrame", "check_columns", "open_edges", "open_items", "open_nodes", "open_source"]
 
+OPTIONAL = (".rating", ".timestamp", ".title", ".weight")  # keys that "" switches off
 DELIMITERS = {"\t": "\\t", ";": ";", "|": "|", "::": "::", ",": ","}
 
 logger = logging.getLogger("walkgram")
@@ -166,4 +167,5 @@ def check_columns(source: str, names: Sequence[str], columns: Mapping[str, str])
         count = list(names).count(column)
         if count != 1:
             fault = "has more than one column" if count else "has no column"
-            raise InputError(f"{source} {fault} {column!r}: set {key} to one of {', '.join(names)}")
+            absent = ', or to "" if there is none' * key.endswith(OPTIONAL)
+            raise InputError(f"{source} {fault} {column!r}: set {key} to one of {', '.join(names)}{absent}")
