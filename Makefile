@@ -27,7 +27,7 @@ export WITH_WORDS
 WITH = "$$PYSPARK_PYTHON" -c "$$WITH_WORDS"
 
 .DEFAULT_GOAL := help
-.PHONY: help java setup run test test-slow cluster-test check keys bench-walks bench-pairs bench-train format lock zip clean
+.PHONY: help java setup run test test-slow cluster-test check keys bench-walks bench-pairs bench-train bench-line format lock zip clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ bench-pairs: java $(READY)  ## from interactions to edges, against a self-join a
 
 bench-train: java $(READY) .tools/peers/.ready  ## the trainer against gensim, torch, MLlib: make bench-train [SCALE=small] [CASES="gensim gpu"]
 	cd tests/benchmarks && $(WITH) CASES "$$PYSPARK_PYTHON" bench_train.py "$$PEERS" $${SCALE:+"$$SCALE"}
+
+bench-line: java $(READY)  ## the whole line on 20 million interactions: make bench-line [SCALE=small]
+	cd tests/benchmarks && $(WITH) SCALE "$$PYSPARK_PYTHON" bench_line.py
 
 .tools/peers/.ready: tests/benchmarks/requirements.txt
 	"$$PYTHON" -m venv .tools/peers && .tools/peers/bin/python -m pip install -q -r tests/benchmarks/requirements.txt && touch $@
