@@ -32,13 +32,16 @@ class FileGroup(NamedTuple):
 def read_parquet(spark: SparkSession, files: SourceFiles, config: Input) -> DataFrame:
     """Read Parquet files. Raises `InputError` that names the file and the column where the files do not fit together."""
     groups = group_by_schema(files)
-    if len(groups) == 1 and not files.empty:
-        return cast_nanoseconds(open_reader(spark, files).parquet(files.spark_uri), groups[0].schema)
+    if len(groups) == 1:
+        reader = open_reader(spark, files)
+        if files.empty:  # Spark would look for the schema in an empty file
+            reader = reader.schema(open_reader(spark, files).parquet(files.spark_path(files.infos[0].path)).schema)
+        return cast_nanoseconds(reader.parquet(files.spark_uri), groups[0].schema)
     frames = []
-    for group in groups:
+    for group in groups:  # a list of paths costs Spark 2 ms a file, a folder 0.2 ms
         paths = [files.spark_path(info.path) for info in group.infos]
         frames.append(cast_nanoseconds(open_reader(spark, files).parquet(*paths), group.schema))
-    return frames[0] if len(frames) == 1 else unite_groups(frames, groups, files, config)
+    return unite_groups(frames, groups, files, config)
 
 
 def group_by_schema(files: SourceFiles) -> list[FileGroup]:
