@@ -158,6 +158,7 @@ def test_an_empty_day_and_a_repeated_day_change_nothing(
             ["merge.upserts={day}", "pairs.max_items_per_user=3"],
             "pairs.max_items_per_user = 3, but table pairs was written with 0: set the key to that value",
         ),
+        (["merge.upserts={day}", "interactions.core=2"], "interactions.core is set: a day's rows change which others it keeps"),
         (["merge.upserts={day}", "interactions.min_rating=2"], "interactions.min_rating = 2.0, but table interactions"),
         (["merge.deletes={day}", "input.columns.user_id=who"], "has no column 'who'"),
         (["merge.upserts={day}", "input.columns.timestamp=timestamp"], "has no column 'timestamp'"),

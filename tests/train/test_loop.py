@@ -128,6 +128,14 @@ def test_a_rate_too_high_stops_at_the_first_loss_that_is_not_finite() -> None:
     assert memory.num_saved == 0
 
 
+@pytest.mark.parametrize("rate", [1e2, 1e6])
+def test_a_rate_far_too_high_stops_though_the_loss_is_finite(rate: float) -> None:
+    with pytest.raises(
+        TrainError, match=r"the loss of epoch \d is \S+, where that at the start was .*: lower the learning rate"
+    ):
+        loop.run_loop(make_keras_node2vec(rate), TrainPlan(5), MemorySlot().checkpoints())
+
+
 @pytest.mark.parametrize("rate", [0.025, 0.1, 1.0])
 def test_skipgram_stays_finite_at_any_rate(rate: float) -> None:
     model = make_skipgram(rate)

@@ -11,7 +11,7 @@ from walkgram.lake import manifest
 from walkgram.lake.sources.open import open_source
 from walkgram.lake.sources.paths import fingerprint_files
 from walkgram.stages.pairs import merge, merge_counts
-from walkgram.stages.source import interactions
+from walkgram.stages.source import ids, interactions
 from walkgram.stages.source.columns import ValueRules
 from walkgram.stages.workers import TaskSetup
 
@@ -55,7 +55,11 @@ def read_changes(context: JobContext, key: str, stored: DataFrame) -> DataFrame:
         return stored.limit(0)
     columns = config.columns.model_copy(update={} if key == "upserts" else {"rating": "", "timestamp": ""})
     frame = open_source(context.spark, path, config, interactions.required_columns(columns)).frame
-    rows = interactions.parse(frame, columns, ValueRules.from_config(config), stored.schema)
+    rules = ValueRules.from_config(config)
+    if rules.id_type == "auto":
+        for name in ("user_id", "item_id"):
+            ids.check_day_ids(frame, getattr(columns, name), stored, name, path)
+    rows = interactions.parse(frame, columns, rules, stored.schema)
     context.log(f"merge: {path}: {merge.check_upserts(rows, path, columns, config.bad_rows)}")
     return interactions.drop_invalid(rows)
 

@@ -15,6 +15,8 @@ from walkgram.train.state import EpochResult, StepResult, TrainState, should_sto
 
 __all__ = ["TrainPlan", "run_loop"]
 
+MAX_LOSS_GROWTH = 10.0  # an epoch's loss above so many times that of the start shows a rate far too high
+
 
 @dataclass(frozen=True)
 class TrainPlan:
@@ -77,6 +79,7 @@ class TrainingRun:
     stop: SignalStop
     pool: ThreadPoolExecutor
     synced_batches: int = 0  # of the epoch, at the last synchronisation
+    start_loss: float | None = None  # of the first batch of this run
 
     def run_epoch(self) -> None:
         """Run the rest of an epoch: at most two batches in flight for each worker, their results collected in order."""
@@ -122,6 +125,8 @@ class TrainingRun:
                 "--force (the last checkpoint stays until then)"
             )
         state.batches += 1
+        if self.start_loss is None and result.weight > 0:
+            self.start_loss = result.loss / result.weight
         (local_stats if self.sync_every else state).add(result.loss, result.weight, result.tokens)
         progress = (epoch * self.num_steps + state.batches) / (self.plan.epochs * self.num_steps)
         loss = (state if state.weight else local_stats).mean_loss()
@@ -161,10 +166,20 @@ class TrainingRun:
         state, number = self.state, len(self.state.epochs) + 1
         validation_loss = self.model.validate()
         result = EpochResult(number, state.mean_loss(), time.monotonic() - start, validation_loss)
+        self.check_growth(result.loss, number)
         extra = {} if validation_loss is None else {"validation_loss": validation_loss}
         rate = self.model.learning_rate(number / self.plan.epochs)
         self.monitor.log("epoch", state.tokens, result.loss, rate, epoch=number, **extra)
         state.end_epoch(result)
+
+    def check_growth(self, loss: float, number: int) -> None:
+        """Raise `TrainError` where an epoch's loss is far above that at the start: the vectors are worse than random ones."""
+        start = self.state.epochs[0].loss if self.state.epochs else self.start_loss
+        if start is not None and 0 < MAX_LOSS_GROWTH * start < loss:
+            raise TrainError(
+                f"the loss of epoch {number} is {loss:.4g}, where that at the start was {start:.4g}: lower the learning rate "
+                "and train again with --force"
+            )
 
     def stop_error(self) -> Stopped:
         """Return the error that a signal ends the run with."""

@@ -7,7 +7,8 @@ import pytest
 
 from support.source_rows import COLUMNS, SCHEMA, parse, read_faults, select_rows, utc
 from walkgram.config.source import Columns
-from walkgram.stages.source import interactions, load_report
+from walkgram.errors import InputError
+from walkgram.stages.source import ids, interactions, load_report
 from walkgram.stages.source.columns import ValueRules
 
 
@@ -98,3 +99,13 @@ def test_the_profile_has_the_faults_by_column_with_an_example(spark: Any) -> Non
     assert {name: count for name, (count, _) in counts["faults"].items()} == {"rating": 2, "timestamp": 1}
     assert counts["faults"]["rating"][1] == "column 'rating' holds good"
     assert (counts["lowest"], counts["highest"]) == (2.5, 2.5)
+
+
+def test_numbers_of_a_day_are_refused_where_the_ids_of_the_lake_are_text(spark: Any) -> None:
+    stored = spark.createDataFrame([("007",)], "user_id string")
+    with pytest.raises(
+        InputError, match=r"day: the ids of column 'u' are whole .*example 7\), .*'user_id of the lake' text .*007"
+    ):
+        ids.check_day_ids(spark.createDataFrame([(7,)], "u long"), "u", stored, "user_id", "day")
+    ids.check_day_ids(spark.createDataFrame([("7",)], "u string"), "u", stored, "user_id", "day")
+    ids.check_day_ids(spark.createDataFrame([(7,)], "u long"), "u", stored.selectExpr("1L user_id"), "user_id", "day")

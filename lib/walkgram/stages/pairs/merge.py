@@ -48,6 +48,12 @@ def check_mergeable(
         raise ConfigError(
             f"a merge needs every pair: set pairs.write_table = true, pairs.min_frequency = 1 and run {name_jobs('pairs')}"
         )
+    filters = [*find_filters(config.interactions), *find_blocklists(config.interactions)]
+    if filters:
+        raise ConfigError(
+            f"interactions.{filters[0]} is set: a day's rows change which others it keeps, so a merge would not be exact: "
+            "run the jobs from interactions on the complete source"
+        )
     for section, stored in (("pairs", stored_pairs), ("interactions", stored_interactions)):
         for name, value in getattr(config, section).model_dump().items():
             if name not in FREE_KEYS and stored.get(name, value) != value:
@@ -55,12 +61,6 @@ def check_mergeable(
                     f"{section}.{name} = {value}, but table {section} was written with {stored[name]}: "
                     f"set the key to that value, or run {name_jobs(*JOBS[section])} again"
                 )
-    filters = [*find_filters(config.interactions), *find_blocklists(config.interactions)]
-    if filters:
-        raise ConfigError(
-            f"interactions.{filters[0]} is set: a day's rows change which others it keeps, so a merge would not be exact: "
-            "run the jobs from interactions on the complete source"
-        )
     if config.interactions.min_rating is not None and not has_rejected:
         raise ConfigError(
             "a merge needs the rows below interactions.min_rating: set interactions.keep_rejected = true and run "

@@ -14,7 +14,7 @@ from pyspark.sql import types as T
 from walkgram.errors import InputError
 from walkgram.stages.source.columns import WHOLE_NUMBER, ValueRules, is_long_text, quote_name, read_present
 
-__all__ = ["IdColumn", "find_id_columns", "unify_types"]
+__all__ = ["IdColumn", "check_day_ids", "find_id_columns", "unify_types"]
 
 FEW = 0.05  # a share of odd values up to which the column was probably meant to be numbers
 
@@ -122,3 +122,11 @@ def unify_types(left: IdColumn, right: IdColumn, source: str) -> str:
         f"{text.name!r} text (for example {example}): correct the source, or set input.id_type to string (all as they "
         "stand) or long (1.0 and 01 are 1, other text is a bad value)"
     )
+
+
+def check_day_ids(day: DataFrame, name: str, stored: DataFrame, column: str, source: str) -> None:
+    """Raise `InputError` where a day's column declares numbers and the lake's ids are text: 7 might be "007" there."""
+    is_text = [isinstance(kind, T.StringType) for kind in (day.schema[name].dataType, stored.schema[column].dataType)]
+    if is_text == [False, True]:
+        long = IdColumn(name, "long", long_example=first_value(day, name))
+        unify_types(long, IdColumn(f"{column} of the lake", "string", odd_example=first_value(stored, column)), source)
