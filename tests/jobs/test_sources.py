@@ -123,3 +123,17 @@ def test_text_in_another_encoding_needs_the_key(job: Job, capsys: Any, tmp_path:
     assert job("interactions", "--set", f"lake.path={tmp_path / 'lake'}", "--set", f"input.path={path}") == 2
     assert "set input.encoding" in capsys.readouterr().err
     assert read_interactions(job, tmp_path / "lake", path, "input.encoding=ISO-8859-1")["item_id"].to_pylist() == ["è", "é"]
+
+
+def test_partition_folders_give_ids_as_text(job: Job, tmp_path: Path) -> None:
+    for user, item in (("007", 1), ("7", 1), ("7", 2)):
+        folder = tmp_path / "env=prod" / f"user_id={user}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{item}.csv").write_text(f"item_id\n{item}\n")
+    keys = ("input.columns.rating=", "input.columns.timestamp=")
+    interactions = read_interactions(job, tmp_path / "lake", tmp_path / "env=prod", *keys)
+    assert interactions.select(["user_id", "item_id"]).to_pylist() == [
+        {"user_id": "007", "item_id": 1},
+        {"user_id": "7", "item_id": 1},
+        {"user_id": "7", "item_id": 2},
+    ]
