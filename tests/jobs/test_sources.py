@@ -149,3 +149,17 @@ def test_rows_that_do_not_fit_the_header_are_counted(job: Job, capsys: Any, tmp_
     interactions = read_interactions(job, tmp_path / "lake", path, "input.bad_rows=drop")
     assert interactions["user_id"].to_pylist() == ["u1"]
     assert "1 bad rows" in capsys.readouterr().out
+
+
+def test_partition_folders_give_ids_as_text(job: Job, tmp_path: Path) -> None:
+    for user, item in (("007", 1), ("7", 1), ("7", 2)):
+        folder = tmp_path / "env=prod" / f"user_id={user}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{item}.csv").write_text(f"item_id\n{item}\n")
+    keys = ("input.columns.rating=", "input.columns.timestamp=")
+    interactions = read_interactions(job, tmp_path / "lake", tmp_path / "env=prod", *keys)
+    assert interactions.select(["user_id", "item_id"]).to_pylist() == [
+        {"user_id": "007", "item_id": 1},
+        {"user_id": "7", "item_id": 1},
+        {"user_id": "7", "item_id": 2},
+    ]

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from walkgram.config.load import load_config
 from walkgram.config.source import Input
-from walkgram.errors import InputError
+from walkgram.errors import ConfigError, InputError
 from walkgram.lake.formats.edge_form import check_heads
 from walkgram.lake.formats.edge_list import read_edge_list
 from walkgram.lake.formats.lines import read_edge_list_heads
@@ -34,3 +35,18 @@ def test_an_encoding_that_is_no_superset_of_ascii_is_refused(tmp_path: Path) -> 
     (tmp_path / "a.txt").write_text("1 2\n")
     with pytest.raises(InputError, match=r"input\.encoding = UTF-16: .*convert the file"):
         read_edge_list_heads(list_source_files(str(tmp_path)), Input(encoding="UTF-16"))
+
+
+def test_the_keys_of_an_edge_list_can_be_set_by_the_command() -> None:
+    config = load_config(
+        None, ["input.edge_list.columns=['src', '_', 'dst']", r"input.edge_list.delimiter=\t", "input.edge_list.header=true"]
+    ).input.edge_list
+    assert (config.columns, config.delimiter, config.header) == (["src", "_", "dst"], r"\t", True)
+
+
+@pytest.mark.parametrize(
+    "columns", ["['src']", "['src', 'dst', 'dst']", "['src', 'dst', 'cost']", "['src', 'dst', 'weight', 'weight']"]
+)
+def test_columns_that_are_no_edge_are_refused(columns: str) -> None:
+    with pytest.raises(ConfigError, match=r"input\.edge_list\.columns = .*name src and dst once, weight at most once"):
+        load_config(None, [f"input.edge_list.columns={columns}"])

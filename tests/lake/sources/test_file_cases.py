@@ -12,7 +12,9 @@ import pytest
 from support.source_files import Content, write_files
 from walkgram.config.source import Input
 from walkgram.errors import InputError
-from walkgram.lake.sources.open import open_source
+from walkgram.lake.formats.registry import FORMATS
+from walkgram.lake.sources.open import open_source, read_files
+from walkgram.lake.sources.paths import list_source_files
 
 HEADER = "user,item\n"
 ONE, TWO, THREE = (f"{HEADER}{i},{i}0\n" for i in (1, 2, 3))
@@ -201,3 +203,20 @@ def test_empty_parts_are_counted(spark: Any, tmp_path: Path, caplog: pytest.LogC
     write_files(tmp_path, {"a.csv": "", "b.csv": ONE, "c/d.csv": ""})
     open_source(spark, str(tmp_path), Input(), {})
     assert f"{tmp_path}: 2 of 3 files are empty (0 bytes) and left out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name, message", [("c.csv", "was added while the source was read"), ("a.csv", "does not read this file")]
+)
+def test_a_file_that_only_one_of_spark_and_the_listing_has_is_named(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+) -> None:
+    write_files(tmp_path, {"a.csv": ONE, "b.csv": TWO})
+    files = list_source_files(str(tmp_path))
+    monkeypatch.setattr("walkgram.lake.formats.csv.read_header", lambda *_: ["user", "item"])
+    if name == "c.csv":
+        write_files(tmp_path, {name: THREE})
+    else:
+        (tmp_path / name).unlink()
+    with pytest.raises(InputError, match=f"{name}: .*{message}"):
+        read_files(spark, FORMATS["csv"], files, Input(), {})
