@@ -92,7 +92,8 @@ def choose_type(frame: DataFrame, name: str, counts: Mapping[str, Mapping[str, A
     """Return the type of one column: as input.id_type says, else as its values or the source's type allow."""
     is_text = isinstance(frame.schema[name].dataType, T.StringType)
     if name in counts:
-        return IdColumn(name, "string" if counts[name]["odd"] else "long", **counts[name], is_counted=True)
+        kind = "string" if counts[name]["odd"] or not counts[name]["values"] else "long"
+        return IdColumn(name, kind, **counts[name], is_counted=True)
     if rules.id_type != "auto":
         return IdColumn(name, rules.id_type)
     example = first_value(frame, name)
