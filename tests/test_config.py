@@ -139,3 +139,23 @@ def test_one_run_does_not_change_the_configuration_of_the_next() -> None:
     before = config.load_config(None, base=sample.SAMPLE_CONFIG)
     config.load_config(None, ['input.item_columns.lists=["x"]'], sample.SAMPLE_CONFIG)
     assert config.load_config(None, base=sample.SAMPLE_CONFIG) == before
+
+
+def test_names_in_paths_are_filled_from_the_section_vars(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text('[vars]\nmarket = "de"\nday = 7\n[lake]\npath = "out/{market}/{day}"\n[merge]\nupserts = "in/{market}"\n')
+    filled = config.load_config(str(file), ["vars.market=fr", "input.path=in/{market}.csv"])
+    assert (filled.lake.path, filled.merge.upserts, filled.input.path) == ("out/fr/7", "in/fr", "in/fr.csv")
+    assert config.load_config(None, ["input.columns.user_id={id}"]).input.columns.user_id == "{id}"  # no path
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        (["lake.path=out/{market}"], r"lake\.path = out/\{market\}: \{market\} has no value: --set vars\.market=VALUE"),
+        (["vars.market.x=1", "lake.path=out/{market}"], r"vars\.market = .*: it must be text or a whole number"),
+    ],
+)
+def test_a_name_without_a_value_is_an_error(overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        config.load_config(None, overrides)

@@ -1,15 +1,13 @@
 """A merged day gives the tables of a full recount, by item id, bit for bit."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 
-Job = Callable[..., int]
-PAIR = ["user_id", "item_id"]
+from support.merges import PAIR, TIMELESS, Job, by_id, read, run_jobs, write_small_lake
+
 MODES = {
     "basket": [],
     "sequence": ["pairs.mode=sequence", "pairs.window=3", "pairs.max_gap=400"],
@@ -29,27 +27,6 @@ def ratings(users: range, items: range, rows: int, start: int, seed: int) -> pd.
     })  # fmt: skip
     frame.loc[rng.random(rows) < 0.05, "timestamp"] = pd.NaT
     return frame
-
-
-def run_jobs(job: Job, lake: Path, jobs: list[str], *settings: str, options: Sequence[str] = ()) -> None:
-    keys = [f"lake.path={lake}", "pairs.write_table=true", "edges.min_weight=0.1", *settings]
-    config = lake.parent / "empty.toml"
-    config.write_text("")
-    for name in jobs:
-        assert job(name, "--config", str(config), *options, *(part for key in keys for part in ("--set", key))) == 0
-
-
-def read(lake: Path, table: str) -> pd.DataFrame:
-    frame: pd.DataFrame = pq.read_table(lake / table).to_pandas()
-    return frame
-
-
-def by_id(lake: Path, table: str, directed: bool) -> pd.DataFrame:
-    """Read pairs or edges with item ids as their ends."""
-    frame, ids = read(lake, table), read(lake, "vocabulary").set_index("index")["item_id"]
-    ends = np.stack([frame["src"].map(ids), frame["dst"].map(ids)]).astype(str)
-    frame["src"], frame["dst"] = ends if directed else np.sort(ends, axis=0)
-    return frame.sort_values(["src", "dst"]).reset_index(drop=True)
 
 
 def assert_equal(merged: Path, recounted: Path, directed: bool) -> None:
@@ -115,15 +92,7 @@ def test_two_merged_days_equal_a_full_recount(job: Job, tmp_path: Path, mode: st
 
 @pytest.fixture
 def small(job: Job, tmp_path: Path) -> Path:
-    """Write a lake of three users, with the pairs table."""
-    rows = [("ann", "007"), ("ann", "x"), ("bob", "007"), ("bob", "x"), ("bob", "y"), ("cat", "y")]
-    pd.DataFrame(rows, columns=PAIR).assign(rating=4.0).to_csv(tmp_path / "first.csv", index=False)
-    lake = tmp_path / "lake"
-    run_jobs(job, lake, ["interactions", "baskets", "pairs"], f"input.path={tmp_path / 'first.csv'}", TIMELESS)
-    return lake
-
-
-TIMELESS = "input.columns.timestamp="
+    return write_small_lake(job, tmp_path)
 
 
 def test_an_empty_day_and_a_repeated_day_change_nothing(

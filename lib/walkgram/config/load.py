@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from walkgram.config.base import Section
 from walkgram.config.locations import FAULT
 from walkgram.config.schema import Config
+from walkgram.config.variables import fill_paths
 from walkgram.errors import ConfigError
 
 __all__ = ["describe_keys", "list_keys", "load_config"]
@@ -32,6 +33,7 @@ def load_config(path: str | None, overrides: Sequence[str] = (), base: Mapping[s
         tree = read_toml(path)
     for override in overrides:
         set_key(tree, override)
+    fill_paths(tree)
     try:
         return Config.model_validate(tree)
     except ValidationError as error:

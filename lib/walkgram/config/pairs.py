@@ -45,7 +45,11 @@ class Merge(Section):
     upserts: Location = key(
         "", 'table of new and changed interactions; of a (user, item) the latest time wins, then the higher rating; "": none'
     )
-    deletes: Location = key("", 'table of user and item ids to delete, before merge.upserts is added; "": none')
+    deletes: Location = key(
+        "",
+        "table of what is deleted before merge.upserts is added: rows by user and item id; or, as its only column, users by "
+        'user id or items by item id; "": none',
+    )
 
 
 class Pairs(Section):

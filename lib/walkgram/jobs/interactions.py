@@ -161,7 +161,7 @@ def writes(config: "Config") -> list[str]:
 
 def fingerprint(config: "Config") -> dict[str, str]:
     """Return the fingerprint of every table of the source."""
-    lists = {path: fingerprint_files(path) for path in find_blocklists(config.interactions).values()}
+    lists = {path: fingerprint_files(path, f"interactions.{key}") for key, path in find_blocklists(config.interactions).items()}
     return dict(fingerprint_source(config.input)) | lists
 
 

@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame
 from walkgram import tables
 from walkgram.jobs.base import Job, JobContext
 from walkgram.lake import manifest
-from walkgram.lake.sources.open import open_source
+from walkgram.lake.formats.base import CORRUPT_RECORD
+from walkgram.lake.sources.open import check_columns, open_source
 from walkgram.lake.sources.paths import fingerprint_files
 from walkgram.stages.pairs import merge, merge_counts
 from walkgram.stages.source import ids, interactions
@@ -29,7 +30,7 @@ def run(context: JobContext) -> Mapping[str, Any]:
         config, context.inputs["pairs"].config["pairs"], context.inputs["interactions"].config["interactions"], has_rejected
     )
     stored = merge.union_all(context.read(name, previous=True) for name in ("interactions", *[REJECTED] * has_rejected))
-    upserts, deletes = (read_changes(context, key, stored) for key in ("upserts", "deletes"))
+    upserts, deletes = read_upserts(context, stored), read_deletes(context, stored)
     state = merge.merge_interactions(stored, upserts, deletes, config.interactions.min_rating, context.materialize)
     counts = {"users touched": state.users.count(), "interactions": context.write("interactions", state.interactions)}
     if has_rejected:
@@ -48,20 +49,47 @@ def run(context: JobContext) -> Mapping[str, Any]:
     return counts | {"new items": num_merged - num_items} | merged
 
 
-def read_changes(context: JobContext, key: str, stored: DataFrame) -> DataFrame:
-    """Return the valid rows of merge.upserts, or the ids of merge.deletes; no rows where the key is empty."""
-    config, path = context.config.input, getattr(context.config.merge, key)
+def read_upserts(context: JobContext, stored: DataFrame) -> DataFrame:
+    """Return the valid rows of merge.upserts; no rows where the key is empty."""
+    config, path = context.config.input, context.config.merge.upserts
     if not path:
         return stored.limit(0)
-    columns = config.columns.model_copy(update={} if key == "upserts" else {"rating": "", "timestamp": ""})
-    frame = open_source(context.spark, path, config, interactions.required_columns(columns)).frame
+    frame = open_source(context.spark, path, config, interactions.required_columns(config.columns)).frame
     rules = ValueRules.from_config(config)
     if rules.id_type == "auto":
-        for name in ("user_id", "item_id"):
-            ids.check_day_ids(frame, getattr(columns, name), stored, name, path)
-    rows = interactions.parse(frame, columns, rules, stored.schema)
-    context.log(f"merge: {path}: {merge.check_upserts(rows, path, columns, config.bad_rows)}")
+        for name in merge.PAIR:
+            ids.check_day_ids(frame, getattr(config.columns, name), stored, name, path)
+    rows = interactions.parse(frame, config.columns, rules, stored.schema)
+    context.log(f"merge: {path}: {merge.check_upserts(rows, path, config.columns, config.bad_rows)}")
     return interactions.drop_invalid(rows)
+
+
+def read_deletes(context: JobContext, stored: DataFrame) -> DataFrame:
+    """Return the stored rows, as user_id, item_id, that merge.deletes names; none where the key is empty.
+
+    A table with both columns names single rows; one whose only column is user_id all rows of these users, or item_id all of
+    these items. Another column beside one of the two is an error: it may be the other id under a wrong name.
+    """
+    config, path = context.config.input, context.config.merge.deletes
+    if not path:
+        return stored.limit(0).select(*merge.PAIR)
+    frame, names = open_source(context.spark, path, config, {}).frame, config.columns.model_dump()
+    columns = [name for name in frame.columns if name != CORRUPT_RECORD]
+    found = [name for name in merge.PAIR if names[name] in columns]
+    if len(found) < len(merge.PAIR) and (not found or len(columns) > 1):
+        check_columns(path, columns, {f"input.columns.{name}": names[name] for name in merge.PAIR})
+    rules = ValueRules.from_config(config)
+    if rules.id_type == "auto":
+        for name in found:
+            ids.check_day_ids(frame, names[name], stored, name, path)
+    rows = merge.parse_deletes(frame, {name: names[name] for name in found}, stored.schema, rules)
+    context.log(f"merge: {path}: {merge.check_deletes(rows, path, config.bad_rows)}")
+    keys = context.materialize("deletes", rows.where("bad IS NULL").select(*found).dropna().distinct())
+    num_unknown = keys.join(stored, found, "left_anti").count()
+    context.log(
+        f"merge: {path}: {keys.count():,} to delete by {', '.join(found)}, of which {num_unknown:,} are not in the lake"
+    )
+    return stored.join(keys, found, "left_semi").select(*merge.PAIR)
 
 
 def writes(config: "Config") -> list[str]:
@@ -72,7 +100,8 @@ def writes(config: "Config") -> list[str]:
 
 def fingerprint(config: "Config") -> dict[str, str]:
     """Return the fingerprints of the day's tables."""
-    return {path: fingerprint_files(path) for path in (config.merge.upserts, config.merge.deletes) if path}
+    paths = {"merge.upserts": config.merge.upserts, "merge.deletes": config.merge.deletes}
+    return {path: fingerprint_files(path, key) for key, path in paths.items() if path}
 
 
 JOB = Job("merge", __doc__, run, ("merge", "input", "interactions", "pairs"), writes, writes, sources=fingerprint)

@@ -24,6 +24,8 @@ __all__ = [
     "source_paths",
 ]
 
+PATH_KEYS = "input.path (and .interactions, .items, .nodes) or walks.starts"
+
 
 class SourcePaths(NamedTuple):
     """The paths or URIs of a source's tables: the interactions or edges, the items, the nodes ("" where there is none)."""
@@ -64,8 +66,8 @@ def resolve_below(root: str, name: str) -> str:
     return name if name.startswith("/") or split_scheme(name)[0] else paths.join_path(root, name)
 
 
-def list_source_files(uri: str) -> SourceFiles:
-    """List the data files of a file or folder in order of path.
+def list_source_files(uri: str, key: str = PATH_KEYS) -> SourceFiles:
+    """List the data files of a file or folder in order of path. key: what names the path, for the error if it is missing.
 
     Raises `InputError` if there are none, if all are empty, for a name that Spark cannot read, and for the files of a table
     format with a log of its own.
@@ -73,7 +75,7 @@ def list_source_files(uri: str) -> SourceFiles:
     system, path = paths.resolve(uri)
     info = system.get_file_info(path)
     if info.type == fs.FileType.NotFound:
-        raise InputError(f"{uri}: no such file or folder: check input.path (and .interactions, .items, .nodes) or walks.starts")
+        raise InputError(f"{uri}: no such file or folder: check {key}")
     if info.type == fs.FileType.File:
         if is_hidden(info.base_name):
             raise InputError(f"{uri}: Spark leaves out files whose names begin with _ or a dot: rename it")
@@ -121,9 +123,9 @@ def check_name(system: fs.FileSystem, name: str, entry: fs.FileInfo) -> None:
         raise InputError(f"{entry.path}: neither a file nor a folder (a broken link, or a device): remove it from the source")
 
 
-def fingerprint_files(uri: str) -> str:
-    """Return the SHA-256 of the paths, sizes and modification times of a source's files."""
-    lines = [f"{info.path} {info.size} {info.mtime_ns}" for info in list_source_files(uri).infos]
+def fingerprint_files(uri: str, key: str = PATH_KEYS) -> str:
+    """Return the SHA-256 of the paths, sizes and modification times of a source's files. key: as of `list_source_files`."""
+    lines = [f"{info.path} {info.size} {info.mtime_ns}" for info in list_source_files(uri, key).infos]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -4,24 +4,29 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 from walkgram.config.source import Columns
 from walkgram.errors import ConfigError, name_jobs
 from walkgram.stages.ports import select_schema
 from walkgram.stages.source import interactions
+from walkgram.stages.source.columns import ValueRules, check_rows, read_id_as, unparsed_line_fault
 from walkgram.stages.source.filters import find_blocklists, find_filters
 
 if TYPE_CHECKING:
     from walkgram.config.schema import Config
 
 __all__ = [
+    "PAIR",
     "MergeState",
+    "check_deletes",
     "check_mergeable",
     "check_upserts",
     "extend_vocabulary",
     "merge_interactions",
+    "parse_deletes",
     "select_touched_users",
     "union_all",
     "upsert_rows",
@@ -73,6 +78,32 @@ def check_upserts(rows: DataFrame, path: str, columns: Columns, bad_rows: str) -
     counts = interactions.profile(rows, columns)
     if counts["rows"]:
         interactions.validate(counts, path, columns, bad_rows)
+    return f"{counts['rows']:,} rows; dropped {counts['null_ids']:,} with a null id and {counts['bad']:,} bad rows"
+
+
+def parse_deletes(frame: DataFrame, columns: Mapping[str, str], ids: T.StructType, rules: ValueRules) -> DataFrame:
+    """Parse the ids of rows to delete: user_id, item_id or both; the column `bad` has the row's fault, or null.
+
+    columns: the name of each in the table; ids: a schema that fixes their types.
+    """
+    readers = {column: read_id_as(frame, name, ids[column].dataType, rules) for column, name in columns.items()}
+    fault = F.coalesce(unparsed_line_fault(frame), *[fault for _, fault in readers.values()])
+    return frame.select(*[value.alias(column) for column, (value, _) in readers.items()], fault.alias("bad"))
+
+
+def check_deletes(rows: DataFrame, path: str, bad_rows: str) -> str:
+    """Validate parsed deletes, which may be none; returns a report of the dropped rows."""
+    has_null = functools.reduce(Column.__or__, [F.col(name).isNull() for name in rows.columns if name != "bad"])
+    bad = F.col("bad")
+    row = rows.agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.count_if(bad.isNotNull()).alias("bad"),
+        F.max(bad).alias("example"),
+        F.count_if(bad.isNull() & has_null).alias("null_ids"),
+    ).first()
+    counts = {} if row is None else row.asDict()
+    if counts["rows"]:
+        check_rows(counts, path, bad_rows)
     return f"{counts['rows']:,} rows; dropped {counts['null_ids']:,} with a null id and {counts['bad']:,} bad rows"
 
 
