@@ -102,7 +102,7 @@ def test_a_fault_is_named_by_the_file_or_by_the_override_that_it_comes_from(tmp_
     assert explain("walks.walk_length=9").startswith(f"{file}: train.workers = 2 needs train.deterministic = false")
     assert explain("walks.walk_length=0", "train.workers=1").startswith("--set: walks.walk_length: ")
     assert explain("neighbours.metrics=x", "train.workers=1") == (
-        f"{file}: walks.walk_length: Input should be greater than or equal to 2 (given: 1); "
+        f"{file}: walks.walk_length: must be at least 2 (given: 1); "
         "--set: neighbours.metrics: unknown key; did you mean neighbours.metric?"
     )
     assert explain("walks.walk_length=9", "train.workers=3").startswith("--set: train.workers = 3 needs")
@@ -159,3 +159,19 @@ def test_names_in_paths_are_filled_from_the_section_vars(tmp_path: Path) -> None
 def test_a_name_without_a_value_is_an_error(overrides: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         config.load_config(None, overrides)
+
+
+@pytest.mark.parametrize(
+    "override, message",
+    [
+        ("walks.p=0", "--set: walks.p: must be at least 1e-100 (given: 0.0)"),
+        ("train.dim=0", "--set: train.dim: must be at least 1 (given: 0)"),
+        ("pmi.shift=0", "--set: pmi.shift: must be above 0 (given: 0.0)"),
+        ("pmi.smoothing=2", "--set: pmi.smoothing: must be at most 1 (given: 2.0)"),
+        (f"walks.seed={2**63}", f"--set: walks.seed: must be below {2**63} (given: {2**63})"),
+    ],
+)
+def test_a_limit_is_printed_as_a_person_writes_it(override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        config.load_config(None, [override])
+    assert str(error.value) == message

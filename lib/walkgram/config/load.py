@@ -20,6 +20,14 @@ from walkgram.errors import ConfigError
 
 __all__ = ["describe_keys", "list_keys", "load_config"]
 
+# pydantic's types of errors: the limit's name, and how it is said.
+LIMITS = {
+    "greater_than": ("gt", "above"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "below"),
+    "less_than_equal": ("le", "at most"),
+}
+
 
 def load_config(path: str | None, overrides: Sequence[str] = (), base: Mapping[str, Any] | None = None) -> Config:
     """Return the configuration of a TOML file (or of `base`, a mapping) after overrides such as `walks.p=.5`.
@@ -116,6 +124,10 @@ def explain_error(error: Any) -> str:
         return str(error["ctx"]["error"])
     if error["type"] == FAULT:
         return f"{path}: {error['msg']}"
+    if error["type"] in LIMITS:
+        name, words = LIMITS[error["type"]]
+        limit = error["ctx"][name]
+        return f"{path}: must be {words} {limit if isinstance(limit, int) else format(limit, 'g')} (given: {error['input']!r})"
     return f"{path}: {error['msg']} (given: {error['input']!r})"
 
 
