@@ -10,6 +10,7 @@ from walkgram.kernels.walks.transition import compute_biases
 from walkgram.lake.blocks import Blocks
 from walkgram.lake.sources.open import open_source
 from walkgram.lake.sources.paths import fingerprint_files
+from walkgram.stages.source.columns import ValueRules
 from walkgram.stages.walks import partitioned, walks
 from walkgram.stages.workers import TaskSetup
 
@@ -71,7 +72,8 @@ def find_starts(context: JobContext) -> Blocks:
     by_suffix, column = context.config.input.model_copy(update={"format": "auto"}), config.starts_column
     table = open_source(context.spark, config.starts, by_suffix, {"walks.starts_column": column}).frame
     starts = context.scratch("starts")
-    if not walks.write_start_nodes(table, column, context.read("vocabulary"), nodes, starts).collect():
+    rules = ValueRules.from_config(context.config.input)
+    if not walks.write_start_nodes(table, column, context.read("vocabulary"), nodes, starts, rules).collect():
         raise InputError(f"walks.starts: {config.starts} has no rows: walks must start somewhere")
     return starts
 

@@ -12,7 +12,7 @@ import pytest
 from support.source_files import Content, write_files
 from walkgram.config.source import Input
 from walkgram.errors import InputError
-from walkgram.lake.formats.registry import FORMATS
+from walkgram.lake.formats.base import Format, open_reader
 from walkgram.lake.sources.open import open_source, read_files
 from walkgram.lake.sources.paths import list_source_files
 
@@ -209,14 +209,14 @@ def test_empty_parts_are_counted(spark: Any, tmp_path: Path, caplog: pytest.LogC
     "name, message", [("c.csv", "was added while the source was read"), ("a.csv", "does not read this file")]
 )
 def test_a_file_that_only_one_of_spark_and_the_listing_has_is_named(
-    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+    spark: Any, tmp_path: Path, name: str, message: str
 ) -> None:
     write_files(tmp_path, {"a.csv": ONE, "b.csv": TWO})
     files = list_source_files(str(tmp_path))
-    monkeypatch.setattr("walkgram.lake.formats.csv.read_header", lambda *_: ["user", "item"])
+    text = Format("text", (".csv",), lambda spark, files, _: open_reader(spark, files).text(files.spark_uri))
     if name == "c.csv":
         write_files(tmp_path, {name: THREE})
     else:
         (tmp_path / name).unlink()
     with pytest.raises(InputError, match=f"{name}: .*{message}"):
-        read_files(spark, FORMATS["csv"], files, Input(), {})
+        read_files(spark, text, files, Input(), {})

@@ -13,6 +13,7 @@ from support.graphs import EDGES, StoredGraph, build_graph
 from walkgram.config.graph import Walks
 from walkgram.lake.blocks import Blocks
 from walkgram.lake.shards import Shards
+from walkgram.stages.source.columns import ValueRules
 from walkgram.stages.walks import walks
 
 KEYS = {"num_walks": 100, "walk_length": 12, "p": 0.25, "q": 4.0, "seed": 3}
@@ -68,7 +69,7 @@ def make_vocabulary(spark: Any) -> Any:
 def test_walks_start_only_at_the_given_nodes(spark: Any, tmp_path: Path) -> None:
     graph, starts = build_graph(spark, tmp_path, 8), Blocks(str(tmp_path / "starts"), "test")
     table = spark.createDataFrame([("n5",), ("n2",), ("n5",)], "`my id` string")
-    walks.write_start_nodes(table, "my id", make_vocabulary(spark), graph.nodes, starts).collect()
+    walks.write_start_nodes(table, "my id", make_vocabulary(spark), graph.nodes, starts, ValueRules()).collect()
     by_id, _ = write_walks(spark, graph, tmp_path, 3, starts=starts)
     assert len(by_id) == 200
     assert all(walk[0] == (2, 5)[i % 2] for i, walk in by_id.items())
@@ -83,7 +84,7 @@ def test_the_error_names_a_start_node_that_is_not_in_the_graph(
     graph = build_graph(spark, tmp_path, 8)  # 7 is isolated
     table, starts = spark.createDataFrame([(i,) for i in ids], "`my id` string"), Blocks(str(tmp_path / "starts"), "test")
     with pytest.raises(PythonException, match=r"walkgram\.errors\.InputError: .*" + message):
-        walks.write_start_nodes(table, "my id", make_vocabulary(spark), graph.nodes, starts).collect()
+        walks.write_start_nodes(table, "my id", make_vocabulary(spark), graph.nodes, starts, ValueRules()).collect()
 
 
 def test_nodes_above_32_bits_are_lists_of_longs() -> None:

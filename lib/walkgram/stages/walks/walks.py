@@ -17,7 +17,7 @@ from walkgram.kernels.walks.params import WalkParams, make_walk_params
 from walkgram.kernels.walks.walk import sample_walks
 from walkgram.kernels.walks.walk_graph import WalkGraph
 from walkgram.stages.ports import BlockStore, ShardStore, select_schema, to_batches
-from walkgram.stages.source.columns import ValueRules, quote_name, read_id
+from walkgram.stages.source.columns import ValueRules, read_id, read_present
 from walkgram.stages.workers import NO_SETUP, TaskSetup
 
 __all__ = ["VisitCounter", "WalkPlan", "sum_visits", "walk_params", "walks_schema", "write_start_nodes", "write_walks"]
@@ -147,7 +147,7 @@ def sum_visits(visits: DataFrame) -> DataFrame:
 
 
 def write_start_nodes(
-    table: DataFrame, column: str, vocabulary: DataFrame, graph_nodes: BlockStore, starts: BlockStore
+    table: DataFrame, column: str, vocabulary: DataFrame, graph_nodes: BlockStore, starts: BlockStore, rules: ValueRules
 ) -> DataFrame:
     """Write the indices of the start nodes, distinct and rising, as block 0 (`nodes`) of `starts`; returns one row: nodes.
 
@@ -155,8 +155,8 @@ def write_start_nodes(
     nodes with an edge. Raises `InputError` inside the task for a null id, and for an id that is no node. One task has all
     start nodes in memory.
     """
-    raw = quote_name(column)
-    value, _ = read_id(table, column, vocabulary.schema["item_id"].dataType.typeName(), ValueRules())
+    raw = read_present(table, column, rules)
+    value, _ = read_id(table, column, vocabulary.schema["item_id"].dataType.typeName(), rules)
     ids = table.select(raw.cast("string").alias("text"), value.alias("item_id")).distinct()
     indexed = ids.join(vocabulary.select("item_id", "index"), on="item_id", how="left").select("text", "index")
 
