@@ -186,7 +186,7 @@ def test_interactions_are_read_right_or_refused(spark: Any, tmp_path: Path, case
         config = load(tmp_path, case, "interactions")
         columns, rules = config.columns, ValueRules.from_config(config)
         source = open_source(spark, config.path, config, interactions.required_columns(columns))
-        frame = select_where(source.frame, config.where)
+        frame = select_where(source.frame, config.where).localCheckpoint()  # the file is split once
         rows = interactions.parse(frame, columns, rules, interactions.find_ids(frame, columns, source.is_text, rules))
         interactions.validate(interactions.profile(rows, columns), config.path, columns, config.bad_rows)
         kept = interactions.drop_invalid(rows).selectExpr("user_id", "item_id", "rating", "cast(timestamp as string)")
@@ -206,8 +206,9 @@ def test_edges_are_read_right_or_refused(spark: Any, tmp_path: Path, case: Case)
         config = load(tmp_path, case, "edges")
         rules = ValueRules.from_config(config)
         source, columns = open_edges(spark, config.path, config)
-        ids = edge_table.find_ids(source.frame, columns, source.is_text, rules, None, config.path)
-        rows = edge_table.parse(source.frame, columns, rules, ids)
+        frame = source.frame.localCheckpoint()
+        ids = edge_table.find_ids(frame, columns, source.is_text, rules, None, config.path)
+        rows = edge_table.parse(frame, columns, rules, ids)
         edge_table.validate(edge_table.profile(rows, columns), config.path, config.bad_rows)
         return [tuple(row) for row in rows.where("bad IS NULL").select("src", "dst", "weight").collect()]
 
