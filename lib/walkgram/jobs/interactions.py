@@ -117,7 +117,7 @@ def describe_load(
         warnings.append(load_report.warn_of_times(profile, config.columns.timestamp, config.timestamp_unit))
     return {
         "files": "" if context.source_frame is not None else describe_source(path),
-        "first row": load_report.describe_first_row(rows),
+        "first row": load_report.describe_first_row(rows, profile),
         "rows": {"read": counts["rows read"], "kept": counts["kept"]},
         "dropped": {name: count for name, count in counts.items() if count and name not in ("rows read", "kept")},
         "bad rows": load_report.describe_faults(profile),

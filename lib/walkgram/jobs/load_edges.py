@@ -62,7 +62,7 @@ def describe_load(
     low, high = profile["lowest"], profile["highest"]
     return {
         "files": "" if context.source_frame is not None else describe_source(path),
-        "first row": load_report.describe_first_row(rows),
+        "first row": load_report.describe_first_row(rows, profile),
         "rows": {"read": counts["rows read"], "edges": counts["edges"], "self loops": counts["self loops"]},
         "dropped": {name: counts[name] for name in ("bad rows", "duplicates") if counts[name]},
         "bad rows": load_report.describe_faults(profile),

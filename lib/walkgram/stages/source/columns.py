@@ -19,6 +19,7 @@ __all__ = [
     "check_rows",
     "count_faults",
     "describe_value",
+    "first_row",
     "is_long_text",
     "no_fault",
     "quote_name",
@@ -141,6 +142,18 @@ def read_number(frame: DataFrame, name: str, into: str, plural: str, key: str, r
         raw.isNotNull() & (value.isNull() | F.isnan(value) | (F.abs(value) == float("inf"))), describe_value(name, raw)
     )
     return value, fault
+
+
+def first_row(rows: DataFrame, is_valid: Column) -> Column:
+    """Return the aggregate `first_row`: the first valid row without `bad`, times as text.
+
+    A limit instead would stop the Python worker that splits the file, which then prints a stack trace.
+    """
+    times = [field.name for field in rows.schema.fields if isinstance(field.dataType, T.TimestampType)]
+    values = [
+        F.col(name).cast("string").alias(name) if name in times else F.col(name) for name in rows.columns if name != "bad"
+    ]
+    return F.first(F.when(is_valid, F.struct(*values)), ignorenulls=True).alias("first_row")
 
 
 def count_faults(rows: DataFrame, aggregates: Sequence[Column], names: Sequence[str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from walkgram.stages.source.columns import (
     check_rows,
     count_faults,
     describe_value,
+    first_row,
     no_fault,
     quote_name,
     read_id,
@@ -127,6 +128,7 @@ def profile(rows: DataFrame, columns: EdgeColumns) -> dict[str, Any]:
         F.max("bad").alias("example"),
         F.min(weight).alias("lowest"),
         F.max(weight).alias("highest"),
+        first_row(rows, ~is_bad),
     ]
     for end in ("src", "dst"):
         if isinstance(rows.schema[end].dataType, T.LongType):

@@ -19,6 +19,7 @@ from walkgram.stages.source.columns import (
     check_rows,
     count_faults,
     describe_value,
+    first_row,
     no_fault,
     read_id,
     read_id_as,
@@ -151,6 +152,7 @@ def profile(rows: DataFrame, columns: Columns) -> dict[str, Any]:
         F.min(time).cast("string").alias("first_time"),
         F.max(time).cast("string").alias("last_time"),
         F.count_if(is_odd).alias("odd_times"),
+        first_row(rows, is_valid),
         F.coalesce(F.min(F.unix_seconds(time).between(19_000_101, 21_001_231)), F.lit(False)).alias("numbers_are_dates"),
     ]
     return count_faults(rows, aggregates, names)

@@ -23,16 +23,13 @@ __all__ = [
 LIKE_TIMES = 1e8  # weights from here on are more likely seconds since 1970
 
 
-def describe_first_row(rows: DataFrame) -> str:
-    """Return the first usable row as it was read; `rows` are parsed, with the column `bad`."""
-    valid = rows.where("bad IS NULL").drop("bad")
-    first = valid.first()
-    if first is None:
+def describe_first_row(rows: DataFrame, counts: Mapping[str, Any]) -> str:
+    """Return the first usable row as it was read. rows: parsed; counts: of their profile, with the row as `first_row`."""
+    if counts["first_row"] is None:
         return ""
-    types = dict(valid.dtypes)
-    texts = {"bigint": "long", "string": "text"}
+    types, texts = dict(rows.dtypes), {"bigint": "long", "string": "text"}
     parts = []
-    for name, value in first.asDict().items():
+    for name, value in counts["first_row"].asDict().items():
         kind = f" ({texts[types[name]]})" if types[name] in texts else ""
         parts.append(f"{name} {'null' if value is None else value}{kind}")
     return ", ".join(parts)
