@@ -1,5 +1,6 @@
 """Sources as users have them: one row a case, with the file, the keys, and what is read, or the line of refusal."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -180,6 +181,15 @@ def assert_refused(error: pytest.ExceptionInfo[WalkgramError], expected: str) ->
     assert not any(word in line for word in ("Exception", "org.apache", "Traceback"))
 
 
+def assert_case(case: Case, read: Callable[[], list[tuple[Any, ...]]]) -> None:
+    if isinstance(case.expected, str):
+        with pytest.raises(WalkgramError) as error:
+            read()
+        assert_refused(error, case.expected)
+    else:
+        assert read() == case.expected
+
+
 @pytest.mark.parametrize("case", INTERACTIONS.values(), ids=INTERACTIONS)
 def test_interactions_are_read_right_or_refused(spark: Any, tmp_path: Path, case: Case) -> None:
     def read() -> list[tuple[Any, ...]]:
@@ -192,12 +202,7 @@ def test_interactions_are_read_right_or_refused(spark: Any, tmp_path: Path, case
         kept = interactions.drop_invalid(rows).selectExpr("user_id", "item_id", "rating", "cast(timestamp as string)")
         return [tuple(row) for row in kept.collect()]
 
-    if isinstance(case.expected, str):
-        with pytest.raises(WalkgramError) as error:
-            read()
-        assert_refused(error, case.expected)
-    else:
-        assert read() == case.expected
+    assert_case(case, read)
 
 
 @pytest.mark.parametrize("case", EDGES.values(), ids=EDGES)
@@ -212,9 +217,4 @@ def test_edges_are_read_right_or_refused(spark: Any, tmp_path: Path, case: Case)
         edge_table.validate(edge_table.profile(rows, columns), config.path, config.bad_rows)
         return [tuple(row) for row in rows.where("bad IS NULL").select("src", "dst", "weight").collect()]
 
-    if isinstance(case.expected, str):
-        with pytest.raises(WalkgramError) as error:
-            read()
-        assert_refused(error, case.expected)
-    else:
-        assert read() == case.expected
+    assert_case(case, read)

@@ -3,13 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from pyarrow import fs
 
 from walkgram.errors import InputError
-from walkgram.lake.formats.base import SourceFiles
+from walkgram.lake.formats.base import SourceFiles, read_each
 from walkgram.lake.formats.text.decode import read_chunks, read_pieces
 from walkgram.lake.formats.text.dialect import Dialect
 from walkgram.lake.formats.text.records import Record, is_blank, parse_record
@@ -19,7 +18,6 @@ __all__ = ["FileHead", "read_column_names", "read_head", "read_heads"]
 HEAD_BYTES = 1 << 16
 MAX_HEAD_BYTES = 4 << 20
 NUM_PEEKED = 100  # records of a file without a header whose most frequent number of fields is that of the table
-NUM_THREADS = 16  # files of an object store are opened at once
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 OTHER_DELIMITERS = ("::", "\t", ";", "|", ",", " ")
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "UTF-8"}
@@ -38,8 +36,7 @@ class FileHead(NamedTuple):
 
 def read_heads(files: SourceFiles, dialect: Dialect) -> list[FileHead]:
     """Return the head of every file."""
-    with ThreadPoolExecutor(NUM_THREADS) as pool:
-        return list(pool.map(lambda info: read_head(files.system, info.path, dialect), files.infos))
+    return list(read_each(lambda info: read_head(files.system, info.path, dialect), files))
 
 
 def read_head(system: fs.FileSystem, path: str, dialect: Dialect) -> FileHead:
